@@ -1,0 +1,1 @@
+"""Mazes: grids of cells with walls between neighbours."""
