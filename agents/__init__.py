@@ -1,0 +1,1 @@
+"""Agents: everything that acts and learns, behind the one contract of `agents.base`."""

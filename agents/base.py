@@ -1,0 +1,213 @@
+"""The agent contract, and the one loop in which agents of ours meet an environment.
+
+A new agent subclasses `OnlineAgent` and writes `select_action` and `update`; everything else is inherited.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from agents import storage
+from agents.seeding import generator
+
+Policy = Callable[[Any], Any]  # observation -> action
+
+
+class Settings(BaseModel):
+    """An agent's settings: each default, range and meaning lives here and nowhere else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+
+
+class Transition(NamedTuple):
+    """One step of the environment, as `OnlineAgent.update` gets it."""
+
+    observation: Any
+    action: Any
+    reward: float
+    next_observation: Any
+    terminated: bool  # cuts the bootstrap
+    truncated: bool  # never does
+
+
+class Episode(NamedTuple):
+    """A finished training episode, as the monitor is told of it."""
+
+    total_reward: float
+    length: int  # environment steps
+    epsilon: float | None  # probability of a random action at its last step
+    td_error: float | None  # mean absolute TD error over its updates
+    info: dict[str, Any]  # the environment's, at its last step
+
+
+class Monitor(Protocol):
+    """What an agent tells of its training, and what it asks: may it go on?"""
+
+    @property
+    def running(self) -> bool:
+        """Is there budget left?"""
+
+    @property
+    def max_steps(self) -> int:
+        """The most environment steps that the whole training can take: for schedules."""
+
+    def step(self, count: int = 1) -> None:
+        """`count` environment steps were made. May evaluate the agent, which changes nothing in it."""
+
+    def episode(self, episode: Episode) -> None:
+        """An episode has ended."""
+
+    def safe_point(self) -> None:
+        """The agent may be saved now."""
+
+
+class Agent(ABC):
+    """Acts, learns, is saved and loaded.
+
+    Args:
+        env: the environment it is made for; read for its spaces and, by planners, its model, never stepped here.
+        seed: seed of the run, from which every generator of the agent is derived (see `agents.seeding`).
+        settings: values for the fields of the class's `Settings`.
+
+    Raises:
+        pydantic.ValidationError: a setting is unknown or out of range.
+        ValueError: the agent cannot act in this environment.
+    """
+
+    Settings: ClassVar[type[Settings]] = Settings
+    own_process: ClassVar[bool] = False  # draws from global generators, so that a trial needs a process to itself
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        self.settings = self.Settings(**settings)
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+        self.seed = seed
+        self.exploration_rng = generator(seed, "exploration")
+
+    @abstractmethod
+    def select_action(self, observation: Any, *, explore: bool) -> Any:
+        """One action; `explore=False` is greedy and changes nothing in the agent."""
+
+    @abstractmethod
+    def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
+        """Interact with `env` until the monitor's budget is spent."""
+
+    @abstractmethod
+    def get_state(self) -> storage.State:
+        """The whole learning state, generators included: arrays and JSON values, nested in dictionaries."""
+
+    @abstractmethod
+    def set_state(self, state: storage.State) -> None:
+        """Take over a state that `get_state` gave."""
+
+    def save(self, folder: Path) -> None:
+        """Write the whole learning state into a folder."""
+        storage.write(folder, self.get_state())
+
+    def load(self, folder: Path) -> None:
+        """Take over the state that `save` wrote. Runs no code from the folder.
+
+        Raises:
+            ValueError: the folder's files are damaged or are not this agent's.
+        """
+        state = storage.read(folder)
+        try:
+            self.set_state(state)
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+            raise ValueError(f"{folder}: not a state of {type(self).__name__}: {error}") from error
+
+    def policy(self, seed: int) -> Policy:
+        """The frozen greedy policy for one episode; an agent whose policy is random draws from `seed`."""
+        return lambda observation: self.select_action(observation, explore=False)
+
+    def action_values(self, observation: Any) -> NDArray[np.float64] | None:
+        """One number [A] an action, or None: what viewers and overlays draw."""
+        return None
+
+    def predict(
+        self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
+    ) -> tuple[Any, Any]:
+        """stable-baselines3's signature, so that its tools accept our agents; batches have one more dimension."""
+        shape = self.observation_space.shape or ()
+        if np.ndim(observation) > len(shape):
+            actions = [self.select_action(self._row(row), explore=not deterministic) for row in observation]
+            return np.array(actions), state
+        return np.array(self.select_action(observation, explore=not deterministic)), state
+
+    def _row(self, observation: Any) -> Any:
+        return observation if self.observation_space.shape else observation.item()
+
+
+class OnlineAgent(Agent):
+    """An agent that learns from one transition at a time, in the loop below."""
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        self.num_steps = 0
+        self.num_episodes = 0
+
+    def update(self, transition: Transition) -> float | None:
+        """Learn from one transition; the TD error, if there is one."""
+        return None
+
+    @property
+    def current_epsilon(self) -> float | None:
+        """Probability of a random action at this point of the training, for the log."""
+        return None
+
+    def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
+        """The agent-environment loop: the only one that our agents have."""
+        while monitor.running:
+            observation, info = env.reset()
+            terminated = truncated = False
+            total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
+            epsilon = self.current_epsilon
+            while monitor.running and not (terminated or truncated):
+                epsilon = self.current_epsilon
+                action = self.select_action(observation, explore=True)
+                next_observation, reward, terminated, truncated, info = env.step(action)
+                td_error = self.update(
+                    Transition(observation, action, float(reward), next_observation, terminated, truncated)
+                )
+                observation = next_observation
+                self.num_steps += 1
+                total_reward += float(reward)
+                length += 1
+                if td_error is not None:
+                    error_sum += abs(td_error)
+                    num_errors += 1
+                monitor.step()
+            if terminated or truncated:
+                self.num_episodes += 1
+                mean_error = error_sum / num_errors if num_errors else None
+                monitor.episode(Episode(total_reward, length, epsilon, mean_error, info))
+                monitor.safe_point()
+
+    def get_state(self) -> storage.State:
+        """Counters and the exploration generator; a learner adds what it has learned."""
+        return {
+            "num_steps": self.num_steps,
+            "num_episodes": self.num_episodes,
+            "exploration_rng": self.exploration_rng.bit_generator.state,
+        }
+
+    def set_state(self, state: storage.State) -> None:
+        """Take over a state that `get_state` gave."""
+        self.num_steps, self.num_episodes = state["num_steps"], state["num_episodes"]
+        self.exploration_rng.bit_generator.state = state["exploration_rng"]
+
+
+def require_discrete_actions(name: str, action_space: gym.Space[Any]) -> int:
+    """The number of actions.
+
+    Raises:
+        ValueError: the actions are not `Discrete`, numbered from 0.
+    """
+    if not isinstance(action_space, gym.spaces.Discrete) or action_space.start != 0:
+        raise ValueError(f"{name} needs discrete actions, came {action_space}")
+    return int(action_space.n)

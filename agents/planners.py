@@ -1,0 +1,55 @@
+"""Agents that plan from the environment's exact model instead of learning from experience."""
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pydantic import Field
+
+from agents import planning
+from agents.base import OnlineAgent, Settings
+
+
+class ValueIterationSettings(Settings):
+    """Settings of `value_iteration`."""
+
+    discount: float = Field(1.0, ge=0, le=1, description="weight of the next step's value; 1 plans for the return itself")
+
+
+class ValueIteration(OnlineAgent):
+    """Value iteration on `P` (Sutton & Barto, section 4.4): the ground truth on finite environments."""
+
+    Settings: ClassVar[type[Settings]] = ValueIterationSettings
+    settings: ValueIterationSettings
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        base: Any = env.unwrapped
+        if not hasattr(base, "P") or not hasattr(base, "initial_state_distrib"):
+            raise ValueError(f"value_iteration needs an exact model (env.unwrapped.P), and {type(base).__name__} has none")
+        if not getattr(base, "fixed_model", True):
+            raise ValueError("value_iteration needs one model, and with maze_seed = 'new' every episode has its own")
+        if not isinstance(env.observation_space, spaces.Discrete):
+            raise ValueError(
+                f"value_iteration needs the state as observation (Discrete), came {type(env.observation_space).__name__}"
+            )
+        model = planning.FiniteModel.from_dictionary(base.P)
+        self.q_values = planning.value_iteration(model, self.settings.discount)
+        self.greedy_actions = planning.greedy_policy(self.q_values)
+        initial = np.asarray(base.initial_state_distrib, dtype=float)
+        if self.settings.discount == 1 and not planning.surely_ends(model, self.greedy_actions, initial):
+            raise ValueError(
+                "value_iteration: with discount 1 every path is worth the same here, so the plan never ends: "
+                "expected a discount below 1, came 1"
+            )
+
+    def select_action(self, observation: Any, *, explore: bool) -> int:
+        """The optimal action; ties go to the lowest index."""
+        return int(self.greedy_actions[observation])
+
+    def action_values(self, observation: Any) -> NDArray[np.float64]:
+        """Q*(S, .) [A]."""
+        values: NDArray[np.float64] = self.q_values[observation]
+        return values

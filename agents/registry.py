@@ -1,0 +1,50 @@
+"""Which agents there are, by name, and how a class of one's own is found. Nothing is imported before it is used."""
+
+import importlib
+from typing import Any
+
+import gymnasium as gym
+
+from agents.base import Agent
+
+AGENTS = {
+    "random": ("agents.random_agent:RandomAgent", "uniformly random actions: the floor of every comparison"),
+    "q_learning": ("agents.q_learning:QLearning", "tabular Q-learning, the book's; Box observations in bins"),
+    "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
+    "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
+    "sb3_dqn": ("agents.sb3:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
+    "sb3_ppo": ("agents.sb3:SB3PPO", "proximal policy optimisation of stable-baselines3; preset = 'lander' is RL Zoo's"),
+}
+
+
+class UnknownAgentError(ValueError):
+    """No agent has that name."""
+
+
+def find_agent(name: str) -> type[Agent]:
+    """The class of a registered name, or of `module:Class`.
+
+    Raises:
+        UnknownAgentError: nothing has that name, or it is no agent.
+    """
+    target = AGENTS[name][0] if name in AGENTS else name
+    module_name, _, attribute = target.partition(":")
+    if not attribute:
+        raise UnknownAgentError(f"no agent is called {name!r}")
+    try:
+        candidate = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UnknownAgentError(f"cannot import {name!r}: {error}") from error
+    if not (isinstance(candidate, type) and issubclass(candidate, Agent)):
+        raise UnknownAgentError(f"{name!r} is no agent: expected a subclass of agents.base.Agent")
+    return candidate
+
+
+def make_agent(name: str, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> Agent:
+    """An untrained agent for an environment.
+
+    Raises:
+        UnknownAgentError: nothing has that name.
+        ValueError: a setting is wrong, or the agent cannot act in this environment.
+    """
+    return find_agent(name)(env, seed=seed, **settings)
