@@ -44,7 +44,7 @@ def read(folder: Path) -> State:
 def _split(state: State, prefix: str, arrays: dict[str, np.ndarray[Any, Any]]) -> State:
     """The JSON part of a state; the arrays go into `arrays`, under their path."""
     values: State = {}
-    for name, value in state.items():
+    for name, value in sorted(state.items()):  # one order, so that equal states are equal bytes
         if isinstance(value, np.ndarray):
             arrays[prefix + name] = value
         elif isinstance(value, dict):

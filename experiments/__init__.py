@@ -1,0 +1,1 @@
+"""Experiments: specs, runs, evaluation, statistics, curves and videos."""

@@ -1,0 +1,169 @@
+"""Runs trials: in this process, or several at once in processes of their own."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from agents.registry import find_agent
+from experiments.manifest import now
+from experiments.monitor import Progress
+from experiments.run_folder import Manifest, RunFolder
+from experiments.spec import Trial
+from experiments.trial import run_trial
+
+PATIENCE = 10.0  # seconds that a worker has to stop cleanly
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Listener(Protocol):
+    """Hears how the trials go."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def progress(self, trial: Trial, progress: Progress) -> None:
+        """A trial has come this far."""
+
+    def ended(self, trial: Trial, manifest: Manifest) -> None:
+        """A trial has ended; its manifest says how."""
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def limit_threads() -> None:
+    """One thread a trial, so that trials never fight for cores and a result does not depend on how many there are."""
+    for variable in THREAD_VARIABLES:
+        os.environ.setdefault(variable, "1")
+
+
+def execute(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> list[Manifest]:
+    """Run trials, `jobs` at once; the manifests, in the order in which the trials ended.
+
+    A trial that fails, or whose process dies, is recorded and the others go on.
+
+    Raises:
+        KeyboardInterrupt: after the running trials were stopped and recorded as interrupted.
+    """
+    manifests: list[Manifest] = []
+    in_processes = list(trials)
+    if jobs == 1:
+        in_processes = []
+        for trial in trials:
+            if find_agent(trial.agent.id).own_process:
+                manifests += _execute_in_processes([trial], out, 1, listener)
+                continue
+            listener.started(trial)
+            manifest = run_trial(trial, out, _reporter(listener, trial))
+            listener.ended(trial, manifest)
+            manifests.append(manifest)
+    return manifests + _execute_in_processes(in_processes, out, jobs, listener)
+
+
+def _reporter(listener: Listener, trial: Trial) -> Any:
+    return lambda progress: listener.progress(trial, progress)
+
+
+class _Worker:
+    """A process that runs one trial, and the thread that hears it."""
+
+    def __init__(self, trial: Trial, out: Path, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
+        self.trial, self.folder = trial, RunFolder(out / trial.folder)
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        environment |= dict.fromkeys(THREAD_VARIABLES, "1")
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "experiments.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches this process only, which stops its workers once
+        )
+        assert self.process.stdin is not None
+        request = {"trial": trial.model_dump(mode="json"), "out": str(out)}
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+
+    def _listen(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            messages.put((self, json.loads(line)))
+        messages.put((self, None))
+
+    def interrupt(self) -> None:
+        """Ask the trial to stop."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+    def close(self) -> str:
+        """Wait for the end; what the process wrote to standard error."""
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self._errors.seek(0)
+        written = self._errors.read().decode(errors="replace")
+        self._errors.close()
+        return written
+
+    def record_death(self) -> Manifest:
+        """The process ended without an answer: write down how, and that the trial failed."""
+        written = self.close()
+        code = self.process.returncode
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        hint = " (out of memory?)" if code == -signal.SIGKILL else ""
+        message = f"the trial's process was {how}{hint}" if code < 0 else f"the trial's process {how}"
+        manifest = self.folder.read_manifest() | {"status": "failed", "error": message, "ended": now()}
+        self.folder.write_manifest(manifest)
+        (self.folder.path / "error.txt").write_text(f"{message}\n\n{written}", encoding="utf-8")
+        return manifest
+
+
+def _execute_in_processes(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> list[Manifest]:
+    messages: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+    waiting = list(reversed(trials))
+    running: dict[_Worker, Manifest | None] = {}
+    manifests: list[Manifest] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                trial = waiting.pop()
+                listener.started(trial)
+                running[_Worker(trial, out, messages)] = None
+            worker, message = messages.get()
+            if message is None:  # the process has ended
+                manifest = running.pop(worker)
+                if manifest is None:
+                    manifest = worker.record_death()
+                else:
+                    worker.close()
+                listener.ended(worker.trial, manifest)
+                manifests.append(manifest)
+            elif "progress" in message:
+                listener.progress(worker.trial, Progress(*message["progress"]))
+            else:
+                running[worker] = message["manifest"]
+    except KeyboardInterrupt:
+        for worker in running:
+            worker.interrupt()
+        for worker in running:
+            worker.close()
+        raise
+    return manifests

@@ -1,0 +1,198 @@
+"""The monitor of a run: counts steps against the budget, writes the logs, evaluates when it is due."""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from agents.base import Agent, Episode
+from experiments.evaluation import EvaluationEpisode, run_episode
+from experiments.run_folder import EPISODES, EVALUATIONS, TIMING, Log, RunFolder
+from experiments.seeding import episode_seeds
+from experiments.spec import NUM_CURVE_POINTS, Trial
+
+PROGRESS_EVERY = 0.2  # seconds
+LOOK_AT_CLOCK_EVERY = 256  # env steps; a power of two
+
+
+class Progress(NamedTuple):
+    """How far a run is, for progress bars."""
+
+    env_step: int
+    episodes: int
+    total_reward: float | None  # of the last episode
+    epsilon: float | None
+
+
+class RunMonitor:
+    """What the agent of a run reports to (see `agents.base.Monitor`).
+
+    Args:
+        trial: the run.
+        folder: where its files go.
+        agent: the agent that trains; evaluated frozen, which changes nothing in it.
+        evaluation_env: an environment of the evaluation's own.
+        max_episode_steps: the limit of the training environment, for schedules when the budget is in episodes.
+        on_progress: called now and then.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        folder: RunFolder,
+        agent: Agent,
+        evaluation_env: gym.Env[Any, Any],
+        max_episode_steps: int,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self.trial, self.folder, self.agent = trial, folder, agent
+        self.env_step = self.num_episodes = 0
+        self._budget = trial.budget
+        self._evaluation_env = evaluation_env
+        self._on_progress = on_progress
+        self.max_steps = self._budget.steps or (self._budget.episodes or 0) * max_episode_steps
+        self._evaluations = Log(folder.path / "evaluations.csv", EVALUATIONS)
+        self._timing = Log(folder.path / "timing.csv", TIMING)
+        self._episodes: Log | None = None  # made at the first episode, whose info names the last columns
+        self._last = Progress(0, 0, None, None)
+        self._start = self._last_progress = time.perf_counter()
+        self._evaluation_seconds = 0.0
+        self._checkpoint_due = False
+        self._next_evaluation = self._evaluation_interval()
+
+    def _evaluation_interval(self) -> float:
+        if self.trial.evaluation.every is not None:
+            return self.trial.evaluation.every
+        if self._budget.steps is not None:
+            return max(1, self._budget.steps // NUM_CURVE_POINTS)
+        return float("inf")  # a budget of episodes is divided by episodes
+
+    @property
+    def running(self) -> bool:
+        """Is there budget left?"""
+        if self._budget.steps is not None:
+            return self.env_step < self._budget.steps
+        return self.num_episodes < (self._budget.episodes or 0)
+
+    def begin(self) -> None:
+        """Before training: the curve's first point."""
+        self._evaluate("curve")
+
+    def step(self, count: int = 1) -> None:
+        """Count env steps; evaluate at the curve's points."""
+        if not self.running:
+            return
+        self.env_step += count
+        if self._budget.steps is not None:
+            self.env_step = min(self.env_step, self._budget.steps)
+        if self.env_step >= self._next_evaluation:
+            self._evaluate("curve")
+            while self._next_evaluation <= self.env_step:
+                self._next_evaluation += self._evaluation_interval()
+        if self.env_step % LOOK_AT_CLOCK_EVERY < count:
+            self._report_progress()
+
+    def episode(self, episode: Episode) -> None:
+        """Log a training episode."""
+        if self._budget.episodes is not None and self.num_episodes >= self._budget.episodes:
+            return
+        extra = {
+            key: value
+            for key, value in episode.info.items()
+            if isinstance(value, bool | int | float | np.bool_ | np.number) and key not in EPISODES
+        }
+        if self._episodes is None:
+            self._episodes = Log(self.folder.path / "episodes.csv", [*EPISODES, *extra])
+        self._episodes.append(
+            {key: value.item() if isinstance(value, np.generic) else value for key, value in extra.items()}
+            | {
+                "episode": self.num_episodes,
+                "env_step": self.env_step,
+                "return": episode.total_reward,
+                "length": episode.length,
+                "epsilon": episode.epsilon,
+                "td_error": episode.td_error,
+            }
+        )
+        self.num_episodes += 1
+        self._last = Progress(self.env_step, self.num_episodes, episode.total_reward, episode.epsilon)
+        if self._budget.episodes is not None and self.trial.evaluation.every is None:
+            points = max(1, self._budget.episodes // NUM_CURVE_POINTS)
+            if self.num_episodes % points == 0:
+                self._evaluate("curve")
+
+    def safe_point(self) -> None:
+        """Save the agent if that is due."""
+        if self._checkpoint_due:
+            self._checkpoint_due = False
+            self._write_checkpoint()
+
+    def finish(self) -> None:
+        """After training: the checkpoint, and the final score."""
+        self._write_checkpoint()
+        self._evaluate("final")
+
+    def close(self) -> None:
+        """Close the logs; what was reported is on disk."""
+        if self._episodes is None:
+            self._episodes = Log(self.folder.path / "episodes.csv", EPISODES)
+        for log in (self._episodes, self._evaluations, self._timing):
+            log.close()
+
+    def _write_checkpoint(self) -> None:
+        for log in (self._episodes, self._evaluations, self._timing):
+            if log is not None:
+                log.flush()
+        self.folder.write_checkpoint(self.agent.save)
+
+    def _evaluate(self, phase: str) -> None:
+        begin = time.perf_counter()
+        settings = self.trial.evaluation
+        count = settings.episodes if phase == "curve" else settings.final_episodes
+        for seed in episode_seeds(settings.seed, phase, count):
+            self._log_evaluation(phase, "fresh", run_episode(self.agent, self._evaluation_env, seed))
+        if self.trial.env.reset_seed is not None:  # one start: one episode of the frozen policy measures it
+            self._log_evaluation(phase, "book", run_episode(self.agent, self._evaluation_env, self.trial.env.reset_seed))
+        self._evaluations.flush()
+        now = time.perf_counter()
+        self._evaluation_seconds += now - begin
+        self._log_timing(now)
+        self._checkpoint_due = phase == "curve"
+        self._report_progress()
+
+    def _log_evaluation(self, phase: str, episode_set: str, episode: EvaluationEpisode) -> None:
+        self._evaluations.append(
+            {
+                "env_step": self.env_step,
+                "phase": phase,
+                "set": episode_set,
+                "episode_seed": episode.seed,
+                "return": episode.total_reward,
+                "length": episode.length,
+                "terminated": episode.terminated,
+                "truncated": episode.truncated,
+            }
+        )
+
+    def _log_timing(self, now: float) -> None:
+        seconds = now - self._start
+        training = seconds - self._evaluation_seconds
+        self._timing.append(
+            {
+                "env_step": self.env_step,
+                "episodes": self.num_episodes,
+                "seconds": round(seconds, 3),
+                "training_seconds": round(training, 3),
+                "evaluation_seconds": round(self._evaluation_seconds, 3),
+                "steps_per_second": round(self.env_step / training, 1) if training > 0 else None,
+            }
+        )
+        self._timing.flush()
+
+    def _report_progress(self) -> None:
+        now = time.perf_counter()
+        if now - self._last_progress >= PROGRESS_EVERY or not self.running:
+            self._last_progress = now
+            self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))

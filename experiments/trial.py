@@ -1,0 +1,180 @@
+"""One trial from beginning to end: environment, agent, training, evaluation, run folder."""
+
+import hashlib
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.utils import RecordConstructorArgs
+
+from agents.base import Agent
+from agents.registry import make_agent
+from agents.seeding import integer
+from envs.registry import make_env
+from envs.wrappers import ResetSeed
+from experiments.errors import InputError, located
+from experiments.evaluation import episode_limit, make_evaluation_env
+from experiments.manifest import describe, now
+from experiments.monitor import Progress, RunMonitor
+from experiments.references import reference_for, score_measure
+from experiments.run_folder import MANIFEST, Manifest, RunFolder
+from experiments.seeding import episode_seeds
+from experiments.spec import Trial
+
+DIGESTED = ("episodes.csv", "evaluations.csv")
+
+
+def make_training_env(trial: Trial) -> gym.Env[Any, Any]:
+    """The environment that a trial trains in."""
+    env = make_env(trial.env.id, **trial.env.settings)
+    return env if trial.env.reset_seed is None else ResetSeed(env, trial.env.reset_seed)
+
+
+def check_trial(trial: Trial) -> dict[str, Any]:
+    """Build the trial's environment and agent once, before anything is written; the agent's resolved settings.
+
+    Raises:
+        InputError: an option is wrong, or the agent cannot act in the environment.
+    """
+    with located(f"envs: {trial.env.id}"):
+        env = make_training_env(trial)
+    try:
+        with located(f"agents: {trial.agent.id} on {trial.env.id}"):
+            agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
+    finally:
+        env.close()
+    return agent.settings.model_dump(mode="json")
+
+
+def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
+    """Enter a trial in its folder as pending; False where it is finished already.
+
+    Raises:
+        InputError: the folder holds the same trial with other settings.
+    """
+    folder = RunFolder(out / trial.folder)
+    if (folder.path / MANIFEST).exists():
+        known = folder.trial()
+        _refuse_other_settings(folder.path, known, trial)
+        if folder.read_manifest()["status"] == "finished" and _covers(known, trial):
+            return False
+    folder.write_manifest(describe(trial, settings, "pending"))
+    return True
+
+
+def check_folder(trial: Trial, out: Path) -> None:
+    """Raise if the trial's folder holds it with other settings; changes nothing."""
+    folder = RunFolder(out / trial.folder)
+    if (folder.path / MANIFEST).exists():
+        _refuse_other_settings(folder.path, folder.trial(), trial)
+
+
+def _refuse_other_settings(path: Path, known: Trial, asked: Trial) -> None:
+    differing = [
+        f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
+        for known_part, asked_part, names in (
+            (known.env, asked.env, ("id", "settings", "reset_seed")),
+            (known.agent, asked.agent, ("id", "settings")),
+            (known, asked, ("evaluation",)),
+        )
+        for name in names
+        if getattr(known_part, name) != getattr(asked_part, name)
+    ]
+    if differing:
+        raise InputError(f"{path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out or name")
+
+
+def _covers(known: Trial, asked: Trial) -> bool:
+    """Did the run that is there train as long as is asked for, or longer?"""
+    if asked.budget.steps is not None and known.budget.steps is not None:
+        return known.budget.steps >= asked.budget.steps
+    if asked.budget.episodes is not None and known.budget.episodes is not None:
+        return known.budget.episodes >= asked.budget.episodes
+    return False
+
+
+def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) -> Manifest:
+    """Train and evaluate; the manifest as it was written. A failure is recorded in it, an interrupt passes on."""
+    folder = RunFolder(out / trial.folder)
+    env = make_training_env(trial)
+    evaluation_env = make_evaluation_env(trial.env)
+    manifest: Manifest = {"status": "failed", "trial": trial.model_dump(mode="json")}
+    try:
+        agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
+        manifest = describe(trial, agent.settings.model_dump(mode="json"), "running")
+        manifest |= {"started": now(), "wrappers": _wrappers(env), "measure": score_measure(trial.env)}
+        folder.write_manifest(manifest)
+        (folder.path / "error.txt").unlink(missing_ok=True)
+        _train(trial, folder, env, evaluation_env, agent, on_progress, manifest)
+    except KeyboardInterrupt:
+        folder.write_manifest(manifest | {"status": "interrupted", "ended": now()})
+        raise
+    except Exception as error:
+        (folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        manifest |= {"status": "failed", "error": message, "ended": now()}
+        folder.write_manifest(manifest)
+    finally:
+        env.close()
+        evaluation_env.close()
+    return manifest
+
+
+def _train(
+    trial: Trial,
+    folder: RunFolder,
+    env: gym.Env[Any, Any],
+    evaluation_env: gym.Env[Any, Any],
+    agent: Agent,
+    on_progress: Callable[[Progress], None],
+    manifest: Manifest,
+) -> None:
+    monitor = RunMonitor(trial, folder, agent, evaluation_env, episode_limit(env), on_progress)
+    environment_seed = integer(trial.seed, "environment")
+    env.reset(seed=environment_seed)  # seeds the environment's generator; the agent's own resets go on from it
+    env.action_space.seed(environment_seed)
+    try:
+        monitor.begin()
+        agent.train(env, monitor)
+        monitor.finish()
+    finally:
+        monitor.close()
+        manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
+    reference = reference_for(
+        trial.env, episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes)
+    )
+    manifest |= {
+        "status": "finished",
+        "reference": None if reference is None else reference.as_dict(),
+        "digests": {name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for name in DIGESTED},
+        "ended": now(),
+    }
+    folder.write_manifest(manifest)
+
+
+def _wrappers(env: gym.Env[Any, Any]) -> list[dict[str, Any]]:
+    """The wrappers around the environment, the outermost first."""
+    wrappers = []
+    while isinstance(env, gym.Wrapper):
+        arguments = env._saved_kwargs if isinstance(env, RecordConstructorArgs) else {}
+        wrappers.append({"name": type(env).__name__, "arguments": {key: repr(value) for key, value in arguments.items()}})
+        env = env.env
+    return wrappers
+
+
+def load_agent(folder: RunFolder, env: gym.Env[Any, Any]) -> Agent:
+    """The trained agent of a run.
+
+    Raises:
+        InputError: this is no run folder, it is damaged, or it has no checkpoint yet.
+    """
+    trial = folder.trial()
+    if not folder.checkpoint.exists():
+        status = folder.read_manifest()["status"]
+        raise InputError(f"{folder.path}: the run is {status} and has no checkpoint yet")
+    with located(str(folder.path)):
+        agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
+        agent.load(folder.checkpoint)
+    return agent

@@ -1,0 +1,144 @@
+"""Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.base import Agent
+from envs.mazes.env import MazeEnv
+from envs.mazes.rendering import Overlay
+from experiments.errors import InputError
+
+FORMATS = (".mp4", ".gif")
+DEFAULT_FPS = 30
+HOLD_SECONDS = 1.0  # the last frame of an episode stays this long
+CAPTION_PIXELS = 28
+GIF_MAX_FPS = 25  # a GIF's clock ticks in hundredths of a second
+
+Image = NDArray[np.uint8]  # [H, W, 3]
+FloatArray = NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """One moment of an episode."""
+
+    picture: Any  # an image [H, W, 3], or text, as the environment's render mode gives it
+    caption: str
+    last: bool
+
+
+def maze_overlay(agent: Agent, env: gym.Env[Any, Any]) -> Overlay | None:
+    """What the agent thinks of every cell of the current maze; None off mazes, or if it has no action values.
+
+    Cells it has no opinion of (all actions equal, as before a first visit) get neither value nor arrow.
+    """
+    maze_env = env.unwrapped
+    if not isinstance(maze_env, MazeEnv):
+        return None
+    num_cells = maze_env.maze.num_cells
+    values, arrows = np.full(num_cells, np.nan), np.zeros((num_cells, 4), dtype=bool)
+    for state in range(num_cells):
+        q_values = agent.action_values(maze_env.observe(state))
+        if q_values is None:
+            return None
+        if state != maze_env.exit_state and np.ptp(q_values) > 0:
+            values[state] = q_values.max()
+            arrows[state, int(np.argmax(q_values))] = True
+    return Overlay(values, arrows)
+
+
+def play(agent: Agent, env: gym.Env[Any, Any], seeds: list[int], *, overlay: bool = True) -> Iterator[Frame]:
+    """The frames of greedy episodes, in an environment made with a render mode."""
+    for number, seed in enumerate(seeds, start=1):
+        policy = agent.policy(seed)
+        observation, _ = env.reset(seed=seed)
+        base = env.unwrapped
+        if overlay and isinstance(base, MazeEnv):
+            base.overlay = maze_overlay(agent, env)
+        total_reward, length, ended = 0.0, 0, ""
+        while True:
+            caption = f"episode {number} of {len(seeds)}   step {length}   return {total_reward:.4g}{ended}"
+            yield Frame(env.render(), caption, bool(ended))
+            if ended:
+                break
+            observation, reward, terminated, truncated, _ = env.step(policy(observation))
+            total_reward += float(reward)
+            length += 1
+            ended = "   terminated" if terminated else "   truncated" if truncated else ""
+
+
+def frames_per_second(env: gym.Env[Any, Any]) -> int:
+    """The speed at which an environment is meant to be watched."""
+    return int(env.metadata.get("render_fps") or DEFAULT_FPS)
+
+
+def captioned(picture: Image, caption: str) -> Image:
+    """The picture with a line of text below it; even sides, as video wants."""
+    from PIL import Image as PillowImage
+    from PIL import ImageDraw, ImageFont
+
+    height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+    canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), (24, 28, 32))
+    canvas.paste(PillowImage.fromarray(picture[:height, :width]), (0, 0))
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(canvas).text((10, height + 5), caption, fill=(235, 235, 235), font=font)
+    return np.asarray(canvas)
+
+
+def check_video_path(path: Path) -> None:
+    """Raise where no video can be written.
+
+    Raises:
+        InputError: neither .mp4 nor .gif, or its folder is none.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: expected a file that ends in {' or '.join(FORMATS)}, came {path.suffix or 'no ending'!r}")
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file, came a folder")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+
+
+def write_video(path: Path, frames: Iterator[Frame], fps: int) -> int:
+    """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
+    pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
+    return _write_gif(path, pictures, fps) if path.suffix.lower() == ".gif" else _write_mp4(path, pictures, fps)
+
+
+def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:
+    for frame in frames:
+        picture = captioned(frame.picture, frame.caption)
+        for _ in range(hold if frame.last else 1):
+            yield picture
+
+
+def _write_mp4(path: Path, pictures: Iterator[Image], fps: int) -> int:
+    import imageio_ffmpeg
+
+    count, writer = 0, None
+    try:
+        for picture in pictures:
+            if writer is None:
+                size = (picture.shape[1], picture.shape[0])
+                writer = imageio_ffmpeg.write_frames(str(path), size, fps=fps, macro_block_size=2, quality=8)
+                writer.send(None)
+            writer.send(np.ascontiguousarray(picture))
+            count += 1
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def _write_gif(path: Path, pictures: Iterator[Image], fps: int) -> int:
+    from PIL import Image as PillowImage
+
+    step = max(1, round(fps / GIF_MAX_FPS))
+    images = [PillowImage.fromarray(picture) for index, picture in enumerate(pictures) if index % step == 0]
+    duration = round(1000 * step / fps)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=True)
+    return len(images)

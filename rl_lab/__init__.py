@@ -1,0 +1,31 @@
+"""RL Lab: run, watch and compare reinforcement-learning agents.
+
+    from rl_lab import train, evaluate, compare, watch, make_env, make_agent
+
+Importing it registers the lab's environments with Gymnasium.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rl_lab.api import compare, evaluate, make_agent, make_env, train, watch
+
+__version__ = "0.1.0"
+__all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "watch"]
+
+# The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
+if Path(sys.argv[0] if sys.argv else "").stem != "rl-lab":
+    importlib.import_module("envs")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("rl_lab.api"), name)
+    raise AttributeError(f"module 'rl_lab' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

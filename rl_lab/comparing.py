@@ -1,0 +1,20 @@
+"""The compare command: numbers, figures and files."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.comparison import Comparison, compare_runs, groups_of
+from experiments.curves import write_curves
+from experiments.runner import check_output
+
+
+def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparison, list[Path]]:
+    """Compare the runs below some folders; the comparison, and the files written."""
+    comparison = compare_runs(folders)
+    target = out or folders[0] / "comparison"
+    check_output(target)
+    target.mkdir(parents=True, exist_ok=True)
+    results = target / "results.json"
+    results.write_text(json.dumps(comparison, indent=2) + "\n", encoding="utf-8")
+    return comparison, [results, *write_curves(groups_of(folders), target)]
