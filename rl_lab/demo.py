@@ -1,0 +1,61 @@
+"""The quick tour: run, watch and compare in two minutes."""
+
+import sys
+from pathlib import Path
+
+from experiments.results import Run
+from experiments.results import read_runs as _read_runs
+from rl_lab.api import run_suite, watch
+from rl_lab.comparing import compare_folders
+from rl_lab.tables import console, print_comparison
+
+SUITE = "demo"
+
+
+def run_demo(out: Path) -> None:
+    """Run the bundled suite `demo`, record what it learned, and compare."""
+    from experiments.executor import available_cores
+
+    screen = console()
+    folder = out / SUITE
+    screen.rule("1. Run: a robot in a maze, a lander on the moon", style="dim")
+    screen.print(
+        "Two seeds of every agent: random actions, Q-learning, and either exact planning (maze)\n"
+        "or Gymnasium's hand-written controller (lander). About a minute; a second time it is skipped.\n"
+    )
+    _, outcome = run_suite(SUITE, out=out, jobs=available_cores())
+    sys.stderr.flush()
+
+    screen.rule("2. Watch: what they do now", style="dim")
+    runs = {(run.trial.env.label, run.trial.agent.label, run.trial.seed): run for run in _read_runs([folder])}
+    maze = runs["maze-9x9", "q_learning", 0]
+    screen.print("The maze, and the policy that Q-learning found (arrows: the greedy action of each cell it met):\n")
+    watch(maze.folder.path, terminal=True)
+    _tell_optimum(maze)
+    videos = []
+    for key, episodes in ((("maze-9x9", "q_learning", 0), 1), (("lander", "q_learning", 0), 3), (("lander", "heuristic_lander", 0), 3)):
+        video = folder / f"{key[0]}-{key[1]}.mp4"
+        result = watch(runs[key].folder.path, record=video, episodes=episodes)
+        videos.append(f"  {video} ({result['frames']} frames)")
+    screen.print("\nRecorded:\n" + "\n".join(videos) + "\n", markup=False)
+
+    screen.rule("3. Compare: same episodes for everybody, intervals, verdicts", style="dim")
+    comparison, written = compare_folders([folder], None)
+    print_comparison(comparison)
+    screen.print("\nWritten:\n" + "\n".join(f"  {path}" for path in written), markup=False)
+    if outcome.failed:
+        screen.print(f"\n{len(outcome.failed)} trials failed: see error.txt in their folders.")
+    screen.print(
+        "\nNext:\n"
+        "  rl-lab run book-maze                     the book's maze, five seeds, to the exact optimum\n"
+        f"  rl-lab watch {maze.folder.path} --terminal\n"
+        "  rl-lab list                              environments, agents, suites, runs\n",
+        markup=False,
+    )
+
+
+def _tell_optimum(run: Run) -> None:
+    reference = run.reference
+    if reference is not None:
+        mean = run.final_scores().mean()
+        print(f"Its return is {mean:.0f}; the exact optimum is {reference.reference:.0f}.")
