@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,9 @@ class Discretiser:
             ValueError: the space has another shape than [D], or the edges do not fit it.
         """
         if len(space.shape) != 1 or space.shape[0] > MAX_DIMENSIONS:
-            raise ValueError(f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, came shape {list(space.shape)}")
+            raise ValueError(
+                f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, came shape {list(space.shape)}"
+            )
         num_dimensions = space.shape[0]
         if edges is None:
             return cls([_even(low, high, num_edges) for low, high in zip(space.low, space.high, strict=True)])
@@ -61,7 +64,7 @@ class Discretiser:
         if len(per_dimension) != num_dimensions:
             raise ValueError(f"edges: expected {num_dimensions} lists, one a dimension, came {len(per_dimension)}")
         for index, dimension in enumerate(per_dimension):
-            if not all(low < high for low, high in zip(dimension, dimension[1:], strict=False)):
+            if not all(low < high for low, high in pairwise(dimension)):
                 raise ValueError(f"edges of dimension {index}: expected increasing numbers, came {dimension}")
         return cls(per_dimension)
 

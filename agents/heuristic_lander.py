@@ -1,5 +1,6 @@
 """Gymnasium's own hand-written controller for LunarLander."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -16,7 +17,8 @@ class HeuristicLander(OnlineAgent):
 
         if not isinstance(env.unwrapped, LunarLander):
             raise ValueError(f"heuristic_lander flies LunarLander only, came {type(env.unwrapped).__name__}")
-        self._env, self._heuristic = env, heuristic
+        self._env = env
+        self._heuristic: Callable[..., Any] = heuristic
 
     def select_action(self, observation: Any, *, explore: bool) -> Any:
         """The controller's action: an integer, or two throttles [2] for the continuous lander."""

@@ -15,7 +15,9 @@ from agents.base import OnlineAgent, Settings
 class ValueIterationSettings(Settings):
     """Settings of `value_iteration`."""
 
-    discount: float = Field(1.0, ge=0, le=1, description="weight of the next step's value; 1 plans for the return itself")
+    discount: float = Field(
+        1.0, ge=0, le=1, description="weight of the next step's value; 1 plans for the return itself"
+    )
 
 
 class ValueIteration(OnlineAgent):
@@ -28,12 +30,15 @@ class ValueIteration(OnlineAgent):
         super().__init__(env, seed=seed, **settings)
         base: Any = env.unwrapped
         if not hasattr(base, "P") or not hasattr(base, "initial_state_distrib"):
-            raise ValueError(f"value_iteration needs an exact model (env.unwrapped.P), and {type(base).__name__} has none")
+            raise ValueError(
+                f"value_iteration needs an exact model (env.unwrapped.P), and {type(base).__name__} has none"
+            )
         if not getattr(base, "fixed_model", True):
             raise ValueError("value_iteration needs one model, and with maze_seed = 'new' every episode has its own")
         if not isinstance(env.observation_space, spaces.Discrete):
             raise ValueError(
-                f"value_iteration needs the state as observation (Discrete), came {type(env.observation_space).__name__}"
+                "value_iteration needs the state as observation (Discrete), "
+                f"came {type(env.observation_space).__name__}"
             )
         model = planning.FiniteModel.from_dictionary(base.P)
         self.q_values = planning.value_iteration(model, self.settings.discount)

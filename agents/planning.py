@@ -94,7 +94,8 @@ def greedy_policy(q_values: FloatArray) -> NDArray[np.int64]:
     """The best action [S] of every state; ties, within rounding, go to the lowest index."""
     best = q_values.max(axis=1, keepdims=True)
     tolerance = TIE_TOLERANCE * np.maximum(1.0, np.abs(best))
-    return np.argmax(q_values >= best - tolerance, axis=1)
+    first: NDArray[np.int64] = np.argmax(q_values >= best - tolerance, axis=1)
+    return first
 
 
 def surely_ends(model: FiniteModel, policy: NDArray[np.int64], initial: FloatArray) -> bool:

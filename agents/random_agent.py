@@ -30,4 +30,3 @@ class RandomAgent(OnlineAgent):
             return int(rng.integers(self.action_space.n)) + int(self.action_space.start)
         self.action_space.seed(int(rng.integers(2**31)))
         return self.action_space.sample()
-

@@ -13,7 +13,10 @@ AGENTS = {
     "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
     "sb3_dqn": ("agents.sb3:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
-    "sb3_ppo": ("agents.sb3:SB3PPO", "proximal policy optimisation of stable-baselines3; preset = 'lander' is RL Zoo's"),
+    "sb3_ppo": (
+        "agents.sb3:SB3PPO",
+        "proximal policy optimisation of stable-baselines3; preset = 'lander' is RL Zoo's",
+    ),
 }
 
 

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.base import Episode, Monitor, Settings
@@ -32,9 +32,7 @@ class _Spaces(gym.Env[Any, Any]):
         return self.observation_space.sample(), {}
 
 
-def make_model(
-    settings: Settings, observation_space: gym.Space[Any], action_space: gym.Space[Any], seed: int
-) -> Model:
+def make_model(settings: Settings, observation_space: gym.Space[Any], action_space: gym.Space[Any], seed: int) -> Model:
     """A model with fresh networks."""
     arguments = settings.model_dump(exclude=NOT_ARGUMENTS)
     if arguments["policy_kwargs"] is not None:
@@ -95,8 +93,10 @@ class _Reporter(BaseCallback):
         self.rollout_length = 0
         if isinstance(model, PPO):
             self.rollout_length = model.n_steps
-        elif model.train_freq.unit.value == "step":
-            self.rollout_length = model.train_freq.frequency
+        else:
+            frequency: Any = model.train_freq  # a TrainFreq, once the model is set up
+            if frequency.unit is TrainFrequencyUnit.STEP:
+                self.rollout_length = frequency.frequency
 
     def _on_step(self) -> bool:
         self.rewards += self.locals["rewards"]
@@ -105,9 +105,7 @@ class _Reporter(BaseCallback):
         for index in np.flatnonzero(self.locals["dones"]):
             epsilon = getattr(self.model, "exploration_rate", None)
             info = {key: value for key, value in self.locals["infos"][index].items() if key not in ADDED_BY_SB3}
-            self.monitor.episode(
-                Episode(float(self.rewards[index]), int(self.lengths[index]), epsilon, None, info)
-            )
+            self.monitor.episode(Episode(float(self.rewards[index]), int(self.lengths[index]), epsilon, None, info))
             self.rewards[index] = self.lengths[index] = 0
         if self.monitor.running:
             return True
@@ -141,9 +139,11 @@ def action_values(model: Model, observation: Any) -> NDArray[np.float64]:
 def get_state(model: Model) -> State:
     """Networks, optimiser, counters, replay buffer and generators, as arrays and JSON values."""
     optimizer = model.policy.optimizer.state_dict()
-    kind, keys, position, has_gauss, cached = np.random.get_state()
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002  the generator that stable-baselines3 draws from
     state: State = {
-        "networks": {name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in model.policy.state_dict().items()},
+        "networks": {
+            name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in model.policy.state_dict().items()
+        },
         "optimizer": {
             "state": {
                 str(index): {name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in entry.items()}
@@ -160,7 +160,9 @@ def get_state(model: Model) -> State:
     }
     if isinstance(model, DQN) and (buffer := model.replay_buffer) is not None:
         filled = buffer.buffer_size if buffer.full else buffer.pos
-        state["replay"] = {name: getattr(buffer, name)[:filled].copy() for name in BUFFER_ARRAYS if hasattr(buffer, name)}
+        state["replay"] = {
+            name: getattr(buffer, name)[:filled].copy() for name in BUFFER_ARRAYS if hasattr(buffer, name)
+        }
         state["replay"] |= {"pos": buffer.pos, "full": buffer.full}
     return state
 
@@ -185,7 +187,9 @@ def set_state(model: Model, state: State) -> None:
         buffer.pos, buffer.full = replay["pos"], replay["full"]
     generators = state["generators"]
     saved = generators["numpy"]
-    np.random.set_state((saved["kind"], saved["keys"], saved["position"], saved["has_gauss"], saved["cached"]))
+    np.random.set_state(  # noqa: NPY002
+        (saved["kind"], saved["keys"], saved["position"], saved["has_gauss"], saved["cached"])
+    )
     torch.set_rng_state(torch.from_numpy(generators["torch"]))
     model.action_space.np_random.bit_generator.state = generators["action_space"]
 

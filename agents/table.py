@@ -34,7 +34,8 @@ class QTable:
     def initial(self, state: int) -> list[float]:
         """The values that a state has before its first visit."""
         if self._initial_values == "random":
-            return np.random.default_rng([self._entropy, state]).random(self.num_actions).tolist()
+            drawn: list[float] = np.random.default_rng([self._entropy, state]).random(self.num_actions).tolist()
+            return drawn
         constant = 0.0 if self._initial_values == "zero" else float(self._initial_values)
         return [constant] * self.num_actions
 

@@ -55,7 +55,7 @@ def env_options(env_id: str) -> dict[str, Any]:
     """The options of an environment and their defaults, without `render_mode`."""
     spec = find_spec(env_id)
     creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
-    target: Callable[..., Any] = creator.__init__ if inspect.isclass(creator) else creator  # type: ignore[misc, assignment]
+    target: Callable[..., Any] = creator.__init__ if inspect.isclass(creator) else creator  # type: ignore[assignment]
     options: dict[str, Any] = {}
     for name, parameter in inspect.signature(target).parameters.items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

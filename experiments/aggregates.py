@@ -105,9 +105,7 @@ def improvement(
     """Probability that a run of x beats a run of y on the same task, mean over tasks, with its interval."""
     rng = np.random.default_rng(seed)
     value = float(np.mean([wins(x, y) for x, y in zip(xs, ys, strict=True)]))
-    draws = [
-        wins(resample(x, repetitions, rng), resample(y, repetitions, rng)) for x, y in zip(xs, ys, strict=True)
-    ]
+    draws = [wins(resample(x, repetitions, rng), resample(y, repetitions, rng)) for x, y in zip(xs, ys, strict=True)]
     return _percentile(value, np.mean(draws, axis=0))
 
 

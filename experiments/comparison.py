@@ -157,7 +157,7 @@ def _pair(x: str, y: str, envs: list[str], xs: list[FloatArray], ys: list[FloatA
 
 
 def _verdict(pair: dict[str, Any], num_pairs: int) -> tuple[str, str]:
-    """"better", "worse", "undecided" or "too few seeds", and why."""
+    """ "better", "worse", "undecided" or "too few seeds", and why."""
     low, high = pair["interval"]
     if pair["p_holm"] < permutation.ALPHA and not low <= 0.5 <= high:
         return ("better" if low > 0.5 else "worse"), f"p = {pair['p_holm']:.2g} after Holm's correction"

@@ -43,26 +43,37 @@ def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
     first = next(iter(agents.values()))[0]
     measure, reference = first.manifest["measure"], first.reference
     num_runs = {agent: len(runs) for agent, runs in agents.items()}
-    with matplotlib.rc_context({"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+    ):
         figure = Figure(figsize=(11, 4.4), layout="constrained")
         FigureCanvasAgg(figure)
         training, evaluation = figure.subplots(1, 2)
         for index, (agent, runs) in enumerate(agents.items()):
-            look: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index // len(COLOURS) % len(STYLES)]}
+            look: dict[str, Any] = {
+                "color": COLOURS[index % len(COLOURS)],
+                "linestyle": STYLES[index // len(COLOURS) % len(STYLES)],
+            }
             label = f"{agent} (n = {num_runs[agent]})"
             _curves(training, [_binned(run) for run in runs], look, label)
             _curves(evaluation, [run.curve() for run in runs], look, label)
         if reference is not None:
-            name = "exact optimum" if reference.kind == "exact optimum" else f"{reference.kind} ({reference.reference:g})"
+            name = (
+                "exact optimum" if reference.kind == "exact optimum" else f"{reference.kind} ({reference.reference:g})"
+            )
             evaluation.axhline(reference.reference, color="#666666", linestyle=(0, (5, 3)), linewidth=1.2, label=name)
             evaluation.axhline(
                 reference.random, color="#AAAAAA", linestyle=(0, (1, 2)), linewidth=1.2, label="random policy"
             )
-        training.set(title="Training, with exploration", xlabel="environment steps", ylabel="return an episode (mean of a bin)")
+        training.set(
+            title="Training, with exploration", xlabel="environment steps", ylabel="return an episode (mean of a bin)"
+        )
         episodes = first.trial.evaluation.episodes
         ylabel = "return" if measure == "return" else "minus steps to the exit"
         evaluation.set(
-            title=f"Evaluation, greedy, {episodes} shared episodes", xlabel="environment steps", ylabel=f"{ylabel}, mean"
+            title=f"Evaluation, greedy, {episodes} shared episodes",
+            xlabel="environment steps",
+            ylabel=f"{ylabel}, mean",
         )
         for axes in (training, evaluation):
             axes.grid(alpha=0.25)

@@ -154,7 +154,9 @@ class RunMonitor:
         for seed in episode_seeds(settings.seed, phase, count):
             self._log_evaluation(phase, "fresh", run_episode(self.agent, self._evaluation_env, seed))
         if self.trial.env.reset_seed is not None:  # one start: one episode of the frozen policy measures it
-            self._log_evaluation(phase, "book", run_episode(self.agent, self._evaluation_env, self.trial.env.reset_seed))
+            self._log_evaluation(
+                phase, "book", run_episode(self.agent, self._evaluation_env, self.trial.env.reset_seed)
+            )
         self._evaluations.flush()
         now = time.perf_counter()
         self._evaluation_seconds += now - begin

@@ -28,7 +28,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Did it train to the end of its budget?"""
-        return self.manifest["status"] == "finished"
+        return bool(self.manifest["status"] == "finished")
 
     @property
     def reference(self) -> Reference | None:
@@ -76,7 +76,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     found: dict[Path, RunFolder] = {}
     for folder in folders:
         if not folder.is_dir():
-            raise InputError(f"{folder}: expected a folder with runs, came {'a file' if folder.exists() else 'nothing'}")
+            raise InputError(
+                f"{folder}: expected a folder with runs, came {'a file' if folder.exists() else 'nothing'}"
+            )
         inside = find_runs(folder)
         if not inside:
             raise InputError(f"{folder}: expected a folder with runs, and no run is in it")
@@ -101,8 +103,11 @@ def group_runs(runs: Iterable[Run]) -> Group:
         env, agent = run.trial.env.label, run.trial.agent.label
         first = first_of.setdefault(env, run)
         for name, of_first, of_run in (
-            ("environment", first.trial.env.model_copy(update={"steps": None, "episodes": None}),
-             run.trial.env.model_copy(update={"steps": None, "episodes": None})),
+            (
+                "environment",
+                first.trial.env.model_copy(update={"steps": None, "episodes": None}),
+                run.trial.env.model_copy(update={"steps": None, "episodes": None}),
+            ),
             ("evaluation", _episodes(first.trial), _episodes(run.trial)),
         ):
             if of_first != of_run:

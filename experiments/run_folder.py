@@ -1,16 +1,15 @@
 """A run folder: plain files, readable without this project; reading one never runs code from it.
 
-    run.json          resolved settings, command, seeds, versions, machine, status
-    episodes.csv      one row a training episode
-    evaluations.csv   one row an evaluation episode
-    timing.csv        wall-clock times, apart, so that the two logs are the same bytes in every equal run
-    checkpoint/       the agent's whole learning state
+run.json          resolved settings, command, seeds, versions, machine, status
+episodes.csv      one row a training episode
+evaluations.csv   one row an evaluation episode
+timing.csv        wall-clock times, apart, so that the two logs are the same bytes in every equal run
+checkpoint/       the agent's whole learning state
 """
 
 import csv
 import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -82,12 +81,19 @@ class RunFolder:
         coming.rename(newest)
         shutil.rmtree(previous, ignore_errors=True)
 
+    def forget_results(self) -> None:
+        """Remove the results of an earlier, unfinished attempt at the same run."""
+        for name in ("error.txt", "episodes.csv", "evaluations.csv", "timing.csv"):
+            (self.path / name).unlink(missing_ok=True)
+        for name in ("checkpoint", "checkpoint.new", "checkpoint.old"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace run.json at once."""
         self.path.mkdir(parents=True, exist_ok=True)
         coming = self.path / (MANIFEST + ".new")
         coming.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        os.replace(coming, self.path / MANIFEST)
+        coming.replace(self.path / MANIFEST)
 
     def read_manifest(self) -> Manifest:
         """The manifest.
@@ -96,7 +102,9 @@ class RunFolder:
             InputError: this is no run folder, or its manifest is damaged.
         """
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: expected a run folder, came {'a file' if self.path.exists() else 'nothing'}")
+            raise InputError(
+                f"{self.path}: expected a run folder, came {'a file' if self.path.exists() else 'nothing'}"
+            )
         try:
             manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError as error:

@@ -41,7 +41,8 @@ def run_trials(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener
         if key not in settings:
             settings[key] = check_trial(trial)
         check_folder(trial, out)
-    to_run, skipped = [], []
+    to_run: list[Trial] = []
+    skipped: list[Trial] = []
     for trial in trials:
         fresh = prepare(trial, out, settings[trial.env.model_dump_json(), trial.agent.model_dump_json()])
         (to_run if fresh else skipped).append(trial)

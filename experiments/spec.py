@@ -148,7 +148,14 @@ class Spec(_Strict):
     def trials(self) -> list[Trial]:
         """Every trial, seed by seed, so that an interrupted experiment has something of everything."""
         return [
-            Trial(experiment=self.name, env=env, agent=agent, seed=seed, budget=self.budget(env), evaluation=self.evaluation)
+            Trial(
+                experiment=self.name,
+                env=env,
+                agent=agent,
+                seed=seed,
+                budget=self.budget(env),
+                evaluation=self.evaluation,
+            )
             for seed in self.seed_list()
             for env in self.envs
             for agent in self.agents
@@ -181,8 +188,10 @@ def _known_keys(error: ValidationError) -> list[str]:
 
 def _check(spec: Spec) -> None:
     _check_label("name", spec.name)
-    for place, budget in [("the experiment", spec), *[(f"envs: {env.id}", env) for env in spec.envs]]:
-        if budget.steps is not None and budget.episodes is not None:
+    budgets = [("the experiment", spec.steps, spec.episodes)]
+    budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
+    for place, steps, episodes in budgets:
+        if steps is not None and episodes is not None:
             raise InputError(f"{place}: expected steps or episodes, came both")
     seeds = spec.seed_list()
     if not seeds or len(set(seeds)) < len(seeds):
@@ -204,14 +213,16 @@ def _check(spec: Spec) -> None:
             for label in [*labels, *(agent.label for agent in spec.agents)]
             if [*labels, *(agent.label for agent in spec.agents)].count(label) > 1
         )
-        raise InputError(f"two entries have the label {twice!r}: give one of them a name of its own (name = \"...\")")
+        raise InputError(f'two entries have the label {twice!r}: give one of them a name of its own (name = "...")')
     if not folders:
         raise InputError("agents: no agent is left for any environment")
 
 
 def _check_label(key: str, label: str) -> None:
     if not LABEL.fullmatch(label):
-        raise InputError(f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, came {label!r}")
+        raise InputError(
+            f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, came {label!r}"
+        )
 
 
 def check_env_entry(entry: EnvEntry) -> None:

@@ -83,7 +83,9 @@ def _refuse_other_settings(path: Path, known: Trial, asked: Trial) -> None:
         if getattr(known_part, name) != getattr(asked_part, name)
     ]
     if differing:
-        raise InputError(f"{path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out or name")
+        raise InputError(
+            f"{path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out or name"
+        )
 
 
 def _covers(known: Trial, asked: Trial) -> bool:
@@ -106,7 +108,7 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) 
         manifest = describe(trial, agent.settings.model_dump(mode="json"), "running")
         manifest |= {"started": now(), "wrappers": _wrappers(env), "measure": score_measure(trial.env)}
         folder.write_manifest(manifest)
-        (folder.path / "error.txt").unlink(missing_ok=True)
+        folder.forget_results()
         _train(trial, folder, env, evaluation_env, agent, on_progress, manifest)
     except KeyboardInterrupt:
         folder.write_manifest(manifest | {"status": "interrupted", "ended": now()})
@@ -142,9 +144,7 @@ def _train(
     finally:
         monitor.close()
         manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
-    reference = reference_for(
-        trial.env, episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes)
-    )
+    reference = reference_for(trial.env, episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes))
     manifest |= {
         "status": "finished",
         "reference": None if reference is None else reference.as_dict(),
@@ -159,7 +159,9 @@ def _wrappers(env: gym.Env[Any, Any]) -> list[dict[str, Any]]:
     wrappers = []
     while isinstance(env, gym.Wrapper):
         arguments = env._saved_kwargs if isinstance(env, RecordConstructorArgs) else {}
-        wrappers.append({"name": type(env).__name__, "arguments": {key: repr(value) for key, value in arguments.items()}})
+        wrappers.append(
+            {"name": type(env).__name__, "arguments": {key: repr(value) for key, value in arguments.items()}}
+        )
         env = env.env
     return wrappers
 

@@ -96,7 +96,9 @@ def check_video_path(path: Path) -> None:
         InputError: neither .mp4 nor .gif, or its folder is none.
     """
     if path.suffix.lower() not in FORMATS:
-        raise InputError(f"{path}: expected a file that ends in {' or '.join(FORMATS)}, came {path.suffix or 'no ending'!r}")
+        raise InputError(
+            f"{path}: expected a file that ends in {' or '.join(FORMATS)}, came {path.suffix or 'no ending'!r}"
+        )
     if path.is_dir():
         raise InputError(f"{path}: expected a file, came a folder")
     if not path.resolve().parent.is_dir():

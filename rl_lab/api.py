@@ -215,7 +215,9 @@ def _agent_values(agent: Agent) -> dict[str, Any]:
 
 def _plain(values: dict[str, Any], place: str) -> dict[str, Any]:
     try:
-        plain: dict[str, Any] = json.loads(json.dumps({key: value for key, value in values.items() if value is not None}))
+        plain: dict[str, Any] = json.loads(
+            json.dumps({key: value for key, value in values.items() if value is not None})
+        )
     except TypeError as error:
         raise InputError(f"{place}: expected options that JSON can hold: {error}") from error
     return plain

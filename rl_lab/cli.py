@@ -35,7 +35,9 @@ def demo(out: Out = Path("runs")) -> None:
 
 @app.command("list", epilog="Example: rl-lab list agents")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="[envs|agents|suites|runs]", help="What to list; all if not given.")] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="[envs|agents|suites|runs]", help="What to list; all if not given.")
+    ] = "",
     out: Out = Path("runs"),
 ) -> None:
     """List environments, agents, suites and runs."""
@@ -75,8 +77,12 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Budget in env steps.", show_default="100000")] = None,
     episodes: Annotated[int | None, typer.Option(min=1, help="Budget in episodes, instead of steps.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")] = None,
-    env_options: Annotated[list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
+    ] = None,
+    env_options: Annotated[
+        list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")
+    ] = None,
     out: Out = Path("runs"),
     json_: Json = False,
 ) -> None:
@@ -95,7 +101,9 @@ def train(
     if json_:
         print(json.dumps(result))
     else:
-        print(f"{result['status']}: {result['env_steps']:,} env steps, {result['episodes']:,} episodes: {result['run']}")
+        print(
+            f"{result['status']}: {result['env_steps']:,} env steps, {result['episodes']:,} episodes: {result['run']}"
+        )
     if result["status"] != "finished":
         print(f"error: the trial failed: {result.get('error', result['status'])}", file=sys.stderr)
         raise typer.Exit(FAILED)
@@ -106,7 +114,9 @@ def train(
 @app.command(epilog="Example: rl-lab evaluate runs/train/RLLab-Maze-v0/q_learning/seed-0 --episodes 20")
 def evaluate(
     run: Run,
-    episodes: Annotated[int | None, typer.Option(min=1, help="Episodes.", show_default="those of the final score")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="Episodes.", show_default="those of the final score")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Evaluate a run's trained agent, greedily, on the shared episodes of the final score."""
@@ -119,7 +129,8 @@ def evaluate(
     returns = sorted(episode["return"] for episode in result["episodes"])
     terminated = sum(episode["terminated"] for episode in result["episodes"])
     print(f"{result['agent']} on {result['env']}, {len(returns)} episodes, greedy")
-    print(f"mean return {result['mean_return']:.2f} (min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f})")
+    spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
+    print(f"mean return {result['mean_return']:.2f} ({spread})")
     print(f"terminated {terminated}, truncated {len(returns) - terminated}")
 
 
@@ -127,7 +138,9 @@ def evaluate(
 def watch(
     run: Run,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes.")] = 1,
-    record: Annotated[Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")
+    ] = None,
     terminal: Annotated[bool, typer.Option("--terminal", help="Draw in the terminal instead of a window.")] = False,
 ) -> None:
     """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
@@ -140,9 +153,12 @@ def watch(
 
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")
 def compare(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders with runs, such as an experiment's.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders with runs, such as an experiment's.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="Where results.json and the curves go.", show_default="comparison/ in the first folder")
+        Path | None,
+        typer.Option(help="Where results.json and the curves go.", show_default="comparison/ in the first folder"),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -187,7 +203,7 @@ def main() -> int:
     except typer.Exit as exit_:
         return exit_.exit_code
     except typer.TyperException as error:
-        message = " ".join(str(getattr(error, "format_message", lambda: error)()).split())
+        message = " ".join(str(getattr(error, "format_message", lambda error=error: error)()).split())
         if not message:  # no command: the help has been shown
             return 0
         return _complain(message)

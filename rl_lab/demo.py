@@ -33,7 +33,11 @@ def run_demo(out: Path) -> None:
     watch(maze.folder.path, terminal=True)
     _tell_optimum(maze)
     videos = []
-    for key, episodes in ((("maze-9x9", "q_learning", 0), 1), (("lander", "q_learning", 0), 3), (("lander", "heuristic_lander", 0), 3)):
+    for key, episodes in (
+        (("maze-9x9", "q_learning", 0), 1),
+        (("lander", "q_learning", 0), 3),
+        (("lander", "heuristic_lander", 0), 3),
+    ):
         video = folder / f"{key[0]}-{key[1]}.mp4"
         result = watch(runs[key].folder.path, record=video, episodes=episodes)
         videos.append(f"  {video} ({result['frames']} frames)")

@@ -36,7 +36,9 @@ def _default(value: object) -> str:
 
 
 def _agents() -> list[str]:
-    return [f"{name:<20} {description}" for name, (_, description) in AGENTS.items()] + ["module:Class of your own works too."]
+    return [f"{name:<20} {description}" for name, (_, description) in AGENTS.items()] + [
+        "module:Class of your own works too."
+    ]
 
 
 def _suites() -> list[str]:

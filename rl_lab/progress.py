@@ -80,4 +80,3 @@ class ProgressDisplay:
         else:
             line += f": {manifest.get('error', '')}"
         tqdm.write(line, file=sys.stderr)
-

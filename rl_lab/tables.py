@@ -35,14 +35,17 @@ def print_comparison(comparison: Comparison) -> None:
         out.print()
     method = comparison["method"]
     out.print(
-        f"Unit: {method['unit']}. Intervals: 95%, {method['bootstrap']}, {method['aggregate_repetitions']:,} repetitions "
-        f"(improvement: {method['improvement_repetitions']:,}), seed {method['bootstrap_seed']}.",
+        f"Unit: {method['unit']}. Intervals: 95%, {method['bootstrap']}, {method['aggregate_repetitions']:,} "
+        f"repetitions (improvement: {method['improvement_repetitions']:,}), seed {method['bootstrap_seed']}.",
         style="dim",
     )
     coverage = {record["runs_finished"]: record["simulated_coverage"] for record in comparison["records"]}
     few = [f"about {share:.0%} for {runs} runs" for runs, share in sorted(coverage.items()) if share]
     if few:
-        out.print(f"Few runs: such intervals hold the true value less often than 95% (simulated: {', '.join(few)}).", style="dim")
+        out.print(
+            f"Few runs: such intervals hold the true value less often than 95% (simulated: {', '.join(few)}).",
+            style="dim",
+        )
 
 
 def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> None:
@@ -50,10 +53,13 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
     evaluation = records[0]["evaluation"]
     measure = next((record["measure"] for record in records if record["measure"]), "return")
     what = "return" if measure == "return" else "minus steps to the exit"
-    title = f"[bold]{env}[/bold]: {what} over {evaluation['episodes']} shared episodes (evaluation seed {evaluation['seed']})"
+    episodes = f"{evaluation['episodes']} shared episodes (evaluation seed {evaluation['seed']})"
+    title = f"[bold]{env}[/bold]: {what} over {episodes}"
     table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("agent", overflow="fold")
-    headings = ["runs", "mean", "IQM", "95% interval"] + ([] if narrow else ["min", "max"]) + ["normalised", "95% interval"]
+    headings = (
+        ["runs", "mean", "IQM", "95% interval"] + ([] if narrow else ["min", "max"]) + ["normalised", "95% interval"]
+    )
     for heading in headings[:-1] if narrow else headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sorted(records, key=lambda record: -(record["mean"] if record["mean"] is not None else float("inf"))):
@@ -78,7 +84,9 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
     for record in records:
         if record.get("book_seed"):
             values = ", ".join(f"{value:.1f}" for value in record["book_seed"])
-            out.print(f"  {record['agent']} on the seed it trained on: {values} (one start, an episode a run)", style="dim")
+            out.print(
+                f"  {record['agent']} on the seed it trained on: {values} (one start, an episode a run)", style="dim"
+            )
     out.print()
 
 

@@ -37,7 +37,9 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
         mode = _terminal_mode(trial.env)
     else:
         if not _has_display():
-            raise InputError("there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal")
+            raise InputError(
+                "there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal"
+            )
         mode = "human"
     with located(f"{run}: envs: {trial.env.id}"):
         env = make_evaluation_env(trial.env, render_mode=mode)

@@ -1,6 +1,6 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -69,7 +69,10 @@ class MazeEnv(gym.Env[Any, int]):
     - v0: first version.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["human", "rgb_array", "ansi"], "render_fps": 8}
+    metadata: dict[str, Any] = {  # noqa: RUF012  Gymnasium declares it so
+        "render_modes": ["human", "rgb_array", "ansi"],
+        "render_fps": 8,
+    }
 
     @validate_call(config=ConfigDict(strict=True))
     def __init__(
@@ -117,7 +120,7 @@ class MazeEnv(gym.Env[Any, int]):
         self._steps = 0
         self._trail = [self._state]
 
-        self.action_space = spaces.Discrete(4)
+        self.action_space: spaces.Space[Any] = spaces.Discrete(4)
         self.observation_space = self._make_observation_space()
 
     # -- the maze -----------------------------------------------------------------------------------------
@@ -127,7 +130,8 @@ class MazeEnv(gym.Env[Any, int]):
         for name, place in (("start", start), ("exit", exit_option)):
             if isinstance(place, tuple) and not (0 <= place[0] < self.rows and 0 <= place[1] < self.cols):
                 raise ValueError(
-                    f"{name}: expected a cell in rows 0 to {self.rows - 1} and columns 0 to {self.cols - 1}, came {list(place)}"
+                    f"{name}: expected a cell in rows 0 to {self.rows - 1} and columns 0 to {self.cols - 1}, "
+                    f"came {list(place)}"
                 )
         if start == "farthest" and exit_option == "farthest":
             raise ValueError("exit: start and exit cannot both be 'farthest': each is measured from the other")
@@ -139,7 +143,9 @@ class MazeEnv(gym.Env[Any, int]):
 
     def _place(self, maze: Maze, rng: np.random.Generator) -> None:
         """Put exit and start into a maze, and derive what depends on them."""
-        fixed = {name: self._cell(place) for name, place in (("start", self._start_option), ("exit", self._exit_option))}
+        fixed = {
+            name: self._cell(place) for name, place in (("start", self._start_option), ("exit", self._exit_option))
+        }
         start, exit_cell = fixed["start"], fixed["exit"]
         if exit_cell is None:
             if self._exit_option == "random":
@@ -300,7 +306,9 @@ class MazeEnv(gym.Env[Any, int]):
             return draw_box(self.maze, self._state, self.start_states, self.exit_state, self.overlay)
         if self._renderer is None:
             self._renderer = Renderer(window=self.render_mode == "human", fps=self.metadata["render_fps"])
-        return self._renderer.draw(self.maze, self._state, self.start_states, self.exit_state, self._trail, self.overlay)
+        return self._renderer.draw(
+            self.maze, self._state, self.start_states, self.exit_state, self._trail, self.overlay
+        )
 
     def close(self) -> None:
         """Close the window, if there is one."""

@@ -5,6 +5,7 @@ The renderer draws the arrays that it is given; it knows nothing of environments
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ class _Painter:
     def _trail(self, trail: Sequence[int]) -> None:
         points = [self._centre(cell) for cell in trail]
         width = max(2, self.unit // 9)
-        for begin, end in zip(points, points[1:], strict=False):
+        for begin, end in pairwise(points):
             self.pygame.draw.line(self.canvas, TRAIL, begin, end, width)
         for point in points[1:-1]:
             self.pygame.draw.circle(self.canvas, TRAIL, point, width / 2)
@@ -161,8 +162,9 @@ class _Painter:
         for cell in range(self.maze.num_cells):
             row, col = divmod(cell, self.maze.cols)
             x, y = left + col * self.unit, top + row * self.unit
-            sides = (((x, y), (x + self.unit, y)), ((x + self.unit, y), (x + self.unit, y + self.unit)))
-            sides += (((x, y + self.unit), (x + self.unit, y + self.unit)), ((x, y), (x, y + self.unit)))
+            right, bottom = x + self.unit, y + self.unit
+            up, down = ((x, y), (right, y)), ((x, bottom), (right, bottom))
+            sides = (up, ((right, y), (right, bottom)), down, ((x, y), (x, bottom)))
             for action, (begin, end) in enumerate(sides):
                 if not self.maze.passages[cell, action]:
                     self._wall(begin, end, thickness)

@@ -40,7 +40,9 @@ def draw_box(maze: Maze, robot: int, starts: Sequence[int], exit_cell: int, over
 
     lines = []
     for row in range(rows + 1):
-        lines.append("".join(joint(row, col) + "───"[: 3 * across[row, col]].ljust(3) for col in range(cols)) + joint(row, cols))
+        lines.append(
+            "".join(joint(row, col) + "───"[: 3 * across[row, col]].ljust(3) for col in range(cols)) + joint(row, cols)
+        )
         if row < rows:
             cells = (("│" if upright[row, col] else " ") + f" {content(row * cols + col)} " for col in range(cols))
             lines.append("".join(cells) + ("│" if upright[row, cols] else " "))
