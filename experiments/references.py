@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from agents.planning import FiniteModel, optimal_values, policy_values
+from agents.planning import FiniteModel, FloatArray, optimal_values, policy_values
 from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.spec import EnvEntry
 
@@ -57,24 +57,30 @@ def score_measure(entry: EnvEntry) -> str:
 
 def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
     base: Any = env.unwrapped
-    if not (hasattr(base, "P") and hasattr(base, "initial_state_distrib")) or len(base.P) > MAX_STATES:
+    if not (hasattr(base, "P") and hasattr(base, "s")) or len(base.P) > MAX_STATES:
         return None
     if entry.settings.get("fickle_passenger"):  # Taxi: its P does not tell of it
         return None
     horizon = episode_limit(env)
     by_steps = score_measure(entry) == "-steps"
     optimal, random = [], []
-    for seed in seeds if not getattr(base, "fixed_model", True) else seeds[:1]:
+    values: tuple[FloatArray, FloatArray] | None = None
+    for seed in seeds:
         env.reset(seed=seed)
-        model = FiniteModel.from_dictionary(_step_costs(base.P) if by_steps else base.P)
-        num_states, num_actions = model.rewards.shape
-        initial = np.asarray(base.initial_state_distrib, dtype=float)
-        optimal.append(float(initial @ optimal_values(model, horizon)))
-        uniform = np.full((num_states, num_actions), 1 / num_actions)
-        random.append(float(initial @ policy_values(model, uniform, horizon)))
+        if values is None or not getattr(base, "fixed_model", True):
+            values = _exact_values(_step_costs(base.P) if by_steps else base.P, horizon)
+        optimal.append(float(values[0][base.s]))  # `s`: the current state, toy_text's name
+        random.append(float(values[1][base.s]))
     return Reference(
         float(np.mean(random)), 0.0, float(np.mean(optimal)), "exact optimum", "-steps" if by_steps else "return"
     )
+
+
+def _exact_values(dictionary: Any, horizon: int) -> tuple[FloatArray, FloatArray]:
+    """The values [S] of the best and of the uniformly random policy over episodes of at most `horizon` steps."""
+    model = FiniteModel.from_dictionary(dictionary)
+    uniform = np.full(model.rewards.shape, 1 / model.rewards.shape[1])
+    return optimal_values(model, horizon), policy_values(model, uniform, horizon)
 
 
 def _step_costs(model: Any) -> Any:

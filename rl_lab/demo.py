@@ -20,8 +20,8 @@ def run_demo(out: Path) -> None:
     folder = out / SUITE
     screen.rule("1. Run: a robot in a maze, a lander on the moon", style="dim")
     screen.print(
-        "Two seeds of every agent: random actions, Q-learning, and either exact planning (maze)\n"
-        "or Gymnasium's hand-written controller (lander). About a minute; a second time it is skipped.\n"
+        "Two seeds each of random actions, Q-learning and exact planning in the maze; of random actions,\n"
+        "a deep Q-network and Gymnasium's hand-written controller on the moon. It takes a minute or so.\n"
     )
     _, outcome = run_suite(SUITE, out=out, jobs=available_cores())
     sys.stderr.flush()
@@ -35,7 +35,7 @@ def run_demo(out: Path) -> None:
     videos = []
     for key, episodes in (
         (("maze-9x9", "q_learning", 0), 1),
-        (("lander", "q_learning", 0), 3),
+        (("lander", "sb3_dqn", 0), 3),
         (("lander", "heuristic_lander", 0), 3),
     ):
         video = folder / f"{key[0]}-{key[1]}.mp4"

@@ -225,6 +225,11 @@ class MazeEnv(gym.Env[Any, int]):
         distribution[self.start_states] = 1 / len(self.start_states)
         return distribution
 
+    @property
+    def s(self) -> int:
+        """The current state, under toy_text's name."""
+        return self._state
+
     # -- Gymnasium ----------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
