@@ -1,0 +1,105 @@
+"""The rooms, their walls, and what they load."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, Command
+
+ROOMS = ("rl_lab", "experiments", "agents", "envs")
+SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "tests"])
+def test_a_room_is_this_projects(room: str) -> None:
+    module = importlib.import_module(room)
+    assert module.__file__ is not None
+    assert Path(module.__file__).resolve() == ROOT / room / "__init__.py"
+
+
+def test_import_contracts_hold_over_every_file() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    analysed = re.search(r"Analyzed (\d+) files", done.stdout)
+    assert analysed is not None
+    assert int(analysed[1]) >= len(SOURCES)  # a contract that sees no files passes falsely
+
+
+def modules_after(code: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print('MODULES', *sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    line = next(line for line in done.stdout.splitlines() if line.startswith("MODULES"))
+    return set(line.split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = "import sys; sys.argv = ['rl-lab', '--help']\nfrom rl_lab.cli import main\nassert main() == 0"
+    heavy = {"torch", "numba", "matplotlib", "pandas", "gymnasium", "numpy", "scipy", "stable_baselines3", "pydantic"}
+    assert not heavy & modules_after(code)
+
+
+def test_a_tabular_run_loads_no_torch(tmp_path: Path) -> None:
+    code = f"from rl_lab import train\ntrain('RLLab/Maze-v0', 'q_learning', steps=50, out={str(tmp_path)!r})"
+    loaded = modules_after(code)
+    assert "numpy" in loaded
+    assert not {"torch", "stable_baselines3", "pandas"} & loaded
+
+
+def test_importing_rl_lab_registers_the_environments() -> None:
+    code = "import gymnasium\nimport rl_lab\nassert 'RLLab/Maze-v0' in gymnasium.registry"
+    assert "envs.mazes.env" not in modules_after(code)  # registered, not imported
+
+
+def test_only_the_bridge_imports_stable_baselines3_and_torch() -> None:
+    importers = {
+        path.relative_to(ROOT).as_posix()
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _imported(node)
+        if name.split(".")[0] in ("stable_baselines3", "torch")
+    }
+    assert importers == {"agents/sb3_bridge.py"}
+
+
+def test_no_global_randomness_in_the_sources() -> None:
+    legacy = re.compile(
+        r"np\.random\.(?!default_rng|Generator|SeedSequence|get_state|set_state)\w+|^import random", re.M
+    )
+    found = {path.name: legacy.findall(path.read_text()) for path in SOURCES}
+    assert not {name: hits for name, hits in found.items() if hits}
+
+
+def test_no_agent_has_a_variable_called_done() -> None:
+    for path in (ROOT / "agents").glob("*.py"):
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert "done" not in names, path
+
+
+def test_no_module_is_named_like_the_standard_librarys() -> None:
+    assert not {path.stem for path in SOURCES} & (set(sys.stdlib_module_names) - {"__init__", "__main__"})
+
+
+def test_exit_codes_of_help(rl_lab: Command) -> None:
+    for command in ("demo", "list", "run", "train", "evaluate", "watch", "compare"):
+        done = rl_lab(command, "--help")
+        assert done.returncode == 0
+        assert "Example: rl-lab " + command in done.stdout
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module]
+    return []
