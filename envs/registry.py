@@ -23,6 +23,10 @@ class UnknownEnvironmentError(ValueError):
     """No environment has that name."""
 
 
+class EnvironmentVersionError(UnknownEnvironmentError):
+    """The environment exists, in other versions."""
+
+
 def register_all() -> None:
     """Register our environments with Gymnasium; a second call changes nothing."""
     for env_id, entry_point in _ENTRY_POINTS.items():
@@ -47,8 +51,10 @@ def find_spec(env_id: str) -> EnvSpec:
             return EnvSpec(id=name, entry_point=env_id)
     try:
         return gym.spec(name)
-    except gym.error.Error as error:
+    except (gym.error.NameNotFound, gym.error.NamespaceNotFound) as error:
         raise UnknownEnvironmentError(f"no environment is called {name!r}") from error
+    except gym.error.Error as error:  # a version that is too old or too new: Gymnasium says which there is
+        raise EnvironmentVersionError(" ".join(str(error).split())) from error
 
 
 def env_options(env_id: str) -> dict[str, Any]:
@@ -77,4 +83,6 @@ def make_env(env_id: str, *, render_mode: str | None = None, **options: Any) -> 
     unknown = set(options) - set(env_options(env_id))
     if unknown:
         raise TypeError(f"unknown option {min(unknown)!r}")
-    return gym.make(spec, render_mode=render_mode, disable_env_checker=True, **options)
+    if render_mode is not None:
+        options["render_mode"] = render_mode  # an environment that draws nothing need not know the word
+    return gym.make(spec, disable_env_checker=True, **options)

@@ -48,7 +48,8 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
     name = ".".join(str(part) for part in problem["loc"] if not _is_branch(part)) or "value"
     kind, value, message = problem["type"], problem["input"], problem["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"unknown key {name!r}{did_you_mean(name, choices)}; expected one of: {', '.join(sorted(choices))}"
+        hint = did_you_mean(name.rpartition(".")[2], choices)
+        return f"unknown key {name!r}{hint}; expected one of: {', '.join(sorted(choices))}"
     if kind == "missing":
         return f"{name}: expected a value, came nothing"
     if kind == "value_error":

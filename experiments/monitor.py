@@ -55,7 +55,8 @@ class RunMonitor:
         self.max_steps = self._budget.steps or (self._budget.episodes or 0) * max_episode_steps
         self._evaluations = Log(folder.path / "evaluations.csv", EVALUATIONS)
         self._timing = Log(folder.path / "timing.csv", TIMING)
-        self._episodes: Log | None = None  # made at the first episode, whose info names the last columns
+        self._info_columns = _scalar_info(evaluation_env)
+        self._episodes = Log(folder.path / "episodes.csv", [*EPISODES, *self._info_columns])
         self._last = Progress(0, 0, None, None)
         self._start = self._last_progress = time.perf_counter()
         self._evaluation_seconds = 0.0
@@ -98,15 +99,9 @@ class RunMonitor:
         """Log a training episode."""
         if self._budget.episodes is not None and self.num_episodes >= self._budget.episodes:
             return
-        extra = {
-            key: value
-            for key, value in episode.info.items()
-            if isinstance(value, bool | int | float | np.bool_ | np.number) and key not in EPISODES
-        }
-        if self._episodes is None:
-            self._episodes = Log(self.folder.path / "episodes.csv", [*EPISODES, *extra])
+        reported = {key: episode.info.get(key) for key in self._info_columns}
         self._episodes.append(
-            {key: value.item() if isinstance(value, np.generic) else value for key, value in extra.items()}
+            {key: value.item() if isinstance(value, np.generic) else value for key, value in reported.items()}
             | {
                 "episode": self.num_episodes,
                 "env_step": self.env_step,
@@ -136,15 +131,12 @@ class RunMonitor:
 
     def close(self) -> None:
         """Close the logs; what was reported is on disk."""
-        if self._episodes is None:
-            self._episodes = Log(self.folder.path / "episodes.csv", EPISODES)
         for log in (self._episodes, self._evaluations, self._timing):
             log.close()
 
     def _write_checkpoint(self) -> None:
         for log in (self._episodes, self._evaluations, self._timing):
-            if log is not None:
-                log.flush()
+            log.flush()
         self.folder.write_checkpoint(self.agent.save)
 
     def _evaluate(self, phase: str) -> None:
@@ -198,3 +190,15 @@ class RunMonitor:
         if now - self._last_progress >= PROGRESS_EVERY or not self.running:
             self._last_progress = now
             self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))
+
+
+def _scalar_info(env: gym.Env[Any, Any]) -> list[str]:
+    """The names of the numbers and truth values that an environment reports after a step: the log's last columns.
+
+    Looked up in the evaluation's environment, which every evaluation episode seeds anew.
+    """
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    info = env.step(env.action_space.sample())[4]
+    numbers = bool | int | float | np.bool_ | np.number
+    return [key for key, value in info.items() if isinstance(value, numbers) and key not in EPISODES]

@@ -11,10 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from agents.registry import AGENTS, UnknownAgentError, find_agent
-from envs.registry import ENVIRONMENTS, UnknownEnvironmentError, env_options
+from envs.registry import ENVIRONMENTS, EnvironmentVersionError, UnknownEnvironmentError, env_options
 from experiments.errors import InputError, explain, located, unknown
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
@@ -121,12 +122,21 @@ class Trial(_Strict):
         return f"{self.env.label} / {self.agent.label} / seed {self.seed}"
 
 
+def _seeds(value: Any) -> Any:
+    numbers = value if isinstance(value, list) else [value]
+    least = 0 if isinstance(value, list) else 1
+    if not numbers or any(type(one) is not int or one < least for one in numbers) or len(set(numbers)) < len(numbers):
+        expected = "a count of at least 1 or a list of different seeds of at least 0"
+        raise PydanticCustomError("seeds", "Input should be {expected}", {"expected": expected})
+    return value
+
+
 class Spec(_Strict):
     """An experiment."""
 
     name: str
     description: str = ""
-    seeds: Annotated[int, Field(ge=1)] | list[Annotated[int, Field(ge=0)]] = 1
+    seeds: Annotated[int | list[int], BeforeValidator(_seeds)] = 1  # a count (0 ... n - 1) or a list
     steps: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
     evaluation: Evaluation = Evaluation()
@@ -193,9 +203,6 @@ def _check(spec: Spec) -> None:
     for place, steps, episodes in budgets:
         if steps is not None and episodes is not None:
             raise InputError(f"{place}: expected steps or episodes, came both")
-    seeds = spec.seed_list()
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise InputError(f"seeds: expected a count or a list of different seeds, came {spec.seeds}")
     for env in spec.envs:
         check_env_entry(env)
     for agent in spec.agents:
@@ -231,7 +238,7 @@ def check_env_entry(entry: EnvEntry) -> None:
         try:
             options = env_options(entry.id)
         except UnknownEnvironmentError as error:
-            if ":" in entry.id:
+            if ":" in entry.id or isinstance(error, EnvironmentVersionError):
                 raise
             import gymnasium
 

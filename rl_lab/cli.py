@@ -20,6 +20,24 @@ app = typer.Typer(
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    return _whole_number(text, 1)
+
+
+def not_negative(text: str) -> int:
+    """A whole number of at least 0."""
+    return _whole_number(text, 0)
+
+
+def _whole_number(value: str | int, least: int) -> int:
+    text = str(value)  # a default comes as the number that it is
+    if not text.isdecimal() or int(text) < least:
+        raise typer.BadParameter(f"expected a whole number of at least {least}, came {text!r}")
+    return int(text)
+
+
 Out = Annotated[Path, typer.Option("--out", help="Folder that the run folders go into.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
@@ -50,9 +68,15 @@ def list_(
 def run(
     spec: Annotated[str, typer.Argument(metavar="SPEC.toml|SUITE", help="A spec file, or a bundled suite's name.")],
     out: Out = Path("runs"),
-    jobs: Annotated[int | None, typer.Option(min=1, help="Trials at once.", show_default="one a core")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds 0 to N - 1 instead of the spec's.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Env steps a run instead of the spec's budgets.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Trials at once.", show_default="one a core")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Seeds 0 to N - 1 instead of the spec's.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Env steps a run instead of the spec's budgets.")
+    ] = None,
 ) -> None:
     """Run an experiment: every agent in every environment with every seed. Finished trials are skipped."""
     from experiments.executor import available_cores
@@ -74,9 +98,13 @@ def run(
 def train(
     env: Annotated[str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.")],
     agent: Annotated[str, typer.Argument(metavar="AGENT", help="An agent's name, or module:Class.")],
-    steps: Annotated[int | None, typer.Option(min=1, help="Budget in env steps.", show_default="100000")] = None,
-    episodes: Annotated[int | None, typer.Option(min=1, help="Budget in episodes, instead of steps.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the run.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Budget in env steps.", show_default="100000")
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Budget in episodes, instead of steps.")
+    ] = None,
+    seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the run.")] = 0,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
     ] = None,
@@ -115,7 +143,8 @@ def train(
 def evaluate(
     run: Run,
     episodes: Annotated[
-        int | None, typer.Option(min=1, help="Episodes.", show_default="those of the final score")
+        int | None,
+        typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -137,7 +166,7 @@ def evaluate(
 @app.command(epilog="Example: rl-lab watch runs/train/RLLab-Maze-v0/q_learning/seed-0 --record maze.gif")
 def watch(
     run: Run,
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes.")] = 1,
+    episodes: Annotated[int, typer.Option(parser=positive, metavar="N", help="Episodes.")] = 1,
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")
     ] = None,
@@ -199,15 +228,16 @@ def main() -> int:
         sys.path.append(str(Path.cwd()))  # `module:Class` of the user's own; last, so that it shadows nothing
     try:
         result = app(standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except typer.Exit as exit_:
-        return exit_.exit_code
+        code = result if isinstance(result, int) else 0
+        if code == INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        return code
     except typer.TyperException as error:
         message = " ".join(str(getattr(error, "format_message", lambda error=error: error)()).split())
         if not message:  # no command: the help has been shown
             return 0
         return _complain(message)
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone: `rl-lab list | head`

@@ -1,0 +1,141 @@
+"""Videos are decoded again, terminals are real ones, the window is SDL's."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from envs.registry import make_env
+from experiments.video import maze_overlay
+from rl_lab import make_agent
+from tests.conftest import Command
+from tests.helpers import Budget, train
+
+
+def run_folder(rl_lab: Command, env: str, agent: str, *options: str) -> str:
+    done = rl_lab("train", env, agent, "--json", *options)
+    assert done.returncode == 0, done.stderr
+    run: str = json.loads(done.stdout)["run"]
+    return run
+
+
+def decode(path: Path) -> tuple[list[Any], dict[str, Any]]:
+    reader = imageio_ffmpeg.read_frames(str(path))
+    facts = next(reader)
+    width, height = facts["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in reader]
+    reader.close()
+    return frames, facts
+
+
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_a_maze_recorded_and_decoded(ending: str, rl_lab: Command, tmp_path: Path) -> None:
+    run = run_folder(rl_lab, "RLLab/Maze-v0", "q_learning", "--steps", "4000", "--env", "rows=4", "--env", "cols=4",
+                     "--set", "learning_rate=0.5", "--set", "epsilon_decay=0.9")  # fmt: skip
+    lengths = [
+        episode["length"]
+        for episode in json.loads(rl_lab("evaluate", run, "--episodes", "2", "--json").stdout)["episodes"]
+    ]
+    done = rl_lab("watch", run, "--record", f"maze.{ending}", "--episodes", "2")
+    assert done.returncode == 0, done.stderr
+    fps = 8
+    expected = sum(lengths) + 2 * fps  # a frame before each step, and each end held for a second
+    if ending == "mp4":
+        frames, facts = decode(tmp_path / "maze.mp4")
+        assert facts["codec"].startswith("h264")
+        assert facts["fps"] == fps
+        size = tuple(facts["size"])
+        assert len(frames) == expected
+    else:
+        with Image.open(tmp_path / "maze.gif") as image:
+            frames = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+            durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+            size = image.size
+        assert sum(durations) == pytest.approx(expected * 1000 / fps, rel=0.05)  # equal frames are joined
+    assert size == (4 * 120 + 2 * 40, 4 * 120 + 2 * 40 + 28)
+    assert all(len(np.unique(frame.reshape(-1, 3), axis=0)) > 20 for frame in frames)  # not blank
+    assert any(not np.array_equal(frames[0], frame) for frame in frames)  # and not still
+    assert f"maze.{ending}" in done.stdout
+
+
+def test_a_lander_recorded_and_decoded(rl_lab: Command, tmp_path: Path) -> None:
+    run = run_folder(rl_lab, "LunarLander-v3", "heuristic_lander", "--steps", "100")
+    (episode,) = json.loads(rl_lab("evaluate", run, "--episodes", "1", "--json").stdout)["episodes"]
+    assert rl_lab("watch", run, "--record", "lander.mp4").returncode == 0
+    frames, facts = decode(tmp_path / "lander.mp4")
+    assert facts["size"] == (600, 428)
+    assert len(frames) == episode["length"] + 50
+    assert len(np.unique(frames[20].reshape(-1, 3), axis=0)) > 20
+    assert rl_lab("watch", run, "--terminal").stdout.count("▀") > 1000
+
+
+def test_a_window_opens_where_there_is_a_display(rl_lab: Command) -> None:
+    run = run_folder(rl_lab, "RLLab/Maze-v0", "value_iteration", "--steps", "50", "--env", "rows=3", "--env", "cols=3")
+    done = rl_lab("watch", run, environment={"SDL_VIDEODRIVER": "dummy"})
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+def test_the_terminal_is_animated_in_place_and_left_clean(rl_lab: Command, tmp_path: Path) -> None:
+    run = run_folder(rl_lab, "RLLab/Maze-v0", "value_iteration", "--steps", "50", "--env", "rows=3", "--env", "cols=3")
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "rl_lab", "watch", run, "--terminal"],
+        cwd=tmp_path,
+        stdout=follower,
+        stderr=follower,
+        stdin=follower,
+        env=dict(os.environ),
+    )
+    os.close(follower)
+    output, deadline = b"", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if select.select([leader], [], [], 0.2)[0]:
+            try:
+                output += os.read(leader, 65536)
+            except OSError:
+                break
+        elif process.poll() is not None:
+            break
+    assert process.wait(10) == 0
+    os.close(leader)
+    text = output.decode()
+    assert text.startswith("\x1b[?25l\x1b[2J")  # cursor hidden, screen cleared
+    assert text.rstrip().endswith("\x1b[?25h")  # cursor back
+    assert text.count("\x1b[H┌") == int(text.split("step ")[-1].split()[0]) + 1
+
+
+def test_the_overlay_shows_what_the_agent_knows_and_only_that() -> None:
+    options = {"rows": 4, "cols": 4}
+    env = make_env("RLLab/Maze-v0", rows=4, cols=4)
+    agent = make_agent("q_learning", env, discount=1.0, learning_rate=0.5)
+    blank = maze_overlay(agent, env)
+    assert blank is not None
+    assert blank.arrows is not None
+    assert blank.values is not None
+    assert not blank.arrows.any()
+    assert np.isnan(blank.values).all()
+    train(agent, "RLLab/Maze-v0", options, Budget(steps=20_000))
+    planner = maze_overlay(make_agent("value_iteration", env), env)
+    learned = maze_overlay(agent, env)
+    assert planner is not None
+    assert learned is not None
+    assert planner.arrows is not None
+    assert learned.arrows is not None
+    assert planner.values is not None
+    base: Any = env.unwrapped
+    assert planner.arrows.sum() == 15  # one arrow a cell, none at the exit
+    assert np.nanmin(planner.values) == -base.exit_distances.max()
+    assert learned.arrows[0].tolist() == planner.arrows[0].tolist()
+    assert maze_overlay(make_agent("random", env), env) is None
+    assert maze_overlay(agent, make_env("LunarLander-v3")) is None

@@ -1,0 +1,94 @@
+"""Agents learn what is known: ceilings, fixed seeds, seconds."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.base import Agent
+from agents.registry import make_agent
+from envs.registry import make_env
+from experiments.evaluation import evaluate_agent, make_evaluation_env
+from experiments.spec import EnvEntry
+from tests.helpers import Budget, train
+
+MAZE: dict[str, Any] = {"rows": 6, "cols": 6}
+
+
+def learned(options: dict[str, Any], steps: int, seed: int = 0, **settings: Any) -> Agent:
+    agent = make_agent("q_learning", make_env("RLLab/Maze-v0", **options), seed=seed, **settings)
+    train(agent, "RLLab/Maze-v0", options, Budget(steps=steps), seed=seed)
+    return agent
+
+
+@pytest.mark.parametrize(("learning_rate", "tolerance"), [(1.0, 0.0), (0.5, 1e-9)])
+@pytest.mark.parametrize("initial_values", ["random", "zero"])
+def test_q_learning_finds_the_planners_table(learning_rate: float, tolerance: float, initial_values: str) -> None:
+    options = MAZE | {"start": "random"}
+    settings: dict[str, Any] = {"discount": 1.0, "epsilon_schedule": "constant", "initial_values": initial_values}
+    agent = learned(options, 60_000, learning_rate=learning_rate, epsilon=1.0, **settings)
+    env = make_env("RLLab/Maze-v0", **options)
+    planner = make_agent("value_iteration", env)
+    for state in range(36):
+        if state != env.unwrapped.exit_state:  # type: ignore[attr-defined]
+            values, exact = agent.action_values(state), planner.action_values(state)
+            assert values is not None
+            assert exact is not None
+            np.testing.assert_allclose(values, exact, rtol=0, atol=tolerance)
+
+
+def test_the_books_numbers_are_learned() -> None:
+    corridor = "#" * 23 + "\n#S" + " " * 19 + "E#\n" + "#" * 23
+    agent = learned({"layout": corridor}, 8_000, learning_rate=1.0, discount=1.0, initial_values="random")
+    values = agent.action_values(1)
+    assert values is not None
+    assert values.tolist() == [-10.0, -9.0, -10.0, -11.0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_q_learning_solves_the_books_maze(seed: int) -> None:
+    options = {"rows": 15, "cols": 15}
+    agent = learned(options, 200_000, seed, learning_rate=0.5, discount=1.0, initial_values="random")
+    env = make_evaluation_env(EnvEntry(id="RLLab/Maze-v0", settings=options))
+    (episode,) = evaluate_agent(agent, env, [0])
+    assert episode.total_reward == -env.unwrapped.exit_distances[0]  # type: ignore[attr-defined]
+
+
+def test_the_maze_of_chapter_one_needs_a_discount_and_then_is_solved() -> None:
+    options = MAZE | {"reward": "distance"}
+    agent = learned(options, 40_000, learning_rate=0.5, discount=0.99)
+    env = make_evaluation_env(EnvEntry(id="RLLab/Maze-v0", settings=options))
+    (episode,) = evaluate_agent(agent, env, [0])
+    assert episode.terminated
+    assert episode.length == env.unwrapped.exit_distances[0]  # type: ignore[attr-defined]
+
+
+def test_q_learning_reaches_the_frozen_lakes_optimum() -> None:
+    env = make_env("FrozenLake-v1", is_slippery=False)
+    agent = make_agent("q_learning", env, discount=0.9, initial_values=1.0, learning_rate=0.5)
+    env.reset(seed=0)
+    agent.train(env, Budget(steps=5_000))
+    assert [episode.total_reward for episode in evaluate_agent(agent, env, [0])] == [1.0]
+
+
+def test_dqn_learns_a_small_maze() -> None:
+    options: dict[str, Any] = {"rows": 3, "cols": 3}
+    settings: dict[str, Any] = {
+        "learning_rate": 1e-3,
+        "learning_starts": 100,
+        "buffer_size": 5_000,
+        "target_update_interval": 100,
+    }
+    settings |= {"exploration_fraction": 0.8, "policy_kwargs": {"net_arch": [32]}, "train_freq": 1, "batch_size": 64}
+    agent = make_agent("sb3_dqn", make_env("RLLab/Maze-v0", **options), seed=1, **settings)
+    train(agent, "RLLab/Maze-v0", options, Budget(steps=4_000))
+    env = make_evaluation_env(EnvEntry(id="RLLab/Maze-v0", settings=options))
+    (episode,) = evaluate_agent(agent, env, [0])
+    assert episode.total_reward == -env.unwrapped.exit_distances[0]  # type: ignore[attr-defined]
+
+
+def test_the_heuristic_lands() -> None:
+    entry = EnvEntry(id="LunarLander-v3")
+    env = make_evaluation_env(entry)
+    returns = [episode.total_reward for episode in evaluate_agent(make_agent("heuristic_lander", env), env, range(20))]
+    assert 200 < np.mean(returns) < 300

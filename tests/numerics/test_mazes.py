@@ -1,0 +1,196 @@
+"""Mazes: drawings, spanning trees, distances and dynamics, each against a second way to know them."""
+
+from itertools import combinations
+from typing import Any
+
+import networkx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+
+from envs.mazes.env import MazeEnv
+from envs.mazes.generators import GENERATORS
+from envs.mazes.grid import Maze, carve, closed, draw, inside_neighbours, parse_drawing
+
+
+def make_maze(**options: Any) -> MazeEnv:
+    return MazeEnv(**options)
+
+
+CORRIDOR = """
+#######
+#S    #
+# ### #
+#   #E#
+#######
+"""
+
+
+def graph(maze: Maze) -> "networkx.Graph[int]":
+    edges = [(cell, maze.neighbour(cell, int(action))) for cell, action in np.argwhere(maze.passages)]
+    result: networkx.Graph[int] = networkx.Graph(edges)
+    result.add_nodes_from(range(maze.num_cells))
+    return result
+
+
+sizes = st.integers(2, 12)
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(GENERATORS)), sizes, sizes, st.integers(0, 2**32))
+def test_generators_make_spanning_trees(name: str, rows: int, cols: int, seed: int) -> None:
+    maze = GENERATORS[name](rows, cols, np.random.default_rng(seed))
+    assert networkx.is_tree(graph(maze))
+    again = GENERATORS[name](rows, cols, np.random.default_rng(seed))
+    np.testing.assert_array_equal(maze.passages, again.passages)
+
+
+@pytest.mark.parametrize("name", sorted(GENERATORS))
+def test_thin_mazes(name: str) -> None:
+    assert networkx.is_tree(graph(GENERATORS[name](2, 40, np.random.default_rng(0))))
+
+
+def all_trees(rows: int, cols: int) -> set[bytes]:
+    pairs = [(cell, action) for cell in range(rows * cols) for action, _ in inside_neighbours(rows, cols, cell)]
+    edges = [(cell, action) for cell, action in pairs if action in (1, 2)]
+    trees = set()
+    for chosen in combinations(edges, rows * cols - 1):
+        maze = closed(rows, cols)
+        for cell, action in chosen:
+            carve(maze, cell, action)
+        if networkx.is_connected(graph(maze)):
+            trees.add(maze.passages.tobytes())
+    return trees
+
+
+def tree_counts(name: str, rows: int, cols: int, draws: int) -> list[int]:
+    rng = np.random.default_rng(7)
+    counts = dict.fromkeys(all_trees(rows, cols), 0)
+    for _ in range(draws):
+        counts[GENERATORS[name](rows, cols, rng).passages.tobytes()] += 1
+    return list(counts.values())
+
+
+def test_wilson_is_uniform_over_the_192_trees_and_the_backtracker_is_not() -> None:
+    assert len(all_trees(3, 3)) == 192  # the matrix-tree theorem's count
+    assert chisquare(tree_counts("wilson", 3, 3, 192 * 40)).pvalue > 0.001
+    assert chisquare(tree_counts("backtracker", 3, 3, 192 * 40)).pvalue < 1e-9
+
+
+@settings(deadline=None)
+@given(st.integers(2, 7), st.integers(2, 7), st.integers(0, 1000))
+def test_drawings_are_read_as_they_were_drawn(rows: int, cols: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    maze = GENERATORS["wilson"](rows, cols, rng)
+    start, exit_cell = rng.choice(maze.num_cells, 2, replace=False)
+    read, read_start, read_exit = parse_drawing(draw(maze, int(start), int(exit_cell)))
+    np.testing.assert_array_equal(read.passages, maze.passages)
+    assert (read_start, read_exit) == (start, exit_cell)
+
+
+def test_a_drawing_worked_by_hand() -> None:
+    maze, start, exit_cell = parse_drawing(CORRIDOR)
+    assert (maze.rows, maze.cols, start, exit_cell) == (2, 3, 0, 5)
+    assert maze.passages.astype(int).tolist() == [
+        [0, 1, 1, 0],  # up, right, down, left
+        [0, 1, 0, 1],
+        [0, 0, 1, 1],
+        [1, 1, 0, 0],
+        [0, 0, 0, 1],
+        [1, 0, 0, 0],
+    ]
+    assert maze.distances_to(5).tolist() == [3, 2, 1, 4, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("drawing", "message"),
+    [
+        ("#####\n#S  #\n#####", "the layout has no exit"),
+        ("#####\n#S#E#\n#####", r"exit \[0, 1\] cannot be reached from the start \[0, 0\]"),
+        ("#####\n#SxE#\n#####", "line 2, column 3: expected '#', a blank, 'S' or 'E', came 'x'"),
+        ("#####\n#S E#\n####", r"line 3, column 5: the border must be wall"),
+        ("####\n#SE#\n####", "2C \\+ 1 characters, came 3 lines of up to 4"),
+        ("#####\n#E E#\n#####", "a second 'E'"),
+        ("###E#\n#S  #\n#####", "'E' must stand at a cell's centre"),
+        ("", "came 0 lines"),
+    ],
+)
+def test_bad_drawings_say_where(drawing: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MazeEnv(layout=drawing)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 8), st.integers(2, 8), st.integers(0, 100))
+def test_distances_are_the_graphs(rows: int, cols: int, seed: int) -> None:
+    maze = GENERATORS["backtracker"](rows, cols, np.random.default_rng(seed))
+    expected = networkx.single_source_shortest_path_length(graph(maze), rows * cols - 1)
+    assert dict(enumerate(maze.distances_to(rows * cols - 1))) == expected
+
+
+@pytest.mark.parametrize("reward", ["step", "distance", "goal"])
+@pytest.mark.parametrize("slip", [0.0, 0.25, 1.0])
+def test_the_model_by_enumeration(reward: str, slip: float) -> None:
+    """`P` against the rules, written down a second time from the drawing's characters."""
+    env = make_maze(layout=CORRIDOR, reward=reward, slip=slip)
+    lines = CORRIDOR.strip("\n").splitlines()
+    moves = [(-1, 0), (0, 1), (1, 0), (0, -1)]
+    distance = [3, 2, 1, 4, 5, 0]
+    for state in range(6):
+        for action in range(4):
+            expected: dict[tuple[int, float, bool], float] = {}
+            for turn, probability in ((0, 1 - slip), (1, slip / 2), (3, slip / 2)):
+                down, right = moves[(action + turn) % 4]
+                row, col = divmod(state, 3)
+                free = lines[2 * row + 1 + down][2 * col + 1 + right] != "#"
+                next_state = (row + down) * 3 + col + right if free else state
+                gain = {"step": -1, "goal": int(next_state == 5), "distance": distance[state] - distance[next_state]}
+                key = (next_state, float(gain[reward]), next_state == 5)
+                if state == 5:
+                    key = (5, 0.0, True)
+                if probability:
+                    expected[key] = expected.get(key, 0) + probability
+            outcomes = env.P[state][action]
+            assert len(outcomes) == len(expected)
+            assert {outcome[1:]: outcome[0] for outcome in outcomes} == pytest.approx(expected)
+
+
+def test_the_start_is_uniform_over_the_cells_that_reach_the_exit() -> None:
+    env = MazeEnv(layout=CORRIDOR.replace("S", " "), start="random")
+    assert env.initial_state_distrib.tolist() == [0.2] * 5 + [0.0]
+    env.reset(seed=0)
+    counts = np.zeros(6)
+    for _ in range(5000):
+        env.reset()
+        counts[env.s] += 1
+    assert chisquare(counts[:5]).pvalue > 0.001
+
+
+def test_a_random_exit_is_drawn_once_a_maze() -> None:
+    env = MazeEnv(exit="random", maze_seed=3)
+    exits = set()
+    for _ in range(5):
+        env.reset()
+        exits.add(env.exit_state)
+    assert len(exits) == 1
+    assert len({MazeEnv(exit="random", maze_seed=seed).exit_state for seed in range(20)}) > 5
+
+
+def test_a_new_maze_at_every_reset_is_a_function_of_the_seed() -> None:
+    env = make_maze(maze_seed="new")
+    mazes = []
+    for seed in (1, 1, 2):
+        env.reset(seed=seed)
+        mazes.append(env.maze.passages.tobytes())
+        env.reset()
+        mazes.append(env.maze.passages.tobytes())
+    assert mazes[0:2] == mazes[2:4]
+    assert len(set(mazes)) == 4
+
+
+def test_the_farthest_exit_is_the_farthest() -> None:
+    env = MazeEnv(exit="farthest", start="top-right")
+    lengths = networkx.single_source_shortest_path_length(graph(env.maze), 8)
+    assert lengths[env.exit_state] == max(lengths.values())

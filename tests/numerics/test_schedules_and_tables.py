@@ -1,0 +1,127 @@
+"""Schedules at their ends, bins at their edges, tables before and after a first visit."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.discretiser import Discretiser
+from agents.q_learning import QLearning
+from agents.schedules import decayed, linear
+from agents.table import QTable
+from envs.registry import make_env
+from tests.helpers import Budget, train
+
+
+def test_linear_at_its_ends() -> None:
+    assert linear(1.0, 0.1, 100, 0) == 1.0
+    assert linear(1.0, 0.1, 100, 50) == pytest.approx(0.55, abs=1e-15)
+    assert linear(1.0, 0.1, 100, 100) == 0.1
+    assert linear(1.0, 0.1, 100, 10**9) == 0.1
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 10_000), st.integers(0, 20_000))
+def test_linear_stays_between_its_ends(initial: float, final: float, decay_steps: int, step: int) -> None:
+    value = linear(initial, final, decay_steps, step)
+    assert min(initial, final) - 1e-12 <= value <= max(initial, final) + 1e-12
+
+
+def test_multiplicative_decay_reaches_the_books_floor() -> None:
+    epsilon, episodes = 1.0, 0
+    while epsilon > 0.01:
+        epsilon = decayed(epsilon, 0.995, 0.01)
+        episodes += 1
+    assert epsilon == 0.01
+    assert episodes == 919  # 0.995 ** 918 = 0.01004, 0.995 ** 919 = 0.00999
+    assert decayed(0.01, 0.995, 0.01) == 0.01
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"epsilon_decay": 0.5, "epsilon_min": 0.2}, [1.0, 0.5, 0.25, 0.2, 0.2]),
+        ({"epsilon_schedule": "constant", "epsilon": 0.3}, [0.3] * 5),
+        ({"epsilon_schedule": "linear", "epsilon_min": 0.0, "epsilon_decay_steps": 4}, [0.75, 0.25, 0.0, 0.0, 0.0]),
+    ],
+)
+def test_the_logged_epsilon_is_that_of_the_episodes_last_step(settings: dict[str, Any], expected: list[float]) -> None:
+    options: dict[str, Any] = {"max_steps": 2, "layout": "#####\n#S#E#\n# # #\n#   #\n#####"}  # exit 3 steps away
+    agent = QLearning(make_env("RLLab/Maze-v0", **options), **settings)
+    monitor = train(agent, "RLLab/Maze-v0", options, Budget(episodes=5))
+    assert [episode.length for episode in monitor.episodes] == [2] * 5
+    assert [episode.epsilon for episode in monitor.episodes] == expected
+
+
+def test_bins_inside_outside_and_on_the_edges() -> None:
+    discretiser = Discretiser([[-1.0, 0.0, 1.0]])
+    values = [-np.inf, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, np.inf]
+    assert [discretiser(np.array([value])) for value in values] == [0, 0, 1, 1, 2, 2, 3, 3, 3]
+
+
+@given(st.lists(st.floats(-2, 2, width=32), min_size=2, max_size=2))
+def test_bins_are_numpys(observation: list[float]) -> None:
+    edges = np.linspace(-1, 1, 10)
+    discretiser = Discretiser([edges.tolist(), [0.0, 0.5]])
+    first, second = np.digitize(observation[0], edges), np.digitize(observation[1], [0.0, 0.5])
+    assert discretiser(np.array(observation, dtype=np.float32)) == first * 3 + second
+
+
+def test_the_books_grid_costs_what_its_visits_cost() -> None:
+    env = make_env("LunarLander-v3")
+    agent = QLearning(env, edges=np.linspace(-1, 1, 10).tolist())
+    assert agent.discretiser is not None
+    assert agent.discretiser.num_states == 11**8
+    train(agent, "LunarLander-v3", {}, Budget(steps=500))
+    assert 10 < len(agent.table) <= 500
+    assert agent.table.values.nbytes < 100_000
+
+
+def test_default_edges_come_from_the_bounds_or_from_the_book() -> None:
+    space = spaces.Box(np.array([0.0, -np.inf], np.float32), np.array([9.0, np.inf], np.float32))
+    discretiser = Discretiser.for_space(space, None, 10)
+    assert discretiser.edges[0] == list(map(float, range(10)))
+    assert discretiser.edges[1] == np.linspace(-1, 1, 10).tolist()
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [([[0.0], [0.0]], "expected 1 lists, one a dimension, came 2"), ([1.0, 0.0], "expected increasing numbers")],
+)
+def test_edges_that_do_not_fit(edges: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Discretiser.for_space(spaces.Box(-1, 1, (1,)), edges, 10)
+
+
+def test_looking_stores_nothing_and_the_first_visit_keeps_what_was_seen() -> None:
+    table = QTable(4, "random", seed=1)
+    seen = table[12345]
+    assert len(table) == 0
+    assert all(0 <= value < 1 for value in seen)
+    table.row(1)
+    assert table.values[table.row(12345)].tolist() == seen  # whichever state came first
+    assert QTable(4, "random", seed=2)[12345] != seen
+
+
+def test_tables_grow_and_keep_their_values() -> None:
+    table = QTable(2, 7.0, seed=0)
+    for state in range(1000):
+        row = table.row(state * 3)  # first: it may replace `values` by a larger array
+        table.values[row, 0] = state
+    assert table.used().shape == (1000, 2)
+    assert table[300 * 3] == [300.0, 7.0]
+    assert table[1] == [7.0, 7.0]
+
+
+def test_position_and_state_observations_learn_the_same_maze() -> None:
+    lengths = []
+    for observation in ("state", "position"):
+        options: dict[str, Any] = {"rows": 4, "cols": 4, "observation": observation}
+        env: gym.Env[Any, Any] = make_env("RLLab/Maze-v0", **options)
+        agent = QLearning(env, discount=1.0, learning_rate=1.0, epsilon_decay=0.9)
+        monitor = train(agent, "RLLab/Maze-v0", options, Budget(episodes=60))
+        lengths.append([episode.length for episode in monitor.episodes])
+    assert lengths[0] == lengths[1]
