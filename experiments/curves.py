@@ -41,7 +41,7 @@ def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
     from matplotlib.figure import Figure
 
     first = next(iter(agents.values()))[0]
-    measure, reference = first.manifest["measure"], first.reference
+    measure, reference = first.manifest["measure"], first.curve_reference
     num_runs = {agent: len(runs) for agent, runs in agents.items()}
     with matplotlib.rc_context(
         {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
@@ -69,9 +69,10 @@ def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
             title="Training, with exploration", xlabel="environment steps", ylabel="return an episode (mean of a bin)"
         )
         episodes = first.trial.evaluation.episodes
+        shared = f"{episodes} shared episodes" if episodes > 1 else "one shared episode"
         ylabel = "return" if measure == "return" else "minus steps to the exit"
         evaluation.set(
-            title=f"Evaluation, greedy, {episodes} shared episodes",
+            title=f"Evaluation, greedy, {shared}",
             xlabel="environment steps",
             ylabel=f"{ylabel}, mean",
         )

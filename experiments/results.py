@@ -33,8 +33,19 @@ class Run:
     @property
     def reference(self) -> Reference | None:
         """The ends of the scale of its scores, if they are known."""
-        values = self.manifest.get("reference")
-        return None if values is None else Reference(**values)
+        return self._reference("reference")
+
+    @property
+    def curve_reference(self) -> Reference | None:
+        """The same on the episodes of the curve's points."""
+        return self._reference("curve_reference")
+
+    def _reference(self, key: str) -> Reference | None:
+        values = self.manifest.get(key)
+        try:
+            return None if values is None else Reference(**values)
+        except TypeError as error:
+            raise InputError(f"{self.folder.path}: run.json: damaged: {key}: {error}") from error
 
     @cached_property
     def _evaluations(self) -> list[dict[str, str]]:

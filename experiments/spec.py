@@ -9,7 +9,7 @@ import re
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -76,6 +76,10 @@ class _Entry(_Strict):
             canonical = json.dumps(changed, sort_keys=True)
             label += "-" + hashlib.sha256(canonical.encode()).hexdigest()[:6]
         return label
+
+    def labelled(self) -> Self:
+        """The same entry with its label for a name: a run folder's label can then be read without importing a class."""
+        return self.model_copy(update={"name": self.label})
 
 
 class EnvEntry(_Entry):
@@ -160,8 +164,8 @@ class Spec(_Strict):
         return [
             Trial(
                 experiment=self.name,
-                env=env,
-                agent=agent,
+                env=env.labelled(),
+                agent=agent.labelled(),
                 seed=seed,
                 budget=self.budget(env),
                 evaluation=self.evaluation,

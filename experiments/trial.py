@@ -3,6 +3,7 @@
 import hashlib
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -144,14 +145,20 @@ def _train(
     finally:
         monitor.close()
         manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
-    reference = reference_for(trial.env, episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes))
     manifest |= {
         "status": "finished",
-        "reference": None if reference is None else reference.as_dict(),
+        "reference": _reference(trial, "final", trial.evaluation.final_episodes),
+        "curve_reference": _reference(trial, "curve", trial.evaluation.episodes),
         "digests": {name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for name in DIGESTED},
         "ended": now(),
     }
     folder.write_manifest(manifest)
+
+
+def _reference(trial: Trial, episode_set: str, count: int) -> dict[str, Any] | None:
+    """The ends of the scale on the episodes of a set, for the manifest."""
+    reference = reference_for(trial.env, episode_seeds(trial.evaluation.seed, episode_set, count))
+    return None if reference is None else reference.as_dict()
 
 
 def _wrappers(env: gym.Env[Any, Any]) -> list[dict[str, Any]]:
@@ -166,6 +173,19 @@ def _wrappers(env: gym.Env[Any, Any]) -> list[dict[str, Any]]:
     return wrappers
 
 
+def refuse_code_inside(folder: Path, name: str) -> None:
+    """Raise if a `module:Class` would be imported from a run folder: reading a folder runs no code from it.
+
+    Raises:
+        InputError: the module lies in the folder.
+    """
+    module = name.rpartition(":")[0].split(".")[0]
+    found = find_spec(module) if module else None
+    places = [] if found is None else [found.origin, *(found.submodule_search_locations or [])]
+    if any(place and Path(place).resolve().is_relative_to(folder.resolve()) for place in places):
+        raise InputError(f"{name} would be imported from the run folder itself, and a run folder's code is not run")
+
+
 def load_agent(folder: RunFolder, env: gym.Env[Any, Any]) -> Agent:
     """The trained agent of a run.
 
@@ -177,6 +197,7 @@ def load_agent(folder: RunFolder, env: gym.Env[Any, Any]) -> Agent:
         status = folder.read_manifest()["status"]
         raise InputError(f"{folder.path}: the run is {status} and has no checkpoint yet")
     with located(str(folder.path)):
+        refuse_code_inside(folder.path, trial.agent.id)
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
         agent.load(folder.checkpoint)
     return agent

@@ -20,7 +20,7 @@ from experiments.run_folder import RunFolder
 from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
 from experiments.spec import AgentEntry, EnvEntry, Trial, check_agent_entry, check_env_entry, load_spec, parse_spec
-from experiments.trial import load_agent
+from experiments.trial import load_agent, refuse_code_inside
 from rl_lab.progress import ProgressDisplay, Silence
 from rl_lab.watching import watch_run
 
@@ -145,6 +145,7 @@ def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
     folder = RunFolder(Path(run))
     trial = folder.trial()
     with located(f"{folder.path}: envs: {trial.env.id}"):
+        refuse_code_inside(folder.path, trial.env.id)
         env = make_evaluation_env(trial.env)
     try:
         agent = load_agent(folder, env)

@@ -53,7 +53,8 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
     evaluation = records[0]["evaluation"]
     measure = next((record["measure"] for record in records if record["measure"]), "return")
     what = "return" if measure == "return" else "minus steps to the exit"
-    episodes = f"{evaluation['episodes']} shared episodes (evaluation seed {evaluation['seed']})"
+    plural = "s" if evaluation["episodes"] > 1 else ""
+    episodes = f"{evaluation['episodes']} shared episode{plural} (evaluation seed {evaluation['seed']})"
     title = f"[bold]{env}[/bold]: {what} over {episodes}"
     table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("agent", overflow="fold")

@@ -15,7 +15,7 @@ from experiments.evaluation import make_evaluation_env
 from experiments.run_folder import RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import EnvEntry
-from experiments.trial import load_agent
+from experiments.trial import load_agent, refuse_code_inside
 from experiments.video import Frame, check_video_path, frames_per_second, play, write_video
 
 HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
@@ -30,6 +30,7 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
         raise InputError("expected --record or --terminal, came both")
     folder = RunFolder(run)
     trial = folder.trial()
+    refuse_code_inside(run, trial.env.id)
     if record is not None:
         check_video_path(record)
         mode = "rgb_array"

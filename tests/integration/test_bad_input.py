@@ -1,6 +1,7 @@
 """Bad input: one line that says where, what was expected and what came; exit code 2; nothing written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,19 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
         path.unlink()
     (run / "checkpoint").rmdir()
     check(rl_lab("evaluate", result["run"]), "the run is running and has no checkpoint yet")
+
+
+def test_a_run_folders_code_is_not_run(rl_lab: Command, tmp_path: Path) -> None:
+    result = json.loads(rl_lab("train", "RLLab/Maze-v0", "random", "--steps", "50", "--json").stdout)
+    manifest = tmp_path / result["run"] / "run.json"
+    text = manifest.read_text()
+    (tmp_path / "evil.py").write_text("raise SystemExit('code from the folder was run')")  # beside us, as in `cd RUN`
+    for known, evil in (('"id": "random"', '"id": "evil:Agent"'), ('"id": "RLLab/Maze-v0"', '"id": "evil:Env"')):
+        manifest.write_text(text.replace(known, evil))
+        shutil.copytree(manifest.parent, tmp_path, dirs_exist_ok=True)
+        assert rl_lab("compare", "runs", "--json").returncode == 0  # reads labels and numbers, imports nothing
+        check(rl_lab("evaluate", "."), "would be imported from the run folder itself")
+        check(rl_lab("watch", ".", "--terminal"), "would be imported from the run folder itself")
 
 
 def test_runs_evaluated_on_other_episodes_are_not_compared(rl_lab: Command, tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""Makes the pictures of the README and the docs: `make figures`. Real runs, of the bundled suites, into docs/images."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from experiments.curves import FILE_NAME
+from experiments.evaluation import make_evaluation_env
+from experiments.run_folder import RunFolder
+from experiments.seeding import episode_seeds
+from experiments.trial import load_agent
+from experiments.video import captioned, play
+from rl_lab.api import run_suite
+
+IMAGES = Path(__file__).parent / "images"
+CURVES = (("book-maze", "maze-15x15"), ("first-benchmark", "lander"), ("first-benchmark", "maze-9x9-slip"))
+FRAMES = {  # picture -> run, and how far into its first episode
+    "maze-frame.png": ("book-maze/maze-15x15/q_learning/seed-0", 0.6),
+    "lander-frame.png": ("first-benchmark/lander/heuristic_lander/seed-0", 0.55),
+}
+
+
+def main(runs: Path) -> None:
+    """Run the suites (finished ones are skipped) and draw."""
+    for suite in dict.fromkeys(suite for suite, _ in CURVES):
+        run_suite(suite, out=runs, jobs=2)
+    for suite, env in CURVES:
+        shutil.copy(runs / suite / env / f"{FILE_NAME}.png", IMAGES / f"{suite}-{env}.png")
+    for name, (run, share) in FRAMES.items():
+        folder = RunFolder(runs / run)
+        trial = folder.trial()
+        env_with_pictures = make_evaluation_env(trial.env, render_mode="rgb_array")
+        agent = load_agent(folder, env_with_pictures)
+        frames = list(play(agent, env_with_pictures, episode_seeds(trial.evaluation.seed, "final", 1)))
+        frame = frames[round(share * (len(frames) - 1))]
+        Image.fromarray(captioned(frame.picture, frame.caption)).save(IMAGES / name, optimize=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs"))

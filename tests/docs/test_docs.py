@@ -1,0 +1,78 @@
+"""What the README and the docs show is true: commands run, Python runs, specs are valid, links and pictures exist."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from experiments.spec import parse_spec
+from tests.conftest import ROOT, Command
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --set activation_fn=Tanh"}
+SHORTER = {  # what a test has no time for, and what it runs instead
+    "rl-lab run first-benchmark": "--seeds 1 --steps 250",
+    "rl-lab run book-lander": "--seeds 1 --steps 2000",
+    "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
+}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S)
+
+
+def with_commands() -> list[Path]:
+    return [page for page in PAGES if blocks(page, "sh")]
+
+
+@pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
+def test_commands_run(page: Path, rl_lab: Command) -> None:
+    for line in "".join(blocks(page, "sh")).splitlines():
+        command = line.split(" #")[0].strip()
+        arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
+        assert arguments.pop(0) == "rl-lab", line
+        done = rl_lab(*arguments)
+        assert done.returncode == (2 if command in REFUSED else 0), f"{line}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
+def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page, "python"):
+        exec(compile(block, str(page), "exec"), {"__name__": "example"})
+
+
+def test_the_specs_example_is_a_spec() -> None:
+    (block,) = blocks(ROOT / "docs" / "experiments.md", "toml")
+    spec = parse_spec(tomllib.loads(block), "docs")
+    assert len(spec.trials()) == 5 * 3
+
+
+def test_the_readme_sets_up_with_the_makefiles_own_targets() -> None:
+    targets = re.findall(r"^make (\w+)", (ROOT / "README.md").read_text(), re.M)
+    assert targets == ["demo", "test"]
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(f"\n{target}: install" in makefile for target in targets)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_are_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_every_setting_has_a_meaning_and_every_option_is_on_its_page() -> None:
+    from agents.q_learning import QLearningSettings
+    from envs.registry import env_options
+
+    assert all(field.description for field in QLearningSettings.model_fields.values())
+    page = (ROOT / "docs" / "environments.md").read_text()
+    assert all(f"`{option}`" in page for option in env_options("RLLab/Maze-v0"))
+
+
+def test_no_page_and_no_lock_names_an_address_of_a_registry() -> None:
+    for path in [*PAGES, ROOT / "requirements.lock", ROOT / "Makefile", ROOT / "pyproject.toml"]:
+        assert "://" not in path.read_text(), path
