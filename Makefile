@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/rl-lab demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: install
 	$(BIN)/ruff check .
