@@ -22,7 +22,7 @@ Policy = Callable[[Any], Any]  # observation -> action
 class Settings(BaseModel):
     """An agent's settings: each default, range and meaning lives here and nowhere else."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 class Transition(NamedTuple):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from experiments import aggregates, permutation
 from experiments.aggregates import Interval
+from experiments.errors import located
 from experiments.references import Reference
 from experiments.results import Group, Run, group_runs, read_runs
 
@@ -27,7 +28,10 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
         InputError: a folder is missing, damaged, or holds runs that cannot be compared.
     """
     groups = group_runs(read_runs(folders))
-    records = [_record(env, agent, runs) for (env, agent), runs in groups.items()]
+    records = []
+    for (env, agent), runs in groups.items():
+        with located(str(runs[0].folder.path.parent)):
+            records.append(_record(env, agent, runs))
     scores = {(record["env"], record["agent"]): np.array(record["scores"]) for record in records if record["scores"]}
     agents = list(dict.fromkeys(agent for _, agent in groups))
     return {

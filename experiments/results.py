@@ -58,6 +58,9 @@ class Run:
     def final_scores(self, episode_set: str = "fresh") -> FloatArray:
         """The scores [episodes] of the final evaluation."""
         rows = [row for row in self._evaluations if row["phase"] == "final" and row["set"] == episode_set]
+        if episode_set == "fresh" and len(rows) != self.trial.evaluation.final_episodes:
+            expected = self.trial.evaluation.final_episodes
+            raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, came {len(rows)}")
         return np.array([self._score(row) for row in rows])
 
     def curve(self, episode_set: str = "fresh") -> tuple[FloatArray, FloatArray]:

@@ -11,6 +11,9 @@ from experiments.run_folder import Manifest
 from experiments.spec import Trial
 
 
+BAR = "{desc} {percentage:3.0f}% |{bar:10}| {rate_fmt}, {remaining} left{postfix}"
+
+
 class Silence:
     """Shows nothing."""
 
@@ -49,6 +52,7 @@ class ProgressDisplay:
             unit_scale=in_steps,
             position=position,
             leave=False,
+            bar_format=BAR,
             dynamic_ncols=True,
             file=sys.stderr,
         )
@@ -73,6 +77,7 @@ class ProgressDisplay:
         bar = self._bars.pop(str(trial), None)
         if bar is not None:
             bar.close()
+            print("\r", end="", file=sys.stderr)  # tqdm leaves the cursor at the end of a lower bar's line
         seconds = time.monotonic() - self._begun[str(trial)]
         line = f"[{self._num_ended}/{self._num_trials}] {trial}: {manifest['status']}"
         if manifest["status"] == "finished":

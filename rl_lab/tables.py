@@ -1,5 +1,6 @@
 """Tables and verdicts for the terminal."""
 
+import json
 import os
 import sys
 from typing import Any
@@ -82,6 +83,10 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
             f"1 = {reference['kind']} ({reference['reference']:.2f})",
             style="dim",
         )
+    budgets = {json.dumps(record["budget"]) for record in records}
+    if len(budgets) > 1:
+        each = ", ".join(f"{record['agent']} {_budget(record['budget'])}" for record in records)
+        out.print(f"  the agents trained for different budgets: {each}", style="dim")
     for record in records:
         if record.get("book_seed"):
             values = ", ".join(f"{value:.1f}" for value in record["book_seed"])
@@ -108,6 +113,10 @@ def _print_aggregates(out: Console, aggregates: list[dict[str, Any]]) -> None:
         table.add_row(aggregate["agent"], str(len(aggregate["envs"])), *cells)
     out.print(table)
     out.print()
+
+
+def _budget(budget: dict[str, int]) -> str:
+    return ", ".join(f"{value:,} {name}" for name, value in budget.items())
 
 
 def _number(value: float | None) -> str:

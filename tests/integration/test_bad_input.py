@@ -20,6 +20,7 @@ TRAIN = {
     "unknown option": (("RLLab/Maze-v0", "random", "--env", "row=4"), "unknown option 'row' (did you mean 'rows'?)"),
     "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "generator: expected 'backtracker', 'wilson', came 'wilsn' (did you mean 'wilson'?)"),
     "learning rate": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rate=7"), "learning_rate: expected less than or equal to 1, came 7"),
+    "not a number": (("RLLab/Maze-v0", "q_learning", "--set", "initial_values=nan"), "initial_values"),
     "epsilon": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon=-1"), "epsilon: expected greater than or equal to 0, came -1"),
     "type": (("RLLab/Maze-v0", "q_learning", "--set", "discount=high"), "discount: expected a valid number, came 'high'"),
     "schedule": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon_schedule=linaer"), "did you mean 'linear'?"),
@@ -138,6 +139,11 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
 
     (run / "checkpoint" / "state.npz").write_bytes(b"PK not a zip")
     check(rl_lab("evaluate", result["run"]), "missing or damaged")
+    evaluations = (run / "evaluations.csv").read_text()
+    (run / "evaluations.csv").write_text(evaluations[:-300])
+    check(rl_lab("compare", "runs"), "evaluations.csv: damaged: expected 100 final episodes, came 9")
+    (run / "evaluations.csv").write_text(evaluations.replace(",-324.0,", ",much,"))
+    check(rl_lab("compare", "runs"), "could not convert string to float: 'much'")
     (run / "evaluations.csv").write_text("env_step,phase\n1,2\n")
     check(rl_lab("compare", "runs"), "evaluations.csv: damaged: expected columns env_step, phase, set")
     manifest = (run / "run.json").read_text()
