@@ -50,42 +50,39 @@ def check_trial(trial: Trial) -> dict[str, Any]:
 
 
 def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
-    """Enter a trial in its folder as pending; False where it is finished already.
-
-    Raises:
-        InputError: the folder holds the same trial with other settings.
-    """
+    """Enter a trial in its folder as pending; False where it is finished already."""
     folder = RunFolder(out / trial.folder)
     if (folder.path / MANIFEST).exists():
-        known = folder.trial()
-        _refuse_other_settings(folder.path, known, trial)
-        if folder.read_manifest()["status"] == "finished" and _covers(known, trial):
+        finished = folder.read_manifest()["status"] == "finished"
+        if finished and _covers(folder.trial(), trial):
             return False
     folder.write_manifest(describe(trial, settings, "pending"))
     return True
 
 
 def check_folder(trial: Trial, out: Path) -> None:
-    """Raise if the trial's folder holds it with other settings; changes nothing."""
+    """Check, without changing anything, that the trial's folder is free for it.
+
+    Raises:
+        InputError: the folder holds the same trial with other settings.
+    """
     folder = RunFolder(out / trial.folder)
-    if (folder.path / MANIFEST).exists():
-        _refuse_other_settings(folder.path, folder.trial(), trial)
-
-
-def _refuse_other_settings(path: Path, known: Trial, asked: Trial) -> None:
+    if not (folder.path / MANIFEST).exists():
+        return
+    known = folder.trial()
     differing = [
         f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
         for known_part, asked_part, names in (
-            (known.env, asked.env, ("id", "settings", "reset_seed")),
-            (known.agent, asked.agent, ("id", "settings")),
-            (known, asked, ("evaluation",)),
+            (known.env, trial.env, ("id", "settings", "reset_seed")),
+            (known.agent, trial.agent, ("id", "settings")),
+            (known, trial, ("evaluation",)),
         )
         for name in names
         if getattr(known_part, name) != getattr(asked_part, name)
     ]
     if differing:
         raise InputError(
-            f"{path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out or name"
+            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out"
         )
 
 

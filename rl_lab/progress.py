@@ -10,7 +10,6 @@ from experiments.monitor import Progress
 from experiments.run_folder import Manifest
 from experiments.spec import Trial
 
-
 BAR = "{desc} {percentage:3.0f}% |{bar:10}| {rate_fmt}, {remaining} left{postfix}"
 
 
