@@ -53,7 +53,7 @@ class MazeEnv(gym.Env[Any, int]):
 
     ## Arguments
     - `rows=9`, `cols=9`: size in cells, at least 2.
-    - `generator="backtracker"`: or `"wilson"`.
+    - `generator="backtracker"`: a name in `envs.mazes.generators.GENERATORS`.
     - `maze_seed=0`: the maze's seed; `None` (in files: `"new"`) draws a new maze at each reset from the
       environment's own generator.
     - `layout=None`: a drawing (see `envs.mazes.grid.parse_drawing`) instead of a generator. Its `E` is the exit,

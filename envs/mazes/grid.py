@@ -67,11 +67,11 @@ def inside_neighbours(rows: int, cols: int, cell: int) -> list[tuple[int, int]]:
     ]
 
 
-def carve(maze: Maze, cell: int, action: int) -> None:
-    """Open the wall that `action` meets in `cell`, from both sides."""
+def carve(maze: Maze, cell: int, action: int, *, open_: bool = True) -> None:
+    """Open (or close again) the wall that `action` meets in `cell`, from both sides."""
     row_change, col_change = MOVES[action]
-    maze.passages[cell, action] = True
-    maze.passages[cell + row_change * maze.cols + col_change, (action + 2) % 4] = True
+    maze.passages[cell, action] = open_
+    maze.passages[cell + row_change * maze.cols + col_change, (action + 2) % 4] = open_
 
 
 def parse_drawing(drawing: str) -> tuple[Maze, int | None, int]:

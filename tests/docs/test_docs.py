@@ -66,11 +66,12 @@ def test_links_and_pictures_are_there(page: Path) -> None:
 
 def test_every_setting_has_a_meaning_and_every_option_is_on_its_page() -> None:
     from agents.q_learning import QLearningSettings
+    from envs.mazes.generators import GENERATORS
     from envs.registry import env_options
 
     assert all(field.description for field in QLearningSettings.model_fields.values())
     page = (ROOT / "docs" / "environments.md").read_text()
-    assert all(f"`{option}`" in page for option in env_options("RLLab/Maze-v0"))
+    assert all(f"`{name}`" in page for name in [*env_options("RLLab/Maze-v0"), *GENERATORS])
 
 
 def test_no_page_and_no_lock_names_an_address_of_a_registry() -> None:

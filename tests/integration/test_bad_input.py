@@ -18,7 +18,7 @@ TRAIN = {
     "agent by its short name": (("RLLab/Maze-v0", "dqn"), "did you mean 'sb3_dqn'?"),
     "unknown setting": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rat=1"), "unknown key 'learning_rat' (did you mean 'learning_rate'?)"),
     "unknown option": (("RLLab/Maze-v0", "random", "--env", "row=4"), "unknown option 'row' (did you mean 'rows'?)"),
-    "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "generator: expected 'backtracker', 'wilson', came 'wilsn' (did you mean 'wilson'?)"),
+    "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "'sidewinder', 'wilson', came 'wilsn' (did you mean 'wilson'?)"),
     "learning rate": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rate=7"), "learning_rate: expected less than or equal to 1, came 7"),
     "not a number": (("RLLab/Maze-v0", "q_learning", "--set", "initial_values=nan"), "initial_values"),
     "epsilon": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon=-1"), "epsilon: expected greater than or equal to 0, came -1"),
