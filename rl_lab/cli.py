@@ -38,6 +38,28 @@ def _whole_number(value: str | int, least: int) -> int:
     return int(text)
 
 
+def _suites() -> list[str]:
+    from experiments.spec import suite_names
+
+    return suite_names()
+
+
+def _environments() -> list[str]:
+    from envs.registry import ENVIRONMENTS
+
+    return list(ENVIRONMENTS)
+
+
+def _agents() -> list[str]:
+    from agents.registry import AGENTS
+
+    return list(AGENTS)
+
+
+def _lists() -> list[str]:
+    return ["envs", "agents", "suites", "runs"]
+
+
 Out = Annotated[Path, typer.Option("--out", help="Folder that the run folders go into.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
@@ -54,7 +76,10 @@ def demo(out: Out = Path("runs")) -> None:
 @app.command("list", epilog="Example: rl-lab list agents")
 def list_(
     what: Annotated[
-        str, typer.Argument(metavar="[envs|agents|suites|runs]", help="What to list; all if not given.")
+        str,
+        typer.Argument(
+            metavar="envs|agents|suites|runs", help="What to list; all if not given.", autocompletion=_lists
+        ),
     ] = "",
     out: Out = Path("runs"),
 ) -> None:
@@ -66,7 +91,12 @@ def list_(
 
 @app.command(epilog="Example: rl-lab run book-maze --jobs 2")
 def run(
-    spec: Annotated[str, typer.Argument(metavar="SPEC.toml|SUITE", help="A spec file, or a bundled suite's name.")],
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC.toml|SUITE", help="A spec file, or a bundled suite's name.", autocompletion=_suites
+        ),
+    ],
     out: Out = Path("runs"),
     jobs: Annotated[
         int | None, typer.Option(parser=positive, metavar="N", help="Trials at once.", show_default="one a core")
@@ -96,8 +126,12 @@ def run(
 
 @app.command(epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --steps 50000 --set learning_rate=0.2 --env rows=9")
 def train(
-    env: Annotated[str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.")],
-    agent: Annotated[str, typer.Argument(metavar="AGENT", help="An agent's name, or module:Class.")],
+    env: Annotated[
+        str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.", autocompletion=_environments)
+    ],
+    agent: Annotated[
+        str, typer.Argument(metavar="AGENT", help="An agent's name, or module:Class.", autocompletion=_agents)
+    ],
     steps: Annotated[
         int | None, typer.Option(parser=positive, metavar="N", help="Budget in env steps.", show_default="100000")
     ] = None,

@@ -266,3 +266,18 @@ def test_lists(rl_lab: Command) -> None:
     ):
         assert name in everything
     assert rl_lab("list", "suites").stdout.splitlines()[0].startswith("book-lander")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("rl-lab run book-maze", ["book-maze", "book-maze-distance"]),
+        ("rl-lab train RLLab/Maze-v0 sb", ["sb3_dqn", "sb3_ppo"]),
+        ("rl-lab list su", ["suites"]),
+    ],
+)
+def test_the_shell_completes_names(typed: str, expected: list[str], tmp_path: Path) -> None:
+    command = Path(sys.executable).parent / "rl-lab"
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_RL_LAB_COMPLETE": "complete_bash"}
+    done = subprocess.run([command], env=os.environ | words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == expected
