@@ -1,6 +1,8 @@
 """Which agents there are, by name, and how a class of one's own is found. Nothing is imported before it is used."""
 
+import difflib
 import importlib
+from types import ModuleType
 from typing import Any
 
 import gymnasium as gym
@@ -35,12 +37,20 @@ def find_agent(name: str) -> type[Agent]:
     if not attribute:
         raise UnknownAgentError(f"no agent is called {name!r}")
     try:
-        candidate = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
+        module = importlib.import_module(module_name)
+        candidate = getattr(module, attribute, None)
+    except ImportError as error:
         raise UnknownAgentError(f"cannot import {name!r}: {error}") from error
+    if candidate is None:
+        raise UnknownAgentError(f"module {module_name!r} has no {attribute!r}{_near(attribute, module)}")
     if not (isinstance(candidate, type) and issubclass(candidate, Agent)):
         raise UnknownAgentError(f"{name!r} is no agent: expected a subclass of agents.base.Agent")
     return candidate
+
+
+def _near(attribute: str, module: ModuleType) -> str:
+    near = difflib.get_close_matches(attribute, dir(module), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def make_agent(name: str, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> Agent:

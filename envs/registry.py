@@ -51,10 +51,10 @@ def find_spec(env_id: str) -> EnvSpec:
             return EnvSpec(id=name, entry_point=env_id)
     try:
         return gym.spec(name)
-    except (gym.error.NameNotFound, gym.error.NamespaceNotFound) as error:
-        raise UnknownEnvironmentError(f"no environment is called {name!r}") from error
-    except gym.error.Error as error:  # a version that is too old or too new: Gymnasium says which there is
+    except (gym.error.VersionNotFound, gym.error.DeprecatedEnv) as error:  # Gymnasium says which versions there are
         raise EnvironmentVersionError(" ".join(str(error).split())) from error
+    except gym.error.Error as error:
+        raise UnknownEnvironmentError(f"no environment is called {name!r}") from error
 
 
 def env_options(env_id: str) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _record(env: str, agent: str, runs: list[Run]) -> Record:
         return record
     scores = np.array(record["scores"])
     record |= {"mean": float(scores.mean()), "min": float(scores.min()), "max": float(scores.max())}
-    record |= _interval("iqm", "interval", aggregates.bootstrap(aggregates.iqm, [scores]))
+    record |= _interval_over_runs("iqm", "interval", scores)
     book = [run.final_scores("book") for run in finished]
     if all(len(one) for one in book):
         record["book_seed"] = [float(one.mean()) for one in book]
@@ -96,15 +96,19 @@ def _interval(name: str, interval_name: str, interval: Interval) -> dict[str, An
     return {name: interval.value, interval_name: [interval.low, interval.high]}
 
 
+def _interval_over_runs(name: str, interval_name: str, scores: FloatArray) -> dict[str, Any]:
+    """The IQM of one environment's runs; one run has no interval."""
+    result = _interval(name, interval_name, aggregates.bootstrap(aggregates.iqm, [scores]))
+    return result if len(scores) > 1 else result | {interval_name: None}
+
+
 def _normalised(scores: FloatArray, reference: Reference) -> dict[str, Any] | None:
     """0 is the random policy, 1 the reference; None where the two are the same."""
     scale = reference.reference - reference.random
     if abs(scale) < NEGLIGIBLE:
         return None
     normalised = (scores - reference.random) / scale
-    return {"scores": normalised.tolist()} | _interval(
-        "iqm", "interval", aggregates.bootstrap(aggregates.iqm, [normalised])
-    )
+    return {"scores": normalised.tolist()} | _interval_over_runs("iqm", "interval", normalised)
 
 
 def _aggregate(agent: str, records: list[Record]) -> dict[str, Any] | None:
@@ -168,8 +172,8 @@ def _verdict(pair: dict[str, Any], num_pairs: int) -> tuple[str, str]:
     if pair["smallest_p"] * num_pairs > permutation.ALPHA:
         needed = permutation.seeds_that_could_decide(len(pair["envs"]), num_pairs)
         reason = (
-            f"the smallest p that {pair['runs_x']} against {pair['runs_y']} runs can give is {pair['smallest_p']:.2g}, "
-            f"times {num_pairs} pair{'s' if num_pairs > 1 else ''}; {needed} seeds could decide"
+            f"the smallest p that they can give is {pair['smallest_p']:.2g}, times {num_pairs} "
+            f"pair{'s' if num_pairs > 1 else ''}; {needed} seeds could decide"
         )
         return "too few seeds", reason
     reason = f"p = {pair['p_holm']:.2g} after Holm's correction"
@@ -186,7 +190,9 @@ def sentences(comparison: Comparison) -> list[str]:
         where = pair["envs"][0] if len(pair["envs"]) == 1 else f"{len(pair['envs'])} environments"
         numbers = f"probability of improvement {pair['probability_of_improvement']:.2f} [{low:.2f}, {high:.2f}]"
         x, y = pair["x"], pair["y"]
-        if pair["verdict"] in ("better", "worse"):
+        if pair["verdict"] == "too few seeds":
+            result.append(f"{x} against {y} on {where}: too few seeds ({pair['reason']})")
+        elif pair["verdict"] in ("better", "worse"):
             result.append(f"{x} is {pair['verdict']} than {y} on {where} ({numbers}; {pair['reason']})")
         else:
             result.append(f"{x} against {y} on {where}: {pair['verdict']} ({numbers}; {pair['reason']})")

@@ -25,17 +25,18 @@ FILE_NAME = "learning-curves"
 def write_curves(groups: Group, folder: Path) -> list[Path]:
     """One figure an environment, as PNG and SVG, `<folder>/<env>/learning-curves.*`."""
     written = []
+    order = list(dict.fromkeys(agent for _, agent in groups))  # an agent keeps its colour in every figure
     for env in dict.fromkeys(env for env, _ in groups):
         agents = {agent: [run for run in runs if run.finished] for (of, agent), runs in groups.items() if of == env}
         agents = {agent: runs for agent, runs in agents.items() if runs}
         if agents:
             target = folder / env
             target.mkdir(parents=True, exist_ok=True)
-            written += _draw(env, agents, target / FILE_NAME)
+            written += _draw(env, agents, order, target / FILE_NAME)
     return written
 
 
-def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
+def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) -> list[Path]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,13 +50,15 @@ def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
         figure = Figure(figsize=(11, 4.4), layout="constrained")
         FigureCanvasAgg(figure)
         training, evaluation = figure.subplots(1, 2)
-        for index, (agent, runs) in enumerate(agents.items()):
+        most_steps = max(run.manifest["env_steps"] for runs in agents.values() for run in runs)
+        for agent, runs in agents.items():
+            index = order.index(agent)
             look: dict[str, Any] = {
                 "color": COLOURS[index % len(COLOURS)],
                 "linestyle": STYLES[index // len(COLOURS) % len(STYLES)],
             }
             label = f"{agent} (n = {num_runs[agent]})"
-            _curves(training, [_binned(run) for run in runs], look, label)
+            _curves(training, [_binned(run, most_steps) for run in runs], look, label)
             _curves(evaluation, [run.curve() for run in runs], look, label)
         if reference is not None:
             name = (
@@ -79,7 +82,7 @@ def _draw(env: str, agents: dict[str, list[Run]], path: Path) -> list[Path]:
         for axes in (training, evaluation):
             axes.grid(alpha=0.25)
             axes.xaxis.set_major_formatter(_thousands)
-            axes.margins(x=0.02)
+            axes.set_xlim(-0.02 * most_steps, 1.02 * most_steps)
         handles, labels = evaluation.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
         most = max(num_runs.values())
@@ -96,12 +99,12 @@ def _thousands(value: float, _: Any) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 
-def _binned(run: Run) -> tuple[FloatArray, FloatArray]:
+def _binned(run: Run, most_steps: int) -> tuple[FloatArray, FloatArray]:
     """Training returns averaged over bins of env steps, so that single episodes do not hide the curve."""
     steps, returns = run.training()
     if not len(steps):
         return steps, returns
-    width = max(run.manifest["env_steps"], 1) / GRID_POINTS
+    width = max(most_steps, 1) / GRID_POINTS
     bins = np.minimum((steps / width).astype(int), GRID_POINTS - 1)
     used = np.unique(bins)
     return (used + 0.5) * width, np.array([returns[bins == one].mean() for one in used])

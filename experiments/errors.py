@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+ALIASES = {"lr": "learning_rate", "alpha": "learning_rate", "gamma": "discount", "discount": "gamma", "eps": "epsilon"}
+
 
 class InputError(ValueError):
     """Bad input; its message is one line."""
@@ -15,6 +17,8 @@ class InputError(ValueError):
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
     """` (did you mean 'x'?)`, or nothing where no choice is near."""
     choices = sorted(choices)
+    if ALIASES.get(name.lower()) in choices:
+        return f" (did you mean {ALIASES[name.lower()]!r}?)"
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     if not near:  # a short form of a longer name, such as 'dqn' of 'sb3_dqn'
         near = [choice for choice in choices if len(name) > 2 and name.lower() in choice.lower()][:1]
@@ -33,12 +37,14 @@ def located(place: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{place}: {error}") from error
+        raise InputError(f"{place}: {error}") from None
     except ValidationError as error:
-        raise InputError(f"{place}: {explain(error)}") from error
+        raise InputError(f"{place}: {explain(error)}") from None
     except Exception as error:
         # What a foreign constructor (Gymnasium's or the user's own) makes of a wrong option is its own affair.
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = " ".join(str(error).split())
+        if not message or not isinstance(error, ValueError | TypeError):
+            message = f"{type(error).__name__}: {message}"  # "'9x9'" alone would say little
         raise InputError(f"{place}: {message}") from error
 
 
@@ -49,6 +55,8 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
     kind, value, message = problem["type"], problem["input"], problem["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         hint = did_you_mean(name.rpartition(".")[2], choices)
+        if not choices:
+            return f"unknown key {name!r}: there are no settings"
         return f"unknown key {name!r}{hint}; expected one of: {', '.join(sorted(choices))}"
     if kind == "missing":
         return f"{name}: expected a value, came nothing"

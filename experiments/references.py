@@ -57,6 +57,7 @@ def score_measure(entry: EnvEntry) -> str:
 
 def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
     base: Any = env.unwrapped
+    env.reset(seed=seeds[0])  # toy_text has no state before
     if not (hasattr(base, "P") and hasattr(base, "s")) or len(base.P) > MAX_STATES:
         return None
     if entry.settings.get("fickle_passenger"):  # Taxi: its P does not tell of it

@@ -127,7 +127,7 @@ def group_runs(runs: Iterable[Run]) -> Group:
             if of_first != of_run:
                 raise InputError(
                     f"{run.folder.path}: cannot be compared with {first.folder.path}: another {name} under the label "
-                    f"{env!r} ({of_run} against {of_first})"
+                    f"{env!r} ({of_run} against {of_first}); compare one experiment at a time, or name them apart"
                 )
         label = f"{run.trial.experiment}:{agent}" if len(owners[env, agent]) > 1 else agent
         groups.setdefault((env, label), []).append(run)

@@ -252,8 +252,21 @@ def check_env_entry(entry: EnvEntry) -> None:
         for key in entry.settings:
             if key not in options:
                 raise InputError(f"{entry.id}: {unknown('option', key, [*options, 'name', 'reset_seed'])}")
+            _check_option_type(entry.id, key, entry.settings[key], options[key])
         if entry.name is not None:
             _check_label("name", entry.name)
+
+
+def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
+    """A foreign environment checks little: "False" would pass for true. So its defaults say which types it takes."""
+    kinds: list[tuple[type, tuple[type, ...], str]] = [
+        (bool, (bool,), "true or false"),
+        (int, (int, float), "a number"),
+        (float, (int, float), "a number"),
+    ]
+    for kind, accepted, expected in kinds:
+        if type(default) is kind and type(value) not in accepted:
+            raise InputError(f"{env_id}: {key}: expected {expected}, came {value!r}")
 
 
 def check_agent_entry(entry: AgentEntry) -> None:

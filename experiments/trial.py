@@ -73,16 +73,25 @@ def check_folder(trial: Trial, out: Path) -> None:
     differing = [
         f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
         for known_part, asked_part, names in (
-            (known.env, trial.env, ("id", "settings", "reset_seed")),
-            (known.agent, trial.agent, ("id", "settings")),
+            (known.env, trial.env, ("id", "reset_seed")),
+            (known.agent, trial.agent, ("id",)),
             (known, trial, ("evaluation",)),
         )
         for name in names
         if getattr(known_part, name) != getattr(asked_part, name)
     ]
+    if not differing:
+        differing = [
+            f"settings {was} there, {asked} asked for"
+            for was, asked in (
+                (known.env.changed_settings(), trial.env.changed_settings()),
+                (known.agent.changed_settings(), trial.agent.changed_settings()),
+            )
+            if was != asked
+        ]
     if differing:
         raise InputError(
-            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; use another --out"
+            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; give it a name of its own (name=...) or another --out"
         )
 
 

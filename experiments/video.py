@@ -17,6 +17,7 @@ FORMATS = (".mp4", ".gif")
 DEFAULT_FPS = 30
 HOLD_SECONDS = 1.0  # the last frame of an episode stays this long
 CAPTION_PIXELS = 28
+CAPTION_WIDTH = 400  # pixels that a caption may take
 GIF_MAX_FPS = 25  # a GIF's clock ticks in hundredths of a second
 
 Image = NDArray[np.uint8]  # [H, W, 3]
@@ -81,6 +82,8 @@ def captioned(picture: Image, caption: str) -> Image:
     from PIL import Image as PillowImage
     from PIL import ImageDraw, ImageFont
 
+    scale = -(-CAPTION_WIDTH // picture.shape[1])  # small pictures are enlarged until the text fits
+    picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
     height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
     canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), (24, 28, 32))
     canvas.paste(PillowImage.fromarray(picture[:height, :width]), (0, 0))

@@ -171,13 +171,14 @@ def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
     }
 
 
-def compare(*folders: str | Path) -> Comparison:
-    """Compare the runs below some folders: records, aggregates and verdicts, as in `results.json`.
+def compare(*folders: str | Path | Sequence[str | Path]) -> Comparison:
+    """Compare the runs below some folders, given one by one or as a list: records, aggregates and verdicts, as in `results.json`.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
-    return compare_runs([Path(folder) for folder in folders])
+    given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
+    return compare_runs([Path(folder) for several in given for folder in several])
 
 
 def watch(

@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
 import json
+import math
 import os
 import sys
 import tomllib
@@ -11,11 +12,9 @@ import typer
 
 app = typer.Typer(
     name="rl-lab",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Run, watch and compare reinforcement-learning agents on mazes whose optimum is known, and on LunarLander.",
 )
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -32,10 +31,13 @@ def not_negative(text: str) -> int:
 
 
 def _whole_number(value: str | int, least: int) -> int:
-    text = str(value)  # a default comes as the number that it is
-    if not text.isdecimal() or int(text) < least:
-        raise typer.BadParameter(f"expected a whole number of at least {least}, came {text!r}")
-    return int(text)
+    try:
+        number = float(value)  # also 100_000 and 1e5
+    except ValueError:
+        number = math.nan
+    if not number >= least or number != int(min(number, 1e15)):
+        raise typer.BadParameter(f"expected a whole number of at least {least}, came {str(value)!r}")
+    return int(number)
 
 
 def _suites() -> list[str]:
@@ -63,6 +65,23 @@ def _lists() -> list[str]:
 Out = Annotated[Path, typer.Option("--out", help="Folder that the run folders go into.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from rl_lab import __version__
+
+        print(f"rl-lab {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Run, watch and compare reinforcement-learning agents on mazes whose optimum is known, and on LunarLander."""
 
 
 @app.command(epilog="Example: rl-lab demo")
@@ -124,7 +143,9 @@ def run(
         raise typer.Exit(FAILED)
 
 
-@app.command(epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --steps 50000 --set learning_rate=0.2 --env rows=9")
+@app.command(
+    epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --steps 50000 --env rows=6 --env name=maze --set learning_rate=0.2 --set name=q"
+)
 def train(
     env: Annotated[
         str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.", autocompletion=_environments)
@@ -150,6 +171,7 @@ def train(
 ) -> None:
     """Train one agent in one environment with one seed."""
     from rl_lab.api import train_entries
+    from rl_lab.outcomes import print_outcome
 
     result = train_entries(
         {"id": env} | _assignments("--env", env_options),
@@ -163,17 +185,14 @@ def train(
     if json_:
         print(json.dumps(result))
     else:
-        print(
-            f"{result['status']}: {result['env_steps']:,} env steps, {result['episodes']:,} episodes: {result['run']}"
-        )
+        print_outcome(result)
     if result["status"] != "finished":
-        print(f"error: the trial failed: {result.get('error', result['status'])}", file=sys.stderr)
+        message = result.get("error", result["status"])
+        print(f"error: the trial failed: {message} (more in {result['run']}/error.txt)", file=sys.stderr)
         raise typer.Exit(FAILED)
-    if not json_:
-        print(f"next: rl-lab watch {result['run']}")
 
 
-@app.command(epilog="Example: rl-lab evaluate runs/train/RLLab-Maze-v0/q_learning/seed-0 --episodes 20")
+@app.command(epilog="Example: rl-lab evaluate runs/train/maze/q/seed-0 --episodes 20")
 def evaluate(
     run: Run,
     episodes: Annotated[
@@ -197,7 +216,7 @@ def evaluate(
     print(f"terminated {terminated}, truncated {len(returns) - terminated}")
 
 
-@app.command(epilog="Example: rl-lab watch runs/train/RLLab-Maze-v0/q_learning/seed-0 --record maze.gif")
+@app.command(epilog="Example: rl-lab watch runs/train/maze/q/seed-0 --record maze.gif")
 def watch(
     run: Run,
     episodes: Annotated[int, typer.Option(parser=positive, metavar="N", help="Episodes.")] = 1,
@@ -221,7 +240,9 @@ def compare(
     ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Where results.json and the curves go.", show_default="comparison/ in the first folder"),
+        typer.Option(
+            help="Where results.json and the curves go.", show_default="comparison/, in the folder if it is one"
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -261,15 +282,13 @@ def main() -> int:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # `module:Class` of the user's own; last, so that it shadows nothing
     try:
-        result = app(standalone_mode=False)
+        result = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         code = result if isinstance(result, int) else 0
         if code == INTERRUPTED:
             print("interrupted", file=sys.stderr)
         return code
     except typer.TyperException as error:
         message = " ".join(str(getattr(error, "format_message", lambda error=error: error)()).split())
-        if not message:  # no command: the help has been shown
-            return 0
         return _complain(message)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

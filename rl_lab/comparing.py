@@ -12,7 +12,7 @@ from experiments.runner import check_output
 def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparison, list[Path]]:
     """Compare the runs below some folders; the comparison, and the files written."""
     comparison = compare_runs(folders)
-    target = out or folders[0] / "comparison"
+    target = out or (folders[0] / "comparison" if len(folders) == 1 else Path("comparison"))
     check_output(target)
     target.mkdir(parents=True, exist_ok=True)
     results = target / "results.json"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.registry import AGENTS
+from agents.registry import AGENTS, find_agent
 from envs.registry import ENVIRONMENTS, env_options
 from experiments.errors import InputError, unknown
 from experiments.run_folder import find_runs
@@ -36,9 +36,12 @@ def _default(value: object) -> str:
 
 
 def _agents() -> list[str]:
-    return [f"{name:<20} {description}" for name, (_, description) in AGENTS.items()] + [
-        "module:Class of your own works too."
-    ]
+    lines = []
+    for name, (_, description) in AGENTS.items():
+        fields = find_agent(name).Settings.model_fields
+        settings = ", ".join(f"{key}={_default(field.default)}" for key, field in fields.items())
+        lines += [f"{name:<20} {description}", f"{'':<20} settings: {settings or 'none'}"]
+    return [*lines, "module:Class of your own works too."]
 
 
 def _suites() -> list[str]:

@@ -37,11 +37,13 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
     elif terminal:
         mode = _terminal_mode(trial.env)
     else:
-        if not _has_display():
+        if not has_display():
             raise InputError(
                 "there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal"
             )
         mode = "human"
+    if mode != "human" and not has_display():
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint
     with located(f"{run}: envs: {trial.env.id}"):
         env = make_evaluation_env(trial.env, render_mode=mode)
     try:
@@ -74,7 +76,8 @@ def _require_mode(env: Any, mode: str, env_id: str) -> None:
         raise InputError(f"{env_id} cannot be drawn as {mode!r}: it has {', '.join(modes) or 'no render modes'}")
 
 
-def _has_display() -> bool:
+def has_display() -> bool:
+    """Could a window open?"""
     if sys.platform in ("darwin", "win32"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))

@@ -28,7 +28,9 @@ def with_commands() -> list[Path]:
 
 
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
-def test_commands_run(page: Path, rl_lab: Command) -> None:
+def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
+    for block in blocks(page, "python"):
+        (tmp_path / "my_agents.py").write_text(block)  # where the page says that it is
     for line in "".join(blocks(page, "sh")).splitlines():
         command = line.split(" #")[0].strip()
         arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")

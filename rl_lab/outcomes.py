@@ -1,0 +1,26 @@
+"""What `rl-lab train` says at the end."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.curves import FILE_NAME
+from experiments.results import read_runs
+from rl_lab.watching import has_display
+
+
+def print_outcome(result: dict[str, Any]) -> None:
+    """How far the run came, how good its agent is, and what to do next."""
+    if result["status"] != "finished":
+        print(f"{result['status']}: {result['run']}")
+        return
+    folder = Path(result["run"])
+    (run,) = read_runs([folder])
+    scores = run.final_scores()
+    what = "return" if run.manifest["measure"] == "return" else "minus steps to the exit"
+    line = f"final {what}: {scores.mean():.2f}, mean of {len(scores)} greedy episodes"
+    if run.reference is not None:
+        line += f" (random policy {run.reference.random:.2f}, {run.reference.kind} {run.reference.reference:.2f})"
+    print(line)
+    print(f"run folder: {folder}")
+    print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
+    print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
