@@ -85,6 +85,7 @@ class Agent(ABC):
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         self.settings = self.Settings(**settings)
+        self.given_settings = settings  # as they were asked for, before defaults and presets
         self.observation_space, self.action_space = env.observation_space, env.action_space
         self.seed = seed
         self.exploration_rng = generator(seed, "exploration")

@@ -58,6 +58,8 @@ class Discretiser:
         num_dimensions = space.shape[0]
         if edges is None:
             return cls([_even(low, high, num_edges) for low, high in zip(space.low, space.high, strict=True)])
+        if not len(edges):
+            raise ValueError("edges: expected at least one, came none")
         per_dimension = [list(one) for one in edges if not isinstance(one, int | float)]
         if not per_dimension:
             per_dimension = [[float(edge) for edge in edges if isinstance(edge, int | float)]] * num_dimensions

@@ -41,12 +41,15 @@ class ValueIteration(OnlineAgent):
                 f"came {type(env.observation_space).__name__}"
             )
         model = planning.FiniteModel.from_dictionary(base.P)
+        initial = np.asarray(base.initial_state_distrib, dtype=float)
         self.q_values = planning.value_iteration(model, self.settings.discount)
         self.greedy_actions = planning.greedy_policy(self.q_values)
-        initial = np.asarray(base.initial_state_distrib, dtype=float)
-        if self.settings.discount == 1 and not planning.surely_ends(model, self.greedy_actions, initial):
+        reachable = planning.reachable_states(model, initial)
+        all_alike = np.ptp(self.q_values[reachable], axis=1).max() < planning.TIE_TOLERANCE
+        ends = planning.surely_ends(model, self.greedy_actions, initial)
+        if self.settings.discount == 1 and (all_alike or not ends):
             raise ValueError(
-                "value_iteration: with discount 1 every path is worth the same here, so the plan never ends: "
+                "value_iteration: with discount 1 every path is worth the same here, so that no plan is the best: "
                 "expected a discount below 1, came 1"
             )
 

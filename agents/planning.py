@@ -52,13 +52,21 @@ class FiniteModel:
 def value_iteration(model: FiniteModel, discount: float, tolerance: float = 1e-12) -> FloatArray:
     """Q* [S, A] without a limit of steps (Sutton & Barto, section 4.4).
 
+    Undiscounted, a state from which no policy ever ends, such as a cell without a way out, has no value; it is left
+    at 0.
+
+    Args:
+        model: the environment's.
+        discount: in [0, 1].
+        tolerance: of the change in a sweep, relative to the largest value.
+
     Raises:
         ValueError: it does not converge, as where an undiscounted return grows without bound.
     """
+    counts = can_end(model) if discount == 1 else np.ones(len(model.rewards), dtype=bool)
     values = np.zeros(len(model.rewards))
     for _ in range(MAX_SWEEPS):
-        q_values = model.backup(values, discount)
-        new_values = q_values.max(axis=1)
+        new_values = np.where(counts, model.backup(values, discount).max(axis=1), 0.0)
         change = np.abs(new_values - values).max()
         values = new_values
         if change <= tolerance * max(1.0, np.abs(values).max()):
@@ -96,6 +104,26 @@ def greedy_policy(q_values: FloatArray) -> NDArray[np.int64]:
     tolerance = TIE_TOLERANCE * np.maximum(1.0, np.abs(best))
     first: NDArray[np.int64] = np.argmax(q_values >= best - tolerance, axis=1)
     return first
+
+
+def reachable_states(model: FiniteModel, initial: FloatArray) -> NDArray[np.bool_]:
+    """The states [S] that some policy can come to from a distribution of the start [S]."""
+    return _closure(_any_action(model).T, initial > 0)
+
+
+def can_end(model: FiniteModel) -> NDArray[np.bool_]:
+    """The states [S] from which some policy can end the episode."""
+    going_on = np.asarray(model.transitions.sum(axis=1)).reshape(model.rewards.shape)  # [S, A]
+    ending: NDArray[np.bool_] = (going_on < 1 - TIE_TOLERANCE).any(axis=1)
+    return _closure(_any_action(model), ending)
+
+
+def _any_action(model: FiniteModel) -> Any:
+    """Sparse [S, S], positive where some action leads from the one state to the other."""
+    num_states, num_actions = model.rewards.shape
+    rows = np.repeat(np.arange(num_states), num_actions)
+    pairs = sparse.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(num_states, len(rows)))
+    return pairs @ model.transitions
 
 
 def surely_ends(model: FiniteModel, policy: NDArray[np.int64], initial: FloatArray) -> bool:

@@ -15,8 +15,6 @@ from agents.storage import State
 from agents.table import InitialValues, QTable
 from agents.td import moved_towards, q_learning_target
 
-Increasing = list[float]
-
 
 class QLearningSettings(Settings):
     """Settings of `q_learning`."""
@@ -63,6 +61,7 @@ class QLearning(OnlineAgent):
             raise ValueError(f"q_learning needs Discrete or Box observations, came {space}")
         self.table = QTable(self.num_actions, self.settings.initial_values, seed)
         self.epsilon = self.settings.epsilon
+        self.epsilon_floor = min(self.settings.epsilon, self.settings.epsilon_min)  # a decay never rises
 
     def state(self, observation: Any) -> int:
         """The table's state of an observation."""
@@ -73,7 +72,7 @@ class QLearning(OnlineAgent):
         """Probability of a random action now."""
         if self.settings.epsilon_schedule == "linear":
             settings = self.settings
-            return linear(settings.epsilon, settings.epsilon_min, settings.epsilon_decay_steps, self.num_steps)
+            return linear(settings.epsilon, self.epsilon_floor, settings.epsilon_decay_steps, self.num_steps)
         return self.epsilon
 
     def select_action(self, observation: Any, *, explore: bool) -> int:
@@ -96,7 +95,7 @@ class QLearning(OnlineAgent):
         q_value = float(self.table.values[row, transition.action])
         self.table.values[row, transition.action] = moved_towards(q_value, target, settings.learning_rate)
         if (transition.terminated or transition.truncated) and settings.epsilon_schedule == "exponential":
-            self.epsilon = decayed(self.epsilon, settings.epsilon_decay, settings.epsilon_min)
+            self.epsilon = decayed(self.epsilon, settings.epsilon_decay, self.epsilon_floor)
         return target - q_value
 
     def action_values(self, observation: Any) -> NDArray[np.float64]:
@@ -107,6 +106,7 @@ class QLearning(OnlineAgent):
         """Counters, generator, epsilon and the table."""
         return super().get_state() | {
             "epsilon": self.epsilon,
+            "table_entropy": self.table.entropy,
             "states": self.table.states,
             "q_values": self.table.used().copy(),
         }
@@ -115,4 +115,5 @@ class QLearning(OnlineAgent):
         """Take over a state that `get_state` gave."""
         super().set_state(state)
         self.epsilon = state["epsilon"]
+        self.table.entropy = state["table_entropy"]
         self.table.replace(state["states"], state["q_values"])

@@ -33,8 +33,8 @@ def find_agent(name: str) -> type[Agent]:
         UnknownAgentError: nothing has that name, or it is no agent.
     """
     target = AGENTS[name][0] if name in AGENTS else name
-    module_name, _, attribute = target.partition(":")
-    if not attribute:
+    module_name, _, attribute = target.rpartition(":")
+    if not module_name or ":" in module_name:
         raise UnknownAgentError(f"no agent is called {name!r}")
     try:
         module = importlib.import_module(module_name)

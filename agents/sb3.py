@@ -11,7 +11,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from agents.base import Agent, Monitor, Settings, require_discrete_actions
 from agents.seeding import integer
@@ -50,10 +50,29 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # from RL Baselines3 Zoo, hyp
 }
 
 
+POLICY_KWARGS = (
+    "net_arch",
+    "activation_fn",
+    "features_extractor_kwargs",
+    "normalize_images",
+    "optimizer_class",
+    "optimizer_kwargs",
+)
+ACTOR_CRITIC_KWARGS = (
+    "ortho_init",
+    "log_std_init",
+    "full_std",
+    "use_expln",
+    "squash_output",
+    "share_features_extractor",
+)
+
+
 class SB3Settings(Settings):
     """What the baselines have in common."""
 
     algorithm: ClassVar[str]
+    known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS
 
     preset: Literal["lander"] | None = Field(None, description="a named set of values, below what is set beside it")
     policy: Literal["MlpPolicy", "CnnPolicy", "MultiInputPolicy"] = Field("MlpPolicy", description="network family")
@@ -65,6 +84,15 @@ class SB3Settings(Settings):
         None, description="of the policy, e.g. {net_arch = [256, 256], activation_fn = 'Tanh'}; classes by torch's name"
     )
     num_envs: int = Field(1, ge=1, le=1024, description="copies of the environment, stepped in turn")
+
+    @field_validator("policy_kwargs")
+    @classmethod
+    def _known_policy_kwargs(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        unknown = set(value or ()) - set(cls.known_policy_kwargs)
+        if unknown:
+            expected = ", ".join(cls.known_policy_kwargs)
+            raise ValueError(f"policy_kwargs: unknown key {min(unknown)!r}; expected one of: {expected}")
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -101,6 +129,7 @@ class PPOSettings(SB3Settings):
     """Settings of `sb3_ppo`."""
 
     algorithm: ClassVar[str] = "ppo"
+    known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
 
     learning_rate: float = Field(3e-4, gt=0, le=1)
     n_steps: int = Field(2048, ge=2, description="env steps a rollout, in each copy of the environment")
@@ -129,6 +158,9 @@ class SB3Agent(Agent):
         super().__init__(env, seed=seed, **settings)
         if isinstance(env.observation_space, spaces.Dict) != (self.settings.policy == "MultiInputPolicy"):
             raise ValueError(f"policy {self.settings.policy} cannot observe {type(env.observation_space).__name__}")
+        space = env.observation_space
+        if self.settings.policy == "CnnPolicy" and not (len(space.shape or ()) == 3 and space.dtype == np.uint8):
+            raise ValueError(f"policy CnnPolicy observes images of bytes, came {space}")
         supported = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary | spaces.Dict
         if not isinstance(env.observation_space, supported):
             raise ValueError(f"stable-baselines3 cannot observe {env.observation_space}")
@@ -154,7 +186,8 @@ class SB3Agent(Agent):
         """Run stable-baselines3's own loop until the budget is spent."""
         from agents import sb3_bridge
 
-        sb3_bridge.learn(self.model, env, self.settings.num_envs, monitor)
+        environment_seed = integer(self.seed, "environment")
+        sb3_bridge.learn(self.model, env, self.settings.num_envs, environment_seed, monitor)
 
     def get_state(self) -> State:
         """Networks, optimiser, counters, replay buffer, generators."""

@@ -56,19 +56,20 @@ def _class_by_name(value: Any) -> Any:
     return value
 
 
-def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, monitor: Monitor) -> None:
+def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monitor: Monitor) -> None:
     """Train until the monitor's budget is spent."""
     copies = [_same(env)] + [_copy(env) for _ in range(num_envs - 1)]
     model.set_env(DummyVecEnv(copies))
-    # The constructor seeded the stand-in; the environments themselves are seeded here, the first as the runner did.
     assert model.env is not None
-    model.env.seed(model.seed)
-    model.learn(
-        monitor.max_steps - model.num_timesteps,
-        callback=_Reporter(monitor, model),
-        reset_num_timesteps=False,
-        log_interval=None,  # type: ignore[arg-type]  # no console tables
-    )
+    model.env.seed(seed)  # environment i with seed + i, at its next reset
+    reporter = _Reporter(monitor, model)
+    while monitor.running:  # more than once only for a budget of episodes that were longer than expected
+        model.learn(
+            max(1, monitor.max_steps - model.num_timesteps),
+            callback=reporter,
+            reset_num_timesteps=False,
+            log_interval=None,  # type: ignore[arg-type]  # no console tables
+        )
 
 
 def _same(env: gym.Env[Any, Any]) -> Any:
@@ -112,7 +113,7 @@ class _Reporter(BaseCallback):
         # The budget is spent. Where a rollout ends with it, let stable-baselines3 learn from that rollout and leave
         # its loop by itself; else stop here.
         at_rollout_end = self.rollout_length > 0 and self.n_calls % self.rollout_length == 0
-        return at_rollout_end and self.num_timesteps == self.monitor.max_steps
+        return at_rollout_end and self.num_timesteps >= self.model._total_timesteps
 
     def _on_rollout_start(self) -> None:
         self.monitor.safe_point()

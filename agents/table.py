@@ -24,7 +24,7 @@ class QTable:
     def __init__(self, num_actions: int, initial_values: InitialValues, seed: int) -> None:
         self.num_actions = num_actions
         self._initial_values = initial_values
-        self._entropy = int(stream(seed, "table").generate_state(1, np.uint64)[0])
+        self.entropy = int(stream(seed, "table").generate_state(1, np.uint64)[0])
         self.rows: dict[int, int] = {}  # state -> row of `values`, in the order of the first visits
         self.values = np.zeros((FIRST_ROWS, num_actions))
 
@@ -34,7 +34,7 @@ class QTable:
     def initial(self, state: int) -> list[float]:
         """The values that a state has before its first visit."""
         if self._initial_values == "random":
-            drawn: list[float] = np.random.default_rng([self._entropy, state]).random(self.num_actions).tolist()
+            drawn: list[float] = np.random.default_rng([self.entropy, state]).random(self.num_actions).tolist()
             return drawn
         constant = 0.0 if self._initial_values == "zero" else float(self._initial_values)
         return [constant] * self.num_actions

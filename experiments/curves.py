@@ -118,7 +118,7 @@ def _curves(axes: "Axes", curves: list[tuple[FloatArray, FloatArray]], look: dic
     if len(curves) > 1:
         for steps, one in curves:
             axes.plot(steps, one, linewidth=0.7, alpha=0.35, **look)
-        low, high = _band(values)
+        low, high = band(values)
         axes.fill_between(grid, low, high, color=look["color"], alpha=0.15, linewidth=0)
     axes.plot(grid, _mean(values), linewidth=2.2, label=label, marker="." if len(grid) < 3 else None, **look)
 
@@ -141,7 +141,7 @@ def _mean(values: FloatArray) -> FloatArray:
     return np.asarray(np.where(known, values, 0).sum(axis=0) / known.sum(axis=0))
 
 
-def _band(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+def band(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Pointwise percentile bootstrap interval of the mean over runs."""
     low, high = np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
     rng = np.random.default_rng(BOOTSTRAP_SEED)

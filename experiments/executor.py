@@ -1,5 +1,6 @@
 """Runs trials: in this process, or several at once in processes of their own."""
 
+import contextlib
 import json
 import os
 import queue
@@ -64,7 +65,8 @@ def execute(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -
                 manifests += _execute_in_processes([trial], out, 1, listener)
                 continue
             listener.started(trial)
-            manifest = run_trial(trial, out, _reporter(listener, trial))
+            with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command
+                manifest = run_trial(trial, out, _reporter(listener, trial))
             listener.ended(trial, manifest)
             manifests.append(manifest)
     return manifests + _execute_in_processes(in_processes, out, jobs, listener)

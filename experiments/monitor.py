@@ -1,7 +1,9 @@
 """The monitor of a run: counts steps against the budget, writes the logs, evaluates when it is due."""
 
+import itertools
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -61,14 +63,17 @@ class RunMonitor:
         self._start = self._last_progress = time.perf_counter()
         self._evaluation_seconds = 0.0
         self._checkpoint_due = False
-        self._next_evaluation = self._evaluation_interval()
-
-    def _evaluation_interval(self) -> float:
-        if self.trial.evaluation.every is not None:
-            return self.trial.evaluation.every
-        if self._budget.steps is not None:
-            return max(1, self._budget.steps // NUM_CURVE_POINTS)
-        return float("inf")  # a budget of episodes is divided by episodes
+        # The curve's points after the first: env steps, or numbers of episodes where the budget is one of episodes.
+        every = trial.evaluation.every
+        self._step_points: Iterator[int] = iter(())
+        self._episode_points: set[int] = set()
+        if every is not None:
+            self._step_points = itertools.count(every, every)
+        elif self._budget.steps is not None:
+            self._step_points = iter(_evenly(self._budget.steps))
+        else:
+            self._episode_points = set(_evenly(self._budget.episodes or 0))
+        self._next_point = next(self._step_points, math.inf)
 
     @property
     def running(self) -> bool:
@@ -86,12 +91,10 @@ class RunMonitor:
         if not self.running:
             return
         self.env_step += count
-        if self._budget.steps is not None:
-            self.env_step = min(self.env_step, self._budget.steps)
-        if self.env_step >= self._next_evaluation:
+        if self.env_step >= self._next_point:
             self._evaluate("curve")
-            while self._next_evaluation <= self.env_step:
-                self._next_evaluation += self._evaluation_interval()
+            while self._next_point <= self.env_step:
+                self._next_point = next(self._step_points, math.inf)
         if self.env_step % LOOK_AT_CLOCK_EVERY < count:
             self._report_progress()
 
@@ -113,10 +116,8 @@ class RunMonitor:
         )
         self.num_episodes += 1
         self._last = Progress(self.env_step, self.num_episodes, episode.total_reward, episode.epsilon)
-        if self._budget.episodes is not None and self.trial.evaluation.every is None:
-            points = max(1, self._budget.episodes // NUM_CURVE_POINTS)
-            if self.num_episodes % points == 0:
-                self._evaluate("curve")
+        if self.num_episodes in self._episode_points:
+            self._evaluate("curve")
 
     def safe_point(self) -> None:
         """Save the agent if that is due."""
@@ -190,6 +191,12 @@ class RunMonitor:
         if now - self._last_progress >= PROGRESS_EVERY or not self.running:
             self._last_progress = now
             self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))
+
+
+def _evenly(budget: int) -> list[int]:
+    """The ends of ten even parts of a budget."""
+    points = (round(part * budget / NUM_CURVE_POINTS) for part in range(1, NUM_CURVE_POINTS + 1))
+    return sorted(set(points) - {0})
 
 
 def _scalar_info(env: gym.Env[Any, Any]) -> list[str]:

@@ -58,7 +58,9 @@ def score_measure(entry: EnvEntry) -> str:
 def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
     base: Any = env.unwrapped
     env.reset(seed=seeds[0])  # toy_text has no state before
-    if not (hasattr(base, "P") and hasattr(base, "s")) or len(base.P) > MAX_STATES:
+    if not (hasattr(type(base), "P") or "P" in vars(base)):  # looking at ours would build it
+        return None
+    if not hasattr(base, "s") or len(getattr(base, "initial_state_distrib", ())) not in range(1, MAX_STATES + 1):
         return None
     if entry.settings.get("fickle_passenger"):  # Taxi: its P does not tell of it
         return None

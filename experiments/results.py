@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, located
 from experiments.references import Reference
 from experiments.run_folder import RunFolder, find_runs
 from experiments.spec import Trial
@@ -66,26 +66,29 @@ class Run:
     def curve(self, episode_set: str = "fresh") -> tuple[FloatArray, FloatArray]:
         """Env steps [points] and mean evaluation scores [points]."""
         points: dict[int, list[float]] = {}
-        for row in self._evaluations:
-            if row["phase"] == "curve" and row["set"] == episode_set:
-                points.setdefault(int(row["env_step"]), []).append(self._score(row))
+        with located(f"{self.folder.path}: evaluations.csv: damaged"):
+            for row in self._evaluations:
+                if row["phase"] == "curve" and row["set"] == episode_set:
+                    points.setdefault(int(row["env_step"]), []).append(self._score(row))
         steps = np.array(sorted(points), dtype=float)
         return steps, np.array([np.mean(points[int(step)]) for step in steps])
 
     def training(self) -> tuple[FloatArray, FloatArray]:
         """Env steps [episodes] at the end of each training episode, and the episodes' returns."""
         rows = self.folder.episodes()
-        return np.array([float(row["env_step"]) for row in rows]), np.array([float(row["return"]) for row in rows])
+        with located(f"{self.folder.path}: episodes.csv: damaged"):
+            numbers = [(float(row["env_step"]), float(row["return"])) for row in rows]
+        return np.array([step for step, _ in numbers]), np.array([total for _, total in numbers])
 
 
 Group = dict[tuple[str, str], list[Run]]  # (environment label, agent label) -> runs
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_empty: bool = False) -> list[Run]:
     """Every run at or below the folders.
 
     Raises:
-        InputError: a folder is missing, holds no run, or a run is damaged.
+        InputError: a folder is missing, holds no run, or a run is damaged (and damaged ones are not to be skipped).
     """
     found: dict[Path, RunFolder] = {}
     for folder in folders:
@@ -94,10 +97,17 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
                 f"{folder}: expected a folder with runs, came {'a file' if folder.exists() else 'nothing'}"
             )
         inside = find_runs(folder)
-        if not inside:
+        if not inside and not may_be_empty:
             raise InputError(f"{folder}: expected a folder with runs, and no run is in it")
         found |= {run.path.resolve(): run for run in inside}
-    return [Run(folder, folder.trial(), folder.read_manifest()) for folder in found.values()]
+    runs = []
+    for run_folder in found.values():
+        try:
+            runs.append(Run(run_folder, run_folder.trial(), run_folder.read_manifest()))
+        except InputError:
+            if not skip_damaged:
+                raise
+    return runs
 
 
 def group_runs(runs: Iterable[Run]) -> Group:
@@ -116,23 +126,43 @@ def group_runs(runs: Iterable[Run]) -> Group:
     for run in runs:
         env, agent = run.trial.env.label, run.trial.agent.label
         first = first_of.setdefault(env, run)
-        for name, of_first, of_run in (
-            (
-                "environment",
-                first.trial.env.model_copy(update={"steps": None, "episodes": None}),
-                run.trial.env.model_copy(update={"steps": None, "episodes": None}),
-            ),
-            ("evaluation", _episodes(first.trial), _episodes(run.trial)),
-        ):
-            if of_first != of_run:
-                raise InputError(
-                    f"{run.folder.path}: cannot be compared with {first.folder.path}: another {name} under the label "
-                    f"{env!r} ({of_run} against {of_first}); compare one experiment at a time, or name them apart"
-                )
+        check_same_task(first.trial, run.trial, f"{run.folder.path} and {first.folder.path}")
         label = f"{run.trial.experiment}:{agent}" if len(owners[env, agent]) > 1 else agent
-        groups.setdefault((env, label), []).append(run)
+        group = groups.setdefault((env, label), [])
+        if group:
+            _check_same_agent(group, run)
+        group.append(run)
     return groups
 
 
-def _episodes(trial: Trial) -> dict[str, int]:
-    return {"seed": trial.evaluation.seed, "final_episodes": trial.evaluation.final_episodes}
+def _check_same_agent(group: list[Run], run: Run) -> None:
+    """A run may join a group when it is one more seed of the same agent with the same budget."""
+    first = group[0]
+    place = f"{run.folder.path}: cannot be pooled with {first.folder.path}"
+    if (run.trial.agent.id, run.manifest.get("agent_settings")) != (
+        first.trial.agent.id,
+        first.manifest.get("agent_settings"),
+    ):
+        raise InputError(f"{place}: another agent, or other settings, under the label {run.trial.agent.label!r}")
+    if run.trial.budget != first.trial.budget:
+        raise InputError(f"{place}: it trained for {run.trial.budget}, not for {first.trial.budget}")
+    if any(run.trial.seed == other.trial.seed for other in group):
+        raise InputError(f"{place}: seed {run.trial.seed} is there twice, and a copy is no further run")
+
+
+def check_same_task(one: Trial, other: Trial, place: str) -> None:
+    """Check that two trials under one environment label are in one environment and judged on the same episodes.
+
+    Raises:
+        InputError: they are not, and so cannot be compared.
+    """
+    facts = (
+        ("environment", *(trial.env.model_dump(include={"id", "settings", "reset_seed"}) for trial in (one, other))),
+        ("evaluation", *(trial.evaluation.model_dump(include={"seed", "final_episodes"}) for trial in (one, other))),
+    )
+    for name, of_one, of_other in facts:
+        if of_one != of_other:
+            raise InputError(
+                f"{place}: another {name} under the label {one.env.label!r} ({of_one} against {of_other}), which cannot "
+                "be compared: give it a label of its own (name=...), or compare one experiment at a time"
+            )

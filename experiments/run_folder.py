@@ -26,6 +26,7 @@ EVALUATIONS = ("env_step", "phase", "set", "episode_seed", "return", "length", "
 TIMING = ("env_step", "episodes", "seconds", "training_seconds", "evaluation_seconds", "steps_per_second")
 
 Manifest = dict[str, Any]
+STATUSES = ("pending", "running", "finished", "failed", "interrupted")
 
 
 class Log:
@@ -55,7 +56,7 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)  # repr: the shortest text with the same bits
+    return repr(float(value)) if isinstance(value, float) else str(value)  # repr: the shortest text with the same bits
 
 
 class RunFolder:
@@ -106,14 +107,15 @@ class RunFolder:
                 f"{self.path}: expected a run folder, came {'a file' if self.path.exists() else 'nothing'}"
             )
         try:
-            manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+            manifest: Manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             inside = find_runs(self.path)
             hint = f"; there are runs below it, such as {inside[0].path}" if inside else ""
             raise InputError(f"{self.path}: no run folder: it has no {MANIFEST}{hint}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path / MANIFEST}: damaged: {error}") from error
-        if not isinstance(manifest, dict) or not isinstance(manifest.get("trial"), dict) or "status" not in manifest:
+        sound = isinstance(manifest, dict) and isinstance(manifest.get("trial"), dict)
+        if not sound or manifest.get("status") not in STATUSES:
             raise InputError(f"{self.path / MANIFEST}: damaged: expected the manifest of a run")
         return manifest
 

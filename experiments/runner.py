@@ -1,6 +1,5 @@
 """Running a whole experiment: check everything, then train what is not finished yet, then draw the curves."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,11 @@ from pathlib import Path
 from experiments.curves import write_curves
 from experiments.errors import InputError
 from experiments.executor import Listener, execute, limit_threads
+from experiments.output import check_folder, check_output, prepare
 from experiments.results import group_runs, read_runs
 from experiments.run_folder import Manifest
 from experiments.spec import Trial
-from experiments.trial import check_folder, check_trial, prepare
+from experiments.trial import check_trial
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,18 @@ def run_trials(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener
         (to_run if fresh else skipped).append(trial)
     limit_threads()
     manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener)
-    experiments = {trial.experiment for trial in trials}
-    figures = []
-    for experiment in sorted(experiments):
-        figures += write_curves(group_runs(read_runs([out / experiment])), out / experiment)
-    return Outcome(manifests, skipped, figures)
+    return Outcome(manifests, skipped, _draw_curves(trials, out))
 
 
-def check_output(out: Path) -> None:
-    """Raise where nothing can be written.
-
-    Raises:
-        InputError: the output folder is a file, or is not writable.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: expected a folder, came a file")
-    nearest = out.resolve()
-    while not nearest.exists():
-        nearest = nearest.parent
-    if not nearest.is_dir():
-        raise InputError(f"--out {out}: {nearest} is a file")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"--out {out}: the folder {nearest} is not writable")
+def _draw_curves(trials: Sequence[Trial], out: Path) -> list[Path]:
+    """The learning curves of the environments that were trained in, with all the agents that are there."""
+    figures: list[Path] = []
+    for experiment, env in dict.fromkeys((trial.experiment, trial.env.label) for trial in trials):
+        runs = read_runs([out / experiment / env], skip_damaged=True)
+        try:
+            figures += write_curves(group_runs(runs), out / experiment)
+        except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same
+            mine = {(out / trial.folder).resolve() for trial in trials}
+            runs = [run for run in runs if run.folder.path.resolve() in mine]
+            figures += write_curves(group_runs(runs), out / experiment)
+    return figures

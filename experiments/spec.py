@@ -15,7 +15,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from agents.registry import AGENTS, UnknownAgentError, find_agent
-from envs.registry import ENVIRONMENTS, EnvironmentVersionError, UnknownEnvironmentError, env_options
+from envs.registry import (
+    CHECKED_BY_THEMSELVES,
+    ENVIRONMENTS,
+    EnvironmentVersionError,
+    UnknownEnvironmentError,
+    env_options,
+)
 from experiments.errors import InputError, explain, located, unknown
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
@@ -78,8 +84,12 @@ class _Entry(_Strict):
         return label
 
     def labelled(self) -> Self:
-        """The same entry with its label for a name: a run folder's label can then be read without importing a class."""
-        return self.model_copy(update={"name": self.label})
+        """The same entry as trials and run folders hold it: its label for a name, no setting that is a default anyhow.
+
+        What a run is can then be read, and compared with another, without importing a class.
+        """
+        changed = {key: value for key, value in self.changed_settings().items() if key in self.settings}
+        return self.model_copy(update={"name": self.label, "settings": changed})
 
 
 class EnvEntry(_Entry):
@@ -93,6 +103,7 @@ class EnvEntry(_Entry):
         """The options that differ from their defaults, and the reset seed."""
         defaults = env_options(self.id)
         changed = {key: value for key, value in self.settings.items() if value != defaults.get(key)}
+        changed = {key: float(value) if type(defaults[key]) is float else value for key, value in changed.items()}
         return changed if self.reset_seed is None else changed | {"reset_seed": self.reset_seed}
 
 
@@ -102,9 +113,15 @@ class AgentEntry(_Entry):
     envs: list[str] | None = None
 
     def changed_settings(self) -> dict[str, Any]:
-        """The settings that differ from their defaults."""
-        fields = find_agent(self.id).Settings.model_fields
-        return {key: value for key, value in self.settings.items() if value != fields[key].default}
+        """The settings without which the agent would be another one, as they are resolved."""
+        settings = find_agent(self.id).Settings
+        resolved = settings(**self.settings).model_dump(mode="json")
+        changed = {}
+        for key in self.settings:  # left out, would it be the same? (A preset may hold another value than the default.)
+            others = {name: value for name, value in self.settings.items() if name != key}
+            if settings(**others).model_dump(mode="json")[key] != resolved[key]:
+                changed[key] = resolved[key]
+        return changed
 
 
 class Trial(_Strict):
@@ -116,6 +133,12 @@ class Trial(_Strict):
     seed: int
     budget: Budget
     evaluation: Evaluation
+
+    @model_validator(mode="after")
+    def _stays_below_the_output(self) -> Self:
+        for label in (self.experiment, self.env.label, self.agent.label):
+            check_label("label", label)
+        return self
 
     @property
     def folder(self) -> Path:
@@ -201,7 +224,7 @@ def _known_keys(error: ValidationError) -> list[str]:
 
 
 def _check(spec: Spec) -> None:
-    _check_label("name", spec.name)
+    check_label("name", spec.name)
     budgets = [("the experiment", spec.steps, spec.episodes)]
     budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
     for place, steps, episodes in budgets:
@@ -229,7 +252,8 @@ def _check(spec: Spec) -> None:
         raise InputError("agents: no agent is left for any environment")
 
 
-def _check_label(key: str, label: str) -> None:
+def check_label(key: str, label: str) -> None:
+    """Raise where a label could not be a folder's name, or is a path."""
     if not LABEL.fullmatch(label):
         raise InputError(
             f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, came {label!r}"
@@ -252,9 +276,10 @@ def check_env_entry(entry: EnvEntry) -> None:
         for key in entry.settings:
             if key not in options:
                 raise InputError(f"{entry.id}: {unknown('option', key, [*options, 'name', 'reset_seed'])}")
-            _check_option_type(entry.id, key, entry.settings[key], options[key])
+            if entry.id not in CHECKED_BY_THEMSELVES:
+                _check_option_type(entry.id, key, entry.settings[key], options[key])
         if entry.name is not None:
-            _check_label("name", entry.name)
+            check_label("name", entry.name)
 
 
 def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
@@ -265,7 +290,7 @@ def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
         (float, (int, float), "a number"),
     ]
     for kind, accepted, expected in kinds:
-        if type(default) is kind and type(value) not in accepted:
+        if type(default) is kind and value is not None and type(value) not in accepted:
             raise InputError(f"{env_id}: {key}: expected {expected}, came {value!r}")
 
 
@@ -283,7 +308,7 @@ def check_agent_entry(entry: AgentEntry) -> None:
         except ValidationError as error:
             raise InputError(f"{entry.id}: {explain(error, settings_class.model_fields)}") from error
         if entry.name is not None:
-            _check_label("name", entry.name)
+            check_label("name", entry.name)
 
 
 def suite_names() -> list[str]:

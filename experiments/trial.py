@@ -20,7 +20,7 @@ from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.manifest import describe, now
 from experiments.monitor import Progress, RunMonitor
 from experiments.references import reference_for, score_measure
-from experiments.run_folder import MANIFEST, Manifest, RunFolder
+from experiments.run_folder import Manifest, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import Trial
 
@@ -49,68 +49,14 @@ def check_trial(trial: Trial) -> dict[str, Any]:
     return agent.settings.model_dump(mode="json")
 
 
-def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
-    """Enter a trial in its folder as pending; False where it is finished already."""
-    folder = RunFolder(out / trial.folder)
-    if (folder.path / MANIFEST).exists():
-        finished = folder.read_manifest()["status"] == "finished"
-        if finished and _covers(folder.trial(), trial):
-            return False
-    folder.write_manifest(describe(trial, settings, "pending"))
-    return True
-
-
-def check_folder(trial: Trial, out: Path) -> None:
-    """Check, without changing anything, that the trial's folder is free for it.
-
-    Raises:
-        InputError: the folder holds the same trial with other settings.
-    """
-    folder = RunFolder(out / trial.folder)
-    if not (folder.path / MANIFEST).exists():
-        return
-    known = folder.trial()
-    differing = [
-        f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
-        for known_part, asked_part, names in (
-            (known.env, trial.env, ("id", "reset_seed")),
-            (known.agent, trial.agent, ("id",)),
-            (known, trial, ("evaluation",)),
-        )
-        for name in names
-        if getattr(known_part, name) != getattr(asked_part, name)
-    ]
-    if not differing:
-        differing = [
-            f"settings {was} there, {asked} asked for"
-            for was, asked in (
-                (known.env.changed_settings(), trial.env.changed_settings()),
-                (known.agent.changed_settings(), trial.agent.changed_settings()),
-            )
-            if was != asked
-        ]
-    if differing:
-        raise InputError(
-            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; give it a name of its own (name=...) or another --out"
-        )
-
-
-def _covers(known: Trial, asked: Trial) -> bool:
-    """Did the run that is there train as long as is asked for, or longer?"""
-    if asked.budget.steps is not None and known.budget.steps is not None:
-        return known.budget.steps >= asked.budget.steps
-    if asked.budget.episodes is not None and known.budget.episodes is not None:
-        return known.budget.episodes >= asked.budget.episodes
-    return False
-
-
 def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) -> Manifest:
     """Train and evaluate; the manifest as it was written. A failure is recorded in it, an interrupt passes on."""
     folder = RunFolder(out / trial.folder)
-    env = make_training_env(trial)
-    evaluation_env = make_evaluation_env(trial.env)
-    manifest: Manifest = {"status": "failed", "trial": trial.model_dump(mode="json")}
+    manifest = describe(trial, {}, "running")
+    envs: list[gym.Env[Any, Any]] = []
     try:
+        envs += [make_training_env(trial), make_evaluation_env(trial.env)]
+        env, evaluation_env = envs
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
         manifest = describe(trial, agent.settings.model_dump(mode="json"), "running")
         manifest |= {"started": now(), "wrappers": _wrappers(env), "measure": score_measure(trial.env)}
@@ -126,8 +72,8 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) 
         manifest |= {"status": "failed", "error": message, "ended": now()}
         folder.write_manifest(manifest)
     finally:
-        env.close()
-        evaluation_env.close()
+        for one in envs:
+            one.close()
     return manifest
 
 
@@ -180,16 +126,18 @@ def _wrappers(env: gym.Env[Any, Any]) -> list[dict[str, Any]]:
 
 
 def refuse_code_inside(folder: Path, name: str) -> None:
-    """Raise if a `module:Class` would be imported from a run folder: reading a folder runs no code from it.
+    """Raise if a `module:Class` would be imported from among the runs: reading a run folder runs no code from it.
 
     Raises:
-        InputError: the module lies in the folder.
+        InputError: the module lies in the run folder, or in the output folder that it is part of.
     """
+    parents = folder.resolve().parents
+    output = parents[3] if len(parents) > 4 else folder.resolve()  # <output>/<experiment>/<env>/<agent>/seed-<n>
     module = name.rpartition(":")[0].split(".")[0]
     found = find_spec(module) if module else None
     places = [] if found is None else [found.origin, *(found.submodule_search_locations or [])]
-    if any(place and Path(place).resolve().is_relative_to(folder.resolve()) for place in places):
-        raise InputError(f"{name} would be imported from the run folder itself, and a run folder's code is not run")
+    if any(place and Path(place).resolve().is_relative_to(output) for place in places):
+        raise InputError(f"{name} would be imported from {output}, and code that lies among runs is not run")
 
 
 def load_agent(folder: RunFolder, env: gym.Env[Any, Any]) -> Agent:

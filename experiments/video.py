@@ -1,5 +1,6 @@
 """Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,7 +112,19 @@ def check_video_path(path: Path) -> None:
 def write_video(path: Path, frames: Iterator[Frame], fps: int) -> int:
     """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
     pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
-    return _write_gif(path, pictures, fps) if path.suffix.lower() == ".gif" else _write_mp4(path, pictures, fps)
+    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    coming = path.with_name(f".coming-{path.name}")  # a video that is there stays until the new one is complete
+    try:
+        coming.touch()
+        count = write(coming, pictures, fps)
+        coming.replace(path)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())[-200:]
+        raise InputError(f"{path}: cannot write the video: {reason}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            coming.unlink(missing_ok=True)
+    return count
 
 
 def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:

@@ -172,7 +172,7 @@ def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
 
 
 def compare(*folders: str | Path | Sequence[str | Path]) -> Comparison:
-    """Compare the runs below some folders, given one by one or as a list: records, aggregates and verdicts, as in `results.json`.
+    """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
@@ -212,14 +212,12 @@ def _agent_values(agent: Agent) -> dict[str, Any]:
     target = f"{type(agent).__module__}:{type(agent).__qualname__}"
     name = next((name for name, (known, _) in AGENTS.items() if known == target), target)
     find_agent(name)
-    return {"id": name, "settings": _plain(agent.settings.model_dump(mode="json", exclude_unset=True), "agent")}
+    return {"id": name, "settings": _plain(agent.given_settings, "agent")}
 
 
 def _plain(values: dict[str, Any], place: str) -> dict[str, Any]:
     try:
-        plain: dict[str, Any] = json.loads(
-            json.dumps({key: value for key, value in values.items() if value is not None})
-        )
+        plain: dict[str, Any] = json.loads(json.dumps(values))
     except TypeError as error:
         raise InputError(f"{place}: expected options that JSON can hold: {error}") from error
     return plain

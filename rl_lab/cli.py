@@ -143,9 +143,7 @@ def run(
         raise typer.Exit(FAILED)
 
 
-@app.command(
-    epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --steps 50000 --env rows=6 --env name=maze --set learning_rate=0.2 --set name=q"
-)
+@app.command(epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --env rows=6 --env name=maze --set name=q")
 def train(
     env: Annotated[
         str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.", autocompletion=_environments)
@@ -268,6 +266,8 @@ def _assignments(option: str, texts: list[str] | None) -> dict[str, Any]:
         key, value = key.strip(), value.strip()
         if not equals or not key:
             raise InputError(f"{option}: expected KEY=VALUE, came {text!r}")
+        if key in ("id", "settings"):
+            raise InputError(f"{option}: {key!r} cannot be set here")
         try:
             result[key] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
@@ -306,7 +306,7 @@ def main() -> int:
 
 def _complain(message: str) -> int:
     label = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
-    print(f"{label} {message}", file=sys.stderr)
+    print(f"{label} {' '.join(message.split())}", file=sys.stderr)
     return BAD_INPUT
 
 

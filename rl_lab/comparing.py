@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.comparison import Comparison, compare_runs, groups_of
 from experiments.curves import write_curves
-from experiments.runner import check_output
+from experiments.output import check_output
 
 
 def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparison, list[Path]]:
@@ -15,6 +15,7 @@ def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparis
     target = out or (folders[0] / "comparison" if len(folders) == 1 else Path("comparison"))
     check_output(target)
     target.mkdir(parents=True, exist_ok=True)
+    figures = write_curves(groups_of(folders), target)
     results = target / "results.json"
     results.write_text(json.dumps(comparison, indent=2) + "\n", encoding="utf-8")
-    return comparison, [results, *write_curves(groups_of(folders), target)]
+    return comparison, [results, *figures]

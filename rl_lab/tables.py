@@ -1,7 +1,7 @@
 """Tables and verdicts for the terminal."""
 
 import json
-import os
+import shutil
 import sys
 from typing import Any
 
@@ -18,7 +18,7 @@ def console() -> Console:
     """Standard output: colours on a terminal only; never narrower than a table in a pipe."""
     if sys.stdout.isatty():
         return Console(highlight=False)
-    width = int(os.environ.get("COLUMNS", PIPE_WIDTH))
+    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns
     return Console(width=width, highlight=False, no_color=True, color_system=None)
 
 
@@ -40,6 +40,8 @@ def print_comparison(comparison: Comparison) -> None:
         f"repetitions (improvement: {method['improvement_repetitions']:,}), seed {method['bootstrap_seed']}.",
         style="dim",
     )
+    if any(0 < record["runs_finished"] < 4 for record in comparison["records"]):
+        out.print("The IQM of fewer than 4 runs is their mean.", style="dim")
     coverage = {record["runs_finished"]: record["simulated_coverage"] for record in comparison["records"]}
     few = [f"about {share:.0%} for {runs} runs" for runs, share in sorted(coverage.items()) if share]
     if few:

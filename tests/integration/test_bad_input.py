@@ -40,6 +40,12 @@ TRAIN = {
     "steps": (("RLLab/Maze-v0", "random", "--steps", "0"), "'--steps': expected a whole number of at least 1, came '0'"),
     "negative seed": (("RLLab/Maze-v0", "random", "--seed", "-1"), "'--seed': expected a whole number of at least 0, came '-1'"),
     "steps in words": (("RLLab/Maze-v0", "random", "--steps", "many"), "'--steps': expected a whole number of at least 1, came 'many'"),
+    "another id": (("RLLab/Maze-v0", "random", "--set", "id=q_learning"), "--set: 'id' cannot be set here"),
+    "truth value": (("FrozenLake-v1", "random", "--env", "is_slippery=False"), "is_slippery: expected true or false, came 'False'"),
+    "images for CnnPolicy": (("LunarLander-v3", "sb3_dqn", "--set", "policy=CnnPolicy"), "policy CnnPolicy observes images of bytes"),
+    "policy_kwargs": (("LunarLander-v3", "sb3_dqn", "--set", "policy_kwargs={net=[8]}"), "policy_kwargs: unknown key 'net'"),
+    "undiscounted goal with slip": (("RLLab/Maze-v0", "value_iteration", "--env", "reward=goal", "--env", "slip=0.2"), "expected a discount below 1, came 1"),
+    "no edges": (("LunarLander-v3", "q_learning", "--set", "edges=[]"), "edges: expected at least one, came none"),
     "unknown flag": (("RLLab/Maze-v0", "random", "--stepz", "5"), "No such option: --stepz"),
     "no such module": (("RLLab/Maze-v0", "nowhere:Agent"), "cannot import 'nowhere:Agent': No module named 'nowhere'"),
     "no agent": (("RLLab/Maze-v0", "pathlib:Path"), "'pathlib:Path' is no agent"),
@@ -163,12 +169,49 @@ def test_a_run_folders_code_is_not_run(rl_lab: Command, tmp_path: Path) -> None:
     manifest = tmp_path / result["run"] / "run.json"
     text = manifest.read_text()
     (tmp_path / "evil.py").write_text("raise SystemExit('code from the folder was run')")  # beside us, as in `cd RUN`
-    for known, evil in (('"id": "random"', '"id": "evil:Agent"'), ('"id": "RLLab/Maze-v0"', '"id": "evil:Env"')):
+    refused = "and code that lies among runs is not run"
+    for known, evil, expected in (
+        ('"id": "random"', '"id": "evil:Agent"', refused),
+        ('"id": "random"', '"id": "evil:Agent:x"', "no agent is called 'evil:Agent:x'"),
+        ('"id": "RLLab/Maze-v0"', '"id": "evil:Env"', refused),
+    ):
         manifest.write_text(text.replace(known, evil))
         shutil.copytree(manifest.parent, tmp_path, dirs_exist_ok=True)
         assert rl_lab("compare", "runs", "--json").returncode == 0  # reads labels and numbers, imports nothing
-        check(rl_lab("evaluate", "."), "would be imported from the run folder itself")
-        check(rl_lab("watch", ".", "--terminal"), "would be imported from the run folder itself")
+        check(rl_lab("evaluate", "."), expected)
+        check(rl_lab("watch", ".", "--terminal"), expected)
+
+
+def test_labels_cannot_lead_out_of_the_output_folder(rl_lab: Command, tmp_path: Path) -> None:
+    result = json.loads(rl_lab("train", "RLLab/Maze-v0", "random", "--steps", "50", "--json").stdout)
+    manifest = tmp_path / result["run"] / "run.json"
+    text = manifest.read_text()
+    for label in ("../../escaped", "/tmp/escaped", "[/x]"):
+        manifest.write_text(text.replace('"name": "RLLab-Maze-v0"', f'"name": "{label}"'))
+        check(rl_lab("compare", "runs", "--out", "deep/er"), "expected a plain name")
+    assert not (tmp_path / "deep").exists()
+
+
+def test_a_finished_run_is_kept_when_the_budget_is_of_another_kind(rl_lab: Command, tmp_path: Path) -> None:
+    train = ("train", "RLLab/Maze-v0", "random")
+    assert rl_lab(*train, "--steps", "500").returncode == 0
+    before = files(tmp_path)
+    check(rl_lab(*train, "--episodes", "1"), "a budget of 500 env steps there, of 1 episodes asked for")
+    assert files(tmp_path) == before
+
+
+def test_a_damaged_neighbour_does_not_spoil_a_run(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "runs/train/RLLab-Maze-v0/old/seed-0").mkdir(parents=True)
+    (tmp_path / "runs/train/RLLab-Maze-v0/old/seed-0/run.json").write_text("[" * 100_000)
+    done = rl_lab("train", "RLLab/Maze-v0", "random", "--steps", "50", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "finished"
+    check(rl_lab("compare", "runs"), "run.json: damaged")
+
+
+def test_a_video_that_cannot_be_written_leaves_the_old_one(rl_lab: Command, tmp_path: Path) -> None:
+    result = json.loads(rl_lab("train", "RLLab/Maze-v0", "random", "--steps", "50", "--json").stdout)
+    check(rl_lab("watch", result["run"], "--record", "/proc/x.mp4"), "/proc/x.mp4: cannot write the video")
 
 
 def test_runs_evaluated_on_other_episodes_are_not_compared(rl_lab: Command, tmp_path: Path) -> None:

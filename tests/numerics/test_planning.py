@@ -41,6 +41,13 @@ def test_value_iteration_is_the_linear_solve(env_id: str) -> None:
     np.testing.assert_allclose(q_values.max(axis=1), values, atol=1e-9)
 
 
+def test_a_cell_without_a_way_out_has_no_value_and_stops_nobody() -> None:
+    env = MazeEnv(layout="#######\n#S   E#\n# #####\n# #   #\n#######")
+    q_values = value_iteration(FiniteModel.from_dictionary(env.P), 1.0)
+    assert q_values.max(axis=1)[:4].tolist() == [-2, -1, 0, -3]
+    assert make_agent("value_iteration", env).select_action(0, explore=False) == 1
+
+
 def test_published_optima() -> None:
     lake = FiniteModel.from_dictionary(make_env("FrozenLake-v1").unwrapped.P)  # type: ignore[attr-defined]
     assert value_iteration(lake, 1.0).max(axis=1)[0] == pytest.approx(14 / 17, abs=1e-6)  # 0.8235

@@ -44,6 +44,8 @@ def test_multiplicative_decay_reaches_the_books_floor() -> None:
     ("settings", "expected"),
     [
         ({"epsilon_decay": 0.5, "epsilon_min": 0.2}, [1.0, 0.5, 0.25, 0.2, 0.2]),
+        ({"epsilon": 0.0}, [0.0] * 5),  # below epsilon_min: a decay never rises
+        ({"epsilon_schedule": "linear", "epsilon": 0.0, "epsilon_decay_steps": 4}, [0.0] * 5),
         ({"epsilon_schedule": "constant", "epsilon": 0.3}, [0.3] * 5),
         ({"epsilon_schedule": "linear", "epsilon_min": 0.0, "epsilon_decay_steps": 4}, [0.75, 0.25, 0.0, 0.0, 0.0]),
     ],

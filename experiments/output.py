@@ -1,0 +1,81 @@
+"""The output folder: is it free for an experiment, and what is in it already?"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import InputError
+from experiments.manifest import describe
+from experiments.results import check_same_task, read_runs
+from experiments.run_folder import MANIFEST, RunFolder
+from experiments.spec import Trial
+
+
+def check_output(out: Path) -> None:
+    """Raise where nothing can be written.
+
+    Raises:
+        InputError: the output folder is a file, or is not writable.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: expected a folder, came a file")
+    nearest = out.resolve()
+    while not nearest.exists():
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise InputError(f"--out {out}: {nearest} is a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"--out {out}: the folder {nearest} is not writable")
+
+
+def check_folder(trial: Trial, out: Path) -> None:
+    """Check, without changing anything, that the trial's folder is free for it.
+
+    Raises:
+        InputError: the folder holds the same trial with other settings, or its neighbours are in another environment.
+    """
+    folder = RunFolder(out / trial.folder)
+    if (folder.path / MANIFEST).exists():
+        _check_same_trial(folder, trial)
+    neighbours = folder.path.parent.parent
+    if neighbours.is_dir():
+        for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
+            check_same_task(run.trial, trial, str(neighbours))
+
+
+def _check_same_trial(folder: RunFolder, trial: Trial) -> None:
+    known = folder.trial()
+    differing = [
+        f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
+        for known_part, asked_part, names in (
+            (known.env, trial.env, ("id", "settings", "reset_seed")),
+            (known.agent, trial.agent, ("id", "settings")),
+            (known, trial, ("evaluation",)),
+        )
+        for name in names
+        if getattr(known_part, name) != getattr(asked_part, name)
+    ]
+    if (known.budget.steps is None) != (trial.budget.steps is None):
+        differing.append(f"a budget of {known.budget} there, of {trial.budget} asked for")
+    if differing:
+        raise InputError(
+            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; "
+            "give it a name of its own (name=...) or another --out"
+        )
+
+
+def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
+    """Enter a trial in its folder as pending; False where it is finished already."""
+    folder = RunFolder(out / trial.folder)
+    if not (folder.path / MANIFEST).exists():
+        folder.write_manifest(describe(trial, settings, "pending"))
+        return True
+    # A run that is there stays as it is until this one starts.
+    return not (folder.read_manifest()["status"] == "finished" and _covers(folder.trial(), trial))
+
+
+def _covers(known: Trial, asked: Trial) -> bool:
+    """Did the run that is there train as long as is asked for, or longer?"""
+    if asked.budget.steps is not None:
+        return (known.budget.steps or 0) >= asked.budget.steps
+    return (known.budget.episodes or 0) >= (asked.budget.episodes or 0)

@@ -1,0 +1,281 @@
+"""Comparisons of run folders made by hand, whose every number is known; and what the runner hands them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.base import Episode
+from agents.registry import make_agent
+from envs.registry import make_env
+from experiments.comparison import compare_runs, sentences
+from experiments.curves import align, band
+from experiments.errors import InputError
+from experiments.results import read_runs
+from experiments.run_folder import EVALUATIONS, RunFolder
+from experiments.seeding import episode_seeds
+from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
+from experiments.trial import make_training_env, run_trial
+from rl_lab.api import run_suite
+
+REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "exact optimum", "measure": "return"}
+
+
+def make_run(
+    out: Path, agent: str, seed: int, returns: list[float], env: str = "task", status: str = "finished"
+) -> Path:
+    trial = Trial(
+        experiment="by-hand",
+        env=EnvEntry(id="RLLab/Maze-v0", name=env),
+        agent=AgentEntry(id="random", name=agent),
+        seed=seed,
+        budget=Budget(steps=100),
+        evaluation=Evaluation(final_episodes=len(returns), episodes=1),
+    )
+    folder = RunFolder(out / trial.folder)
+    manifest: dict[str, Any] = {"trial": trial.model_dump(mode="json"), "status": status, "agent_settings": {}}
+    folder.write_manifest(manifest | {"reference": REFERENCE, "measure": "return", "env_steps": 100, "episodes": 1})
+    rows = [[0, "curve", "fresh", 1, 5.0, 1, "true", "false"]]
+    rows += [[100, "final", "fresh", 10 + number, value, 1, "true", "false"] for number, value in enumerate(returns)]
+    lines = [",".join(EVALUATIONS), *(",".join(map(str, row)) for row in rows)]
+    (folder.path / "evaluations.csv").write_text("\n".join(lines) + "\n")
+    (folder.path / "episodes.csv").write_text("episode,env_step,return,length,epsilon,td_error\n")
+    return folder.path
+
+
+def make_agent_runs(out: Path, agent: str, scores: list[float], env: str = "task") -> None:
+    for seed, score in enumerate(scores):
+        make_run(out, agent, seed, [score - 1, score + 1], env)
+
+
+def test_every_number_of_a_record(tmp_path: Path) -> None:
+    make_agent_runs(tmp_path, "a", [10.0, 12.0, 14.0, 30.0])
+    make_run(tmp_path, "a", 4, [0.0, 0.0], status="failed")
+    make_run(tmp_path, "a", 5, [0.0, 0.0], status="interrupted")
+    (record,) = compare_runs([tmp_path])["records"]
+    assert (record["runs_planned"], record["runs_finished"], record["runs_failed"]) == (6, 4, 1)
+    assert record["scores"] == [10, 12, 14, 30]
+    assert (record["mean"], record["iqm"], record["min"], record["max"]) == (16.5, 13.0, 10.0, 30.0)
+    assert record["normalised"]["scores"] == [0.5, 0.55, 0.6, 1.0]  # (x + 10) / 40
+    assert record["normalised"]["iqm"] == pytest.approx(0.575)
+    low, high = record["interval"]
+    assert 10 <= low < 13 < high <= 30
+
+
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        ({"a": [20.0, 21, 22, 23, 24], "b": [1.0, 2, 3, 4, 5]}, "better"),
+        ({"a": [1.0, 2, 3, 4, 5], "b": [20.0, 21, 22, 23, 24]}, "worse"),
+        ({"a": [1.0, 3, 5, 7, 9], "b": [2.0, 4, 6, 8, 10]}, "undecided"),
+        ({"a": [20.0, 21, 22], "b": [1.0, 2, 3]}, "too few seeds"),
+    ],
+)
+def test_the_four_verdicts(scores: dict[str, list[float]], verdict: str, tmp_path: Path) -> None:
+    for agent, values in scores.items():
+        make_agent_runs(tmp_path, agent, values)
+    comparison = compare_runs([tmp_path])
+    (pair,) = comparison["pairs"]
+    assert pair["verdict"] == verdict
+    (sentence,) = sentences(comparison)
+    words = {"better": "a is better than b on task", "worse": "a is worse than b on task"}
+    assert sentence.startswith(words.get(verdict, f"a against b on task: {verdict}"))
+    if verdict == "too few seeds":
+        assert "the smallest p that they can give is 0.1, times 1 pair; 4 seeds could decide" in sentence
+
+
+def test_holms_correction_counts_in_the_verdicts(tmp_path: Path) -> None:
+    """Four runs a side, separated: p = 0.029 alone decides; as one of three pairs it cannot, nor could any."""
+    make_agent_runs(tmp_path / "two", "a", [20.0, 21, 22, 23])
+    make_agent_runs(tmp_path / "two", "b", [1.0, 2, 3, 4])
+    assert compare_runs([tmp_path / "two"])["pairs"][0]["verdict"] == "better"
+    for agent, base in (("a", 20.0), ("b", 1.0), ("c", 10.0)):
+        make_agent_runs(tmp_path / "three", agent, [base, base + 1, base + 2, base + 3])
+    pairs = compare_runs([tmp_path / "three"])["pairs"]
+    assert {pair["verdict"] for pair in pairs} == {"too few seeds"}
+    assert all(pair["p_holm"] == pytest.approx(3 * 2 / 70) for pair in pairs)
+
+
+@pytest.mark.parametrize(("varying", "expected"), [("a", 2 / 6), ("b", 4 / 6)])
+def test_the_improvements_interval_resamples_both_sides(varying: str, expected: float, tmp_path: Path) -> None:
+    for agent in ("a", "b"):  # the other one does not vary: all the spread is this one's
+        make_agent_runs(tmp_path, agent, [1.0, 2, 3, 4, 9, 9] if agent == varying else [5.0] * 6)
+    (pair,) = compare_runs([tmp_path])["pairs"]
+    low, high = pair["interval"]
+    assert pair["probability_of_improvement"] == pytest.approx(expected)
+    assert low < expected < high
+
+
+def test_what_is_not_one_agent_is_not_pooled(tmp_path: Path) -> None:
+    make_agent_runs(tmp_path / "one", "a", [1.0, 2.0])
+    make_agent_runs(tmp_path / "copy", "a", [1.0])
+    with pytest.raises(InputError, match="seed 0 is there twice, and a copy is no further run"):
+        compare_runs([tmp_path])
+    path = make_run(tmp_path / "one", "a", 7, [1.0, 2.0])
+    text = (path / "run.json").read_text()
+    (path / "run.json").write_text(text.replace('"agent_settings": {}', '"agent_settings": {"x": 1}'))
+    with pytest.raises(InputError, match="another agent, or other settings, under the label 'a'"):
+        compare_runs([tmp_path / "one"])
+    (path / "run.json").write_text(text.replace('"steps": 100', '"steps": 50'))
+    with pytest.raises(InputError, match="it trained for 50 env steps, not for 100 env steps"):
+        compare_runs([tmp_path / "one"])
+
+
+def test_curves_on_one_grid_and_their_bands() -> None:
+    first = (np.array([0.0, 10.0]), np.array([1.0, 3.0]))
+    grid, values = align([first, (np.array([0.0, 10.0]), np.array([5.0, 5.0]))])
+    assert grid.tolist() == [0, 10]
+    assert values.tolist() == [[1, 3], [5, 5]]
+    grid, values = align([first, (np.array([0.0, 20.0]), np.array([0.0, 20.0]))])
+    assert np.isnan(values[0, -1])
+    assert values[1] == pytest.approx(grid)
+    low, high = band(np.array([[0.0, 7.0], [10.0, 7.0]]))
+    assert (low.tolist(), high.tolist()) == ([0.0, 7.0], [10.0, 7.0])
+
+
+SPEC = """
+name = "grid"
+steps = 1000
+[evaluation]
+episodes = 1
+final_episodes = 4
+[[envs]]
+id = "RLLab/Maze-v0"
+name = "maze"
+start = "random"
+[[envs]]
+id = "RLLab/Maze-v0"
+name = "short"
+steps = 190
+[[agents]]
+id = "random"
+"""
+
+
+def points(run: Path) -> list[int]:
+    rows = list(csv.DictReader((run / "evaluations.csv").read_text().splitlines()))
+    return list(dict.fromkeys(int(row["env_step"]) for row in rows if row["phase"] == "curve"))
+
+
+def test_the_curves_points_and_the_environments_own_budgets(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(SPEC)
+    run_suite(str(tmp_path / "grid.toml"), out=tmp_path, jobs=1, progress=False)
+    folder = tmp_path / "grid"
+    assert points(folder / "maze" / "random" / "seed-0") == list(range(0, 1001, 100))
+    assert points(folder / "short" / "random" / "seed-0") == list(range(0, 191, 19))
+
+    (tmp_path / "every.toml").write_text(
+        SPEC.replace("[evaluation]", "[evaluation]\nevery = 300").replace("grid", "every")
+    )
+    run_suite(str(tmp_path / "every.toml"), out=tmp_path, jobs=1, steps=700, progress=False)
+    for env in ("maze", "short"):  # --steps replaces the environments' own budgets too
+        assert points(tmp_path / "every" / env / "random" / "seed-0") == [0, 300, 600]
+
+
+def test_references_are_of_the_final_episodes(tmp_path: Path) -> None:
+    (tmp_path / "grid.toml").write_text(SPEC)
+    run_suite(str(tmp_path / "grid.toml"), out=tmp_path, jobs=1, progress=False)
+    (run,) = read_runs([tmp_path / "grid" / "maze"])
+    env = make_env("RLLab/Maze-v0", start="random")
+    base: Any = env.unwrapped
+    for episode_set, count, reference in (("final", 4, run.reference), ("curve", 1, run.curve_reference)):
+        distances = []
+        for seed in episode_seeds(0, episode_set, count):
+            env.reset(seed=seed)
+            distances.append(base.exit_distances[base.s])
+        assert reference is not None
+        assert reference.reference == -np.mean(distances)
+
+
+def test_the_books_seed_begins_every_training_episode() -> None:
+    trial = Trial(
+        experiment="x",
+        env=EnvEntry(id="LunarLander-v3", name="lander", reset_seed=42),
+        agent=AgentEntry(id="random", name="random"),
+        seed=0,
+        budget=Budget(episodes=1),
+        evaluation=Evaluation(),
+    )
+    env = make_training_env(trial)
+    expected, _ = make_env("LunarLander-v3").reset(seed=42)
+    for _ in range(2):
+        np.testing.assert_array_equal(env.reset()[0], expected)
+
+
+@pytest.mark.parametrize("name", ["sb3_dqn", "sb3_ppo"])
+def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -> None:
+    """Another run seed, other mazes; the same one, the same."""
+    from agents.seeding import integer
+
+    seen = []
+
+    class Watched:
+        running, max_steps = True, 64
+
+        def step(self, count: int = 1) -> None:
+            self.max_steps = 0
+            self.running = False
+
+        def episode(self, episode: Episode) -> None: ...
+
+        def safe_point(self) -> None: ...
+
+    for seed in (1, 1, 2):
+        env = make_env("RLLab/Maze-v0", rows=4, cols=4, maze_seed="new")
+        agent = make_agent(name, env, seed=seed)
+        agent.train(env, Watched())
+        base: Any = env.unwrapped
+        seen.append(base.maze.passages.tobytes())
+        twin: Any = make_env("RLLab/Maze-v0", rows=4, cols=4, maze_seed="new")
+        twin.reset(seed=integer(seed, "environment"))
+        assert twin.unwrapped.maze.passages.tobytes() == seen[-1]
+    assert seen[0] == seen[1] != seen[2]
+
+
+def test_numpys_own_numbers_are_written_as_numbers(tmp_path: Path) -> None:
+    from agents.random_agent import RandomAgent
+
+    trial = Trial(
+        experiment="x",
+        env=EnvEntry(id="RLLab/Maze-v0", name="maze"),
+        agent=AgentEntry(id="random", name="random"),
+        seed=0,
+        budget=Budget(episodes=2),
+        evaluation=Evaluation(episodes=1, final_episodes=1),
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RandomAgent, "update", lambda self, transition: np.float64(0.5))
+        assert run_trial(trial, tmp_path, lambda progress: None)["status"] == "finished"
+    rows = list(csv.DictReader((tmp_path / trial.folder / "episodes.csv").read_text().splitlines()))
+    assert [row["td_error"] for row in rows] == ["0.5", "0.5"]
+
+
+def test_workers_have_one_thread_each_and_end_with_their_parent(tmp_path: Path) -> None:
+    spec = SPEC.replace("steps = 1000", "steps = 50_000_000").replace("steps = 190", "")
+    (tmp_path / "long.toml").write_text(spec)
+    clean = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-P", "-m", "rl_lab", "run", "long.toml", "--jobs", "2"]
+    parent = subprocess.Popen(command, cwd=tmp_path, env=clean, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.rglob("checkpoint"))) < 2 and len(statuses(tmp_path, "running")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert [manifest["threads"] for manifest in statuses(tmp_path, "running")] == ["1", "1"]
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    while len(statuses(tmp_path, "interrupted")) < 2:
+        assert time.monotonic() < deadline, "the workers outlived their parent"
+        time.sleep(0.1)
+
+
+def statuses(out: Path, status: str) -> list[dict[str, Any]]:
+    manifests = [json.loads(path.read_text()) for path in out.rglob("run.json")]
+    return [manifest for manifest in manifests if manifest["status"] == status]
