@@ -114,8 +114,7 @@ def reachable_states(model: FiniteModel, initial: FloatArray) -> NDArray[np.bool
 def can_end(model: FiniteModel) -> NDArray[np.bool_]:
     """The states [S] from which some policy can end the episode."""
     going_on = np.asarray(model.transitions.sum(axis=1)).reshape(model.rewards.shape)  # [S, A]
-    ending: NDArray[np.bool_] = (going_on < 1 - TIE_TOLERANCE).any(axis=1)
-    return _closure(_any_action(model), ending)
+    return _closure(_any_action(model), going_on.min(axis=1) < 1 - TIE_TOLERANCE)
 
 
 def _any_action(model: FiniteModel) -> Any:

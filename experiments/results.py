@@ -163,6 +163,6 @@ def check_same_task(one: Trial, other: Trial, place: str) -> None:
     for name, of_one, of_other in facts:
         if of_one != of_other:
             raise InputError(
-                f"{place}: another {name} under the label {one.env.label!r} ({of_one} against {of_other}), which cannot "
-                "be compared: give it a label of its own (name=...), or compare one experiment at a time"
+                f"{place}: another {name} under the label {one.env.label!r} ({of_one} against {of_other}), "
+                "which cannot be compared: give it a label of its own (name=...), or compare one experiment at a time"
             )
