@@ -301,6 +301,8 @@ def main() -> int:
 
         if not isinstance(error, InputError | OSError):
             raise
+        if isinstance(error, OSError) and error.filename and error.strerror:
+            return _complain(f"{error.filename}: {error.strerror}")
         return _complain(str(error))
 
 

@@ -35,8 +35,8 @@ def run_demo(out: Path) -> None:
     videos = []
     for key, episodes in (
         (("maze-9x9", "q_learning", 0), 1),
-        (("lander", "sb3_dqn", 0), 3),
-        (("lander", "heuristic_lander", 0), 3),
+        (("lander", "sb3_dqn", 0), 1),
+        (("lander", "heuristic_lander", 0), 1),
     ):
         video = folder / f"{key[0]}-{key[1]}.mp4"
         result = watch(runs[key].folder.path, record=video, episodes=episodes)
