@@ -10,6 +10,7 @@ from pydantic import ConfigDict, validate_call
 
 from envs.mazes import options as maze_options
 from envs.mazes.generators import GENERATORS
+from envs.mazes.generators import braid as braid_maze
 from envs.mazes.grid import Maze, parse_drawing
 from envs.mazes.rendering import Overlay, Renderer
 from envs.mazes.text import draw_box
@@ -54,6 +55,7 @@ class MazeEnv(gym.Env[Any, int]):
     ## Arguments
     - `rows=9`, `cols=9`: size in cells, at least 2.
     - `generator="backtracker"`: a name in `envs.mazes.generators.GENERATORS`.
+    - `braid=0.0`: share of the generator's dead ends that are opened into loops.
     - `maze_seed=0`: the maze's seed; `None` (in files: `"new"`) draws a new maze at each reset from the
       environment's own generator.
     - `layout=None`: a drawing (see `envs.mazes.grid.parse_drawing`) instead of a generator. Its `E` is the exit,
@@ -80,6 +82,7 @@ class MazeEnv(gym.Env[Any, int]):
         rows: maze_options.Size = 9,
         cols: maze_options.Size = 9,
         generator: maze_options.GeneratorName = "backtracker",
+        braid: maze_options.Probability = 0.0,
         maze_seed: maze_options.MazeSeed = 0,
         layout: str | None = None,
         reward: maze_options.Reward = "step",
@@ -94,7 +97,7 @@ class MazeEnv(gym.Env[Any, int]):
         self.reward_kind = reward
         self.slip = slip
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
-        self._generator, self._maze_seed = generator, maze_seed
+        self._generator, self._braid, self._maze_seed = generator, braid, maze_seed
         self._start_option, self._exit_option = start, exit
         self._observation_kind = observation
         self._renderer: Renderer | None = None
@@ -139,7 +142,9 @@ class MazeEnv(gym.Env[Any, int]):
             raise ValueError("exit: 'farthest' is measured from the start, and start = 'random' changes at each reset")
 
     def _draw_maze(self, rng: np.random.Generator) -> None:
-        self._place(GENERATORS[self._generator](self.rows, self.cols, rng), rng)
+        maze = GENERATORS[self._generator](self.rows, self.cols, rng)
+        braid_maze(maze, self._braid, rng)
+        self._place(maze, rng)
 
     def _place(self, maze: Maze, rng: np.random.Generator) -> None:
         """Put exit and start into a maze, and derive what depends on them."""

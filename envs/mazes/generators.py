@@ -250,6 +250,25 @@ def recursive_division(rows: int, cols: int, rng: np.random.Generator) -> Maze:
     return maze
 
 
+def braid(maze: Maze, share: float, rng: np.random.Generator) -> None:
+    """Open a share of a maze's dead ends into loops (Buck 2015, "Braiding mazes"); draws nothing where it is 0.
+
+    The dead ends come in random order. Each opens a wall, drawn from those towards other dead ends where there are any,
+    which ends both.
+    """
+    if share == 0:
+        return
+    dead_ends = np.flatnonzero(maze.passages.sum(axis=1) == 1)
+    for cell in map(int, rng.permutation(dead_ends)[: round(share * len(dead_ends))]):
+        if maze.passages[cell].sum() > 1:
+            continue  # opened from the other side
+        closed_off = [
+            pair for pair in inside_neighbours(maze.rows, maze.cols, cell) if not maze.passages[cell, pair[0]]
+        ]
+        best = [pair for pair in closed_off if maze.passages[pair[1]].sum() == 1]
+        carve(maze, cell, _pick(best or closed_off, rng)[0])
+
+
 class _Trees:
     """Which cells are connected: union-find with path halving (Tarjan 1975)."""
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from envs.mazes.env import MazeEnv
-from envs.mazes.generators import GENERATORS
+from envs.mazes.generators import GENERATORS, braid
 from envs.mazes.grid import Maze, carve, closed, draw, inside_neighbours, parse_drawing
 
 
@@ -82,6 +82,27 @@ def test_there_are_as_many_trees_as_the_matrix_tree_theorem_counts() -> None:
 def test_wilson_and_aldous_broder_alone_are_uniform(name: str) -> None:
     p = chisquare(tree_counts(name, 3, 3, 192 * 40)).pvalue
     assert p > 0.001 if name in ("wilson", "aldous_broder") else p < 1e-9
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(GENERATORS)), sizes, sizes, st.integers(0, 1000), st.sampled_from([0.0, 0.5, 1.0]))
+def test_braiding_opens_its_share_of_dead_ends_and_closes_nothing(
+    name: str, rows: int, cols: int, seed: int, share: float
+) -> None:
+    perfect = GENERATORS[name](rows, cols, np.random.default_rng(seed))
+    before = perfect.passages.copy()
+    rng = np.random.default_rng(seed)
+    braid(perfect, share, rng)
+    assert (perfect.passages | ~before).all()
+    dead_before, dead_after = (before.sum(axis=1) == 1).sum(), (perfect.passages.sum(axis=1) == 1).sum()
+    assert dead_after <= dead_before - round(share * dead_before)
+    if share == 0:
+        assert (perfect.passages == before).all()
+        assert rng.random() == np.random.default_rng(seed).random()  # nothing was drawn
+    if share == 1:
+        assert dead_after == 0
+    for cell, action in np.argwhere(perfect.passages):  # a passage leads both ways
+        assert perfect.passages[perfect.neighbour(cell, int(action)), (action + 2) % 4]
 
 
 def fingerprint(name: str) -> tuple[float, float]:
