@@ -1,32 +1,32 @@
-"""An experiment's specification: read from TOML, checked in full before anything is written.
+"""An experiment's specification: its schema, and the trials that it means.
 
-Trials = environments x agents x seeds. Every rule of the schema is here, and an unknown key is an error.
+Trials = environments x agents x seeds. Reading one, and checking the names in it: `experiments.loading`.
 """
 
 import hashlib
 import json
 import re
-import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from agents.registry import AGENTS, UnknownAgentError, find_agent
-from envs.registry import (
-    CHECKED_BY_THEMSELVES,
-    ENVIRONMENTS,
-    EnvironmentVersionError,
-    UnknownEnvironmentError,
-    env_options,
-)
-from experiments.errors import InputError, explain, located, unknown
+from agents.registry import find_agent
+from envs.registry import env_options
+from experiments.errors import InputError
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 NUM_CURVE_POINTS = 10  # after the one at step 0
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
+
+
+def check_label(key: str, label: str) -> None:
+    """Raise where a label could not be a folder's name, or is a path."""
+    if not LABEL.fullmatch(label):
+        raise InputError(
+            f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, came {label!r}"
+        )
 
 
 class _Strict(BaseModel):
@@ -40,7 +40,8 @@ class Budget(_Strict):
     episodes: Annotated[int, Field(ge=1)] | None = None
 
     def __str__(self) -> str:
-        return f"{self.steps:,} env steps" if self.steps is not None else f"{self.episodes:,} episodes"
+        number, unit = (self.steps, "env step") if self.steps is not None else (self.episodes, "episode")
+        return f"{number:,} {unit}{'' if number == 1 else 's'}"
 
 
 class Evaluation(_Strict):
@@ -198,144 +199,3 @@ class Spec(_Strict):
             for agent in self.agents
             if agent.envs is None or env.label in agent.envs or env.id in agent.envs
         ]
-
-
-def parse_spec(values: dict[str, Any], place: str) -> Spec:
-    """Check the values of a specification.
-
-    Raises:
-        InputError: with the place, what was expected and what came.
-    """
-    try:
-        spec = Spec.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{place}: {explain(error, _known_keys(error))}") from error
-    with located(place):
-        _check(spec)
-    return spec
-
-
-def _known_keys(error: ValidationError) -> list[str]:
-    """The keys that are known where the first problem is."""
-    location = error.errors(include_url=False)[0]["loc"]
-    models: dict[Any, type[BaseModel]] = {"evaluation": Evaluation, "envs": EnvEntry, "agents": AgentEntry}
-    model = models.get(location[0], Spec) if len(location) > 1 else Spec
-    return list(model.model_fields)
-
-
-def _check(spec: Spec) -> None:
-    check_label("name", spec.name)
-    budgets = [("the experiment", spec.steps, spec.episodes)]
-    budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
-    for place, steps, episodes in budgets:
-        if steps is not None and episodes is not None:
-            raise InputError(f"{place}: expected steps or episodes, came both")
-    for env in spec.envs:
-        check_env_entry(env)
-    for agent in spec.agents:
-        check_agent_entry(agent)
-    labels = [env.label for env in spec.envs]
-    names = {name for env in spec.envs for name in (env.id, env.label)}
-    for agent in spec.agents:
-        for name in agent.envs or []:
-            if name not in names:
-                raise InputError(f"agents: {agent.id}: envs: {unknown('environment', name, names)}")
-    folders = [trial.folder for trial in spec.trials()]
-    if len(set(labels)) < len(labels) or len(set(folders)) < len(folders):
-        twice = next(
-            label
-            for label in [*labels, *(agent.label for agent in spec.agents)]
-            if [*labels, *(agent.label for agent in spec.agents)].count(label) > 1
-        )
-        raise InputError(f'two entries have the label {twice!r}: give one of them a name of its own (name = "...")')
-    if not folders:
-        raise InputError("agents: no agent is left for any environment")
-
-
-def check_label(key: str, label: str) -> None:
-    """Raise where a label could not be a folder's name, or is a path."""
-    if not LABEL.fullmatch(label):
-        raise InputError(
-            f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, came {label!r}"
-        )
-
-
-def check_env_entry(entry: EnvEntry) -> None:
-    """Check an environment's id, label and option names; their values are checked when it is made."""
-    with located("envs"):
-        try:
-            options = env_options(entry.id)
-        except UnknownEnvironmentError as error:
-            if ":" in entry.id or isinstance(error, EnvironmentVersionError):
-                raise
-            import gymnasium
-
-            choices = set(ENVIRONMENTS) | set(gymnasium.registry)
-            hint = unknown("environment", entry.id, choices).args[0].split(";")[0]
-            raise InputError(f"{hint}; 'rl-lab list envs' shows the lab's, and every Gymnasium id works") from error
-        for key in entry.settings:
-            if key not in options:
-                raise InputError(f"{entry.id}: {unknown('option', key, [*options, 'name', 'reset_seed'])}")
-            if entry.id not in CHECKED_BY_THEMSELVES:
-                _check_option_type(entry.id, key, entry.settings[key], options[key])
-        if entry.name is not None:
-            check_label("name", entry.name)
-
-
-def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
-    """A foreign environment checks little: "False" would pass for true. So its defaults say which types it takes."""
-    kinds: list[tuple[type, tuple[type, ...], str]] = [
-        (bool, (bool,), "true or false"),
-        (int, (int, float), "a number"),
-        (float, (int, float), "a number"),
-    ]
-    for kind, accepted, expected in kinds:
-        if type(default) is kind and value is not None and type(value) not in accepted:
-            raise InputError(f"{env_id}: {key}: expected {expected}, came {value!r}")
-
-
-def check_agent_entry(entry: AgentEntry) -> None:
-    """Check an agent's id, label and settings."""
-    with located("agents"):
-        try:
-            settings_class = find_agent(entry.id).Settings
-        except UnknownAgentError as error:
-            if ":" in entry.id:
-                raise
-            raise unknown("agent", entry.id, AGENTS) from error
-        try:
-            settings_class(**entry.settings)
-        except ValidationError as error:
-            raise InputError(f"{entry.id}: {explain(error, settings_class.model_fields)}") from error
-        if entry.name is not None:
-            check_label("name", entry.name)
-
-
-def suite_names() -> list[str]:
-    """The names of the bundled suites."""
-    folder = resources.files("experiments") / "suites"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
-
-
-def load_spec(source: str) -> Spec:
-    """Read a specification: a TOML file, or the name of a bundled suite.
-
-    Raises:
-        InputError: there is no such file or suite, or it is wrong.
-    """
-    path = Path(source)
-    if source in suite_names():
-        text = (resources.files("experiments") / "suites" / f"{source}.toml").read_text(encoding="utf-8")
-    elif path.suffix == ".toml" or path.exists():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise InputError(f"{source}: cannot read the spec: {reason}") from error
-    else:
-        raise InputError(f"{unknown('suite', source, suite_names())}; or give a file that ends in .toml")
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: broken TOML: {error}") from error
-    return parse_spec(values, source)

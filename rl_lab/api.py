@@ -16,10 +16,11 @@ from experiments.comparison import Comparison, compare_runs
 from experiments.errors import InputError, located
 from experiments.evaluation import evaluate_agent, make_evaluation_env
 from experiments.executor import Listener
+from experiments.loading import check_agent_entry, check_env_entry, load_spec, parse_spec
 from experiments.run_folder import RunFolder
 from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
-from experiments.spec import AgentEntry, EnvEntry, Trial, check_agent_entry, check_env_entry, load_spec, parse_spec
+from experiments.spec import AgentEntry, EnvEntry, Trial
 from experiments.trial import load_agent, refuse_code_inside
 from rl_lab.progress import ProgressDisplay, Silence
 from rl_lab.watching import watch_run

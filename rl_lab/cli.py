@@ -41,7 +41,7 @@ def _whole_number(value: str | int, least: int) -> int:
 
 
 def _suites() -> list[str]:
-    from experiments.spec import suite_names
+    from experiments.loading import suite_names
 
     return suite_names()
 
@@ -208,7 +208,7 @@ def evaluate(
         return
     returns = sorted(episode["return"] for episode in result["episodes"])
     terminated = sum(episode["terminated"] for episode in result["episodes"])
-    print(f"{result['agent']} on {result['env']}, {len(returns)} episodes, greedy")
+    print(f"{result['agent']} on {result['env']}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}")
     spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
     print(f"mean return {result['mean_return']:.2f} ({spread})")
     print(f"terminated {terminated}, truncated {len(returns) - terminated}")

@@ -5,8 +5,8 @@ from pathlib import Path
 from agents.registry import AGENTS, find_agent
 from envs.registry import ENVIRONMENTS, env_options
 from experiments.errors import InputError, unknown
+from experiments.loading import load_spec, suite_names
 from experiments.run_folder import find_runs
-from experiments.spec import load_spec, suite_names
 
 KINDS = ("envs", "agents", "suites", "runs")
 

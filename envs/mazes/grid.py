@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 UP, RIGHT, DOWN, LEFT = range(4)
-ACTION_NAMES = ("up", "right", "down", "left")
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))  # (row, column) change of each action
 
 WALL, FLOOR, START, EXIT = "#", " ", "S", "E"

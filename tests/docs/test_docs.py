@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.spec import parse_spec
+from experiments.loading import parse_spec
 from tests.conftest import ROOT, Command
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -196,7 +196,7 @@ def test_a_finished_run_is_kept_when_the_budget_is_of_another_kind(rl_lab: Comma
     train = ("train", "RLLab/Maze-v0", "random")
     assert rl_lab(*train, "--steps", "500").returncode == 0
     before = files(tmp_path)
-    check(rl_lab(*train, "--episodes", "1"), "a budget of 500 env steps there, of 1 episodes asked for")
+    check(rl_lab(*train, "--episodes", "1"), "a budget of 500 env steps there, of 1 episode asked for")
     assert files(tmp_path) == before
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import rl_lab
 from experiments.errors import InputError
-from experiments.spec import load_spec, suite_names
+from experiments.loading import load_spec, suite_names
 from experiments.trial import check_trial
 from rl_lab import compare, evaluate, make_agent, make_env, train, watch
 
