@@ -183,3 +183,17 @@ def test_copies_of_the_environment_train_one_model() -> None:
     assert monitor.count == 640
     assert agent.get_state()["counters"]["_n_updates"] == 20  # 10 rollouts of 64 steps, 2 epochs each
     assert isinstance(make_env("RLLab/Maze-v0"), gym.Env)
+
+
+def test_a_baseline_goes_on_until_its_budget_of_episodes_is_spent() -> None:
+    """Also when the episodes are longer than was expected: `max_steps` is only a schedule's length."""
+
+    class Longer(Budget):
+        @property
+        def max_steps(self) -> int:
+            return 40
+
+    agent = fresh("sb3_dqn", "RLLab/Maze-v0")
+    monitor = train(agent, "RLLab/Maze-v0", {"rows": 4, "cols": 4, "max_steps": 30}, Longer(episodes=4))
+    assert len(monitor.episodes) == 4
+    assert monitor.count == sum(episode.length for episode in monitor.episodes) > 40
