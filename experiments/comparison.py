@@ -27,7 +27,15 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     Raises:
         InputError: a folder is missing, damaged, or holds runs that cannot be compared.
     """
-    groups = group_runs(read_runs(folders))
+    return compare_groups(group_runs(read_runs(folders)))
+
+
+def compare_groups(groups: Group) -> Comparison:
+    """The same for runs that have been read.
+
+    Raises:
+        InputError: a run's results are damaged.
+    """
     records = []
     for (env, agent), runs in groups.items():
         with located(str(runs[0].folder.path.parent)):
@@ -197,8 +205,3 @@ def sentences(comparison: Comparison) -> list[str]:
         else:
             result.append(f"{x} against {y} on {where}: {pair['verdict']} ({numbers}; {pair['reason']})")
     return result
-
-
-def groups_of(folders: Sequence[Path]) -> Group:
-    """The runs below the folders by environment and agent, for curves."""
-    return group_runs(read_runs(folders))

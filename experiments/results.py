@@ -139,10 +139,8 @@ def _check_same_agent(group: list[Run], run: Run) -> None:
     """A run may join a group when it is one more seed of the same agent with the same budget."""
     first = group[0]
     place = f"{run.folder.path}: cannot be pooled with {first.folder.path}"
-    if (run.trial.agent.id, run.manifest.get("agent_settings")) != (
-        first.trial.agent.id,
-        first.manifest.get("agent_settings"),
-    ):
+    agents = [(one.trial.agent.id, one.trial.agent.settings) for one in (run, first)]  # trials hold no defaults
+    if agents[0] != agents[1]:
         raise InputError(f"{place}: another agent, or other settings, under the label {run.trial.agent.label!r}")
     if run.trial.budget != first.trial.budget:
         raise InputError(f"{place}: it trained for {run.trial.budget}, not for {first.trial.budget}")

@@ -58,8 +58,8 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) 
         envs += [make_training_env(trial), make_evaluation_env(trial.env)]
         env, evaluation_env = envs
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
-        manifest = describe(trial, agent.settings.model_dump(mode="json"), "running")
-        manifest |= {"started": now(), "wrappers": _wrappers(env), "measure": score_measure(trial.env)}
+        manifest |= {"agent_settings": agent.settings.model_dump(mode="json"), "wrappers": _wrappers(env)}
+        manifest |= {"started": now(), "measure": score_measure(trial.env)}
         folder.write_manifest(manifest)
         folder.forget_results()
         _train(trial, folder, env, evaluation_env, agent, on_progress, manifest)

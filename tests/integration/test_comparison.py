@@ -114,6 +114,15 @@ def test_the_improvements_interval_resamples_both_sides(varying: str, expected: 
     assert low < expected < high
 
 
+def test_a_run_that_failed_before_its_agent_was_there_is_counted(tmp_path: Path) -> None:
+    make_agent_runs(tmp_path, "a", [1.0, 2.0])
+    path = make_run(tmp_path, "a", 2, [0.0, 0.0], status="failed")
+    manifest = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(manifest | {"agent_settings": {"never": "resolved"}}))
+    (record,) = compare_runs([tmp_path])["records"]
+    assert (record["runs_finished"], record["runs_failed"]) == (2, 1)
+
+
 def test_what_is_not_one_agent_is_not_pooled(tmp_path: Path) -> None:
     make_agent_runs(tmp_path / "one", "a", [1.0, 2.0])
     make_agent_runs(tmp_path / "copy", "a", [1.0])
@@ -121,7 +130,10 @@ def test_what_is_not_one_agent_is_not_pooled(tmp_path: Path) -> None:
         compare_runs([tmp_path])
     path = make_run(tmp_path / "one", "a", 7, [1.0, 2.0])
     text = (path / "run.json").read_text()
-    (path / "run.json").write_text(text.replace('"agent_settings": {}', '"agent_settings": {"x": 1}'))
+    manifest = json.loads(text)
+    manifest["trial"]["agent"]["settings"] = {"x": 1}
+    changed = json.dumps(manifest)
+    (path / "run.json").write_text(changed)
     with pytest.raises(InputError, match="another agent, or other settings, under the label 'a'"):
         compare_runs([tmp_path / "one"])
     (path / "run.json").write_text(text.replace('"steps": 100', '"steps": 50'))
