@@ -10,6 +10,7 @@ from pydantic import Field
 
 from agents import planning
 from agents.base import OnlineAgent, Settings
+from agents.oracle import exact_model
 
 
 class ValueIterationSettings(Settings):
@@ -28,21 +29,13 @@ class ValueIteration(OnlineAgent):
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        base: Any = env.unwrapped
-        if not hasattr(base, "P") or not hasattr(base, "initial_state_distrib"):
-            raise ValueError(
-                f"value_iteration needs an exact model (env.unwrapped.P), and {type(base).__name__} has none"
-            )
-        if not getattr(base, "fixed_model", True):
-            raise ValueError("value_iteration needs one model, and with maze_seed = 'new' every episode has its own")
+        model, initial = exact_model(env, "value_iteration")
         if not isinstance(env.observation_space, spaces.Discrete):
             raise ValueError(
                 "value_iteration needs the state as observation (Discrete), "
                 f"came {type(env.observation_space).__name__}"
             )
-        model = planning.FiniteModel.from_dictionary(base.P)
-        initial = np.asarray(base.initial_state_distrib, dtype=float)
-        self.q_values = planning.value_iteration(model, self.settings.discount)
+        self.q_values = planning.solve(model, self.settings.discount)
         self.greedy_actions = planning.greedy_policy(self.q_values)
         reachable = planning.reachable_states(model, initial)
         all_alike = np.ptp(self.q_values[reachable], axis=1).max() < planning.TIE_TOLERANCE

@@ -1,4 +1,4 @@
-"""Planning on a known finite model: exact values, by arrays.
+"""Planning on a known finite model: exact values, by sparse arrays.
 
 A model comes as toy_text gives it, `P[state][action] -> [(probability, next_state, reward, terminated)]`.
 Only the `terminated` flag ends an episode.
@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.sparse import linalg
 
 Model = Mapping[int, Mapping[int, Sequence[tuple[float, int, float, bool]]]]
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 TIE_TOLERANCE = 1e-9  # values closer than this are a tie
 MAX_SWEEPS = 100_000
+MAX_IMPROVEMENTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,91 @@ class FiniteModel:
         shape = (num_states * num_actions, num_states)
         return cls(rewards, sparse.csr_array((probabilities, (rows, columns)), shape=shape))
 
+    @classmethod
+    def from_arrays(
+        cls, probabilities: FloatArray, next_states: NDArray[Any], rewards: FloatArray, terminated: BoolArray
+    ) -> "FiniteModel":
+        """The arrays of a model whose outcomes are numbered: all arguments are [S, A, N]."""
+        num_states, num_actions, num_outcomes = next_states.shape
+        rows = np.repeat(np.arange(num_states * num_actions), num_outcomes)
+        going_on = ~terminated.ravel()
+        entries = (rows[going_on], next_states.ravel()[going_on])
+        shape = (num_states * num_actions, num_states)
+        transitions = sparse.csr_array((probabilities.ravel()[going_on], entries), shape=shape)
+        return cls((probabilities * rewards).sum(axis=2), transitions)
+
+    @property
+    def num_states(self) -> int:
+        """S."""
+        return len(self.rewards)
+
+    @property
+    def num_actions(self) -> int:
+        """A."""
+        return int(self.rewards.shape[1])
+
     def backup(self, values: FloatArray, discount: float) -> FloatArray:
         """Q(s, a) = R(s, a) + discount * sum of P(s' | s, a) V(s') [S, A] (Sutton & Barto, equation 4.10)."""
         expected: FloatArray = self.transitions @ values
         return self.rewards + discount * expected.reshape(self.rewards.shape)
+
+    def under(self, policy: FloatArray) -> tuple[FloatArray, Any]:
+        """Expected rewards [S] and transitions, sparse [S, S], under a policy [S, A]."""
+        rows = np.repeat(np.arange(self.num_states), self.num_actions)
+        shape = (self.num_states, policy.size)
+        weights = sparse.csr_array((policy.ravel(), (rows, np.arange(policy.size))), shape=shape)
+        return (policy * self.rewards).sum(axis=1), weights @ self.transitions
+
+    def chosen(self, actions: NDArray[np.int64]) -> tuple[FloatArray, Any]:
+        """Expected rewards [S] and transitions, sparse [S, S], under a deterministic policy [S]."""
+        states = np.arange(self.num_states)
+        return self.rewards[states, actions], self.transitions[states * self.num_actions + actions]
+
+
+# -- the best there is ----------------------------------------------------------------------------------------
+
+
+def solve(model: FiniteModel, discount: float) -> FloatArray:
+    """Q* [S, A] without a limit of steps, by the quicker method that is sure to be right here.
+
+    That is policy iteration (Sutton & Barto, section 4.3) with sparse linear solves below discount 1, and undiscounted
+    where rewards are all negative or none is: then every improvement of a policy that surely ends surely ends too.
+    Elsewhere it is value iteration. A state from which no policy ever ends has no undiscounted value; it is left at 0.
+
+    Raises:
+        ValueError: there is no optimum, as where an undiscounted return grows without bound.
+    """
+    continuing = np.asarray(model.transitions.sum(axis=1)) > 0  # [S * A]: these make up every cycle
+    rewards = model.rewards.ravel()[continuing]
+    of_one_sign = bool((rewards < 0).all() or (rewards >= 0).all())
+    sure = discount < 1 or (of_one_sign and bool(can_end(model).all()))
+    return policy_iteration(model, discount) if sure else value_iteration(model, discount)
+
+
+def policy_iteration(model: FiniteModel, discount: float) -> FloatArray:
+    """Q* [S, A] by policy iteration (Sutton & Barto, section 4.3), from a policy that surely ends.
+
+    Args:
+        model: the environment's; undiscounted, from every state some policy must end.
+        discount: in [0, 1].
+
+    Raises:
+        ValueError: an undiscounted return grows without bound.
+    """
+    actions = _towards_the_end(model)
+    for _ in range(MAX_IMPROVEMENTS):
+        rewards, transitions = model.chosen(actions)
+        try:
+            values = _solve_linear(transitions, rewards, discount)
+        except ArithmeticError as error:
+            raise ValueError(f"there is no optimum: with discount {discount} a return grows without bound") from error
+        q_values = model.backup(values, discount)
+        current = q_values[np.arange(model.num_states), actions]
+        better = q_values.max(axis=1) > current + TIE_TOLERANCE * np.maximum(1.0, np.abs(current))
+        if not better.any():
+            return model.backup(q_values.max(axis=1), discount)
+        actions = np.where(better, q_values.argmax(axis=1), actions)
+    raise ValueError(f"policy iteration did not end after {MAX_IMPROVEMENTS} improvements with discount {discount}")
 
 
 def value_iteration(model: FiniteModel, discount: float, tolerance: float = 1e-12) -> FloatArray:
@@ -85,57 +169,131 @@ def optimal_values(model: FiniteModel, horizon: int) -> FloatArray:
     return values
 
 
-def policy_values(model: FiniteModel, policy: FloatArray, horizon: int) -> FloatArray:
-    """The expected undiscounted return [S] of an episode of at most `horizon` steps under a policy [S, A]."""
-    num_states, num_actions = policy.shape
-    rewards = (policy * model.rewards).sum(axis=1)
-    rows = np.repeat(np.arange(num_states), num_actions)
-    weights = sparse.csr_array((policy.ravel(), (rows, np.arange(policy.size))), shape=(num_states, policy.size))
-    transitions = weights @ model.transitions  # [S, S]
-    values = np.zeros(num_states)
+# -- what a policy is worth -----------------------------------------------------------------------------------
+
+
+def policy_values(model: FiniteModel, policy: FloatArray, horizon: int, discount: float = 1.0) -> FloatArray:
+    """The expected return [S] of an episode of at most `horizon` steps under a policy [S, A]: always finite."""
+    rewards, transitions = model.under(policy)
+    values = np.zeros(model.num_states)
     for _ in range(horizon):
-        values = rewards + transitions @ values
+        new_values = rewards + discount * (transitions @ values)
+        if np.array_equal(new_values, values):
+            break
+        values = new_values
     return values
+
+
+def unlimited_policy_values(model: FiniteModel, policy: FloatArray, discount: float) -> FloatArray:
+    """The expected return [S] of an episode without a limit of steps under a policy [S, A]: a sparse linear solve.
+
+    Raises:
+        ValueError: undiscounted, and the policy may go on for ever from some state.
+    """
+    rewards, transitions = model.under(policy)
+    if discount == 1 and not _may_end(transitions).all():
+        state = int(np.flatnonzero(~_may_end(transitions))[0])
+        raise ValueError(
+            f"the policy may go on for ever, from state {state} for one: expected a horizon, or a discount below 1"
+        )
+    return _solve_linear(transitions, rewards, discount)
+
+
+def _solve_linear(transitions: Any, rewards: FloatArray, discount: float) -> FloatArray:
+    """V = R + discount * P V."""
+    system = sparse.csc_array(sparse.eye_array(len(rewards)) - discount * transitions)
+    try:
+        values: FloatArray = np.atleast_1d(linalg.splu(system).solve(rewards))
+    except RuntimeError as error:  # SuperLU: the matrix is singular
+        raise ArithmeticError(str(error)) from error
+    if not np.isfinite(values).all():
+        raise ArithmeticError("the values are not finite")
+    return values
+
+
+# -- policies and graphs --------------------------------------------------------------------------------------
 
 
 def greedy_policy(q_values: FloatArray) -> NDArray[np.int64]:
     """The best action [S] of every state; ties, within rounding, go to the lowest index."""
-    best = q_values.max(axis=1, keepdims=True)
-    tolerance = TIE_TOLERANCE * np.maximum(1.0, np.abs(best))
-    first: NDArray[np.int64] = np.argmax(q_values >= best - tolerance, axis=1)
+    first: NDArray[np.int64] = np.argmax(best_actions(q_values), axis=1)
     return first
 
 
-def reachable_states(model: FiniteModel, initial: FloatArray) -> NDArray[np.bool_]:
+def best_actions(q_values: FloatArray) -> BoolArray:
+    """Which actions [S, A] are best: all that are within rounding of the best."""
+    best = q_values.max(axis=1, keepdims=True)
+    tied: BoolArray = q_values >= best - TIE_TOLERANCE * np.maximum(1.0, np.abs(best))
+    return tied
+
+
+def reachable_states(model: FiniteModel, initial: FloatArray) -> BoolArray:
     """The states [S] that some policy can come to from a distribution of the start [S]."""
     return _closure(_any_action(model).T, initial > 0)
 
 
-def can_end(model: FiniteModel) -> NDArray[np.bool_]:
+def can_end(model: FiniteModel) -> BoolArray:
     """The states [S] from which some policy can end the episode."""
-    going_on = np.asarray(model.transitions.sum(axis=1)).reshape(model.rewards.shape)  # [S, A]
-    return _closure(_any_action(model), going_on.min(axis=1) < 1 - TIE_TOLERANCE)
+    return _steps_to_end(model) >= 0
 
 
-def _any_action(model: FiniteModel) -> Any:
-    """Sparse [S, S], positive where some action leads from the one state to the other."""
-    num_states, num_actions = model.rewards.shape
-    rows = np.repeat(np.arange(num_states), num_actions)
-    pairs = sparse.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(num_states, len(rows)))
-    return pairs @ model.transitions
+def fewest_steps(model: FiniteModel, allowed: BoolArray) -> NDArray[np.int64]:
+    """The fewest steps [S] in which an episode can end by allowed actions [S, A]; -1 where it cannot."""
+    return _steps_to_end(model, allowed)
 
 
 def surely_ends(model: FiniteModel, policy: NDArray[np.int64], initial: FloatArray) -> bool:
     """Does every episode under a deterministic policy [S] terminate with probability 1?"""
-    num_states, num_actions = model.rewards.shape
-    chosen = model.transitions[np.arange(num_states) * num_actions + policy]
+    chosen = model.chosen(policy)[1]
     reachable = _closure(chosen.T, initial > 0)
-    ending = np.asarray(chosen.sum(axis=1)).ravel() < 1 - TIE_TOLERANCE
-    can_end = _closure(chosen, ending)
-    return bool(can_end[reachable].all())
+    return bool(_may_end(chosen)[reachable].all())
 
 
-def _closure(edges: Any, members: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _may_end(transitions: Any) -> BoolArray:
+    """The states [S] from which a chain with these transitions [S, S] ends with some probability."""
+    ending = np.asarray(transitions.sum(axis=1)).ravel() < 1 - TIE_TOLERANCE
+    return _closure(transitions, ending)
+
+
+def _any_action(model: FiniteModel, allowed: BoolArray | None = None) -> Any:
+    """Sparse [S, S], positive where some (allowed) action leads from the one state to the other."""
+    weights = np.ones(model.rewards.shape) if allowed is None else allowed.astype(float)
+    return model.under(weights)[1]
+
+
+def _steps_to_end(model: FiniteModel, allowed: BoolArray | None = None) -> NDArray[np.int64]:
+    """The fewest steps [S] in which an episode can end; -1 where it cannot."""
+    going_on = np.asarray(model.transitions.sum(axis=1)).reshape(model.rewards.shape)  # [S, A]
+    ends = going_on < 1 - TIE_TOLERANCE
+    front = (ends if allowed is None else ends & allowed).any(axis=1)
+    edges = sparse.csc_array(_any_action(model, allowed) > 0)  # by columns: what leads into a state
+    steps = np.full(model.num_states, -1, dtype=np.int64)
+    steps[front] = 1
+    states = np.flatnonzero(front)
+    while len(states):
+        entering = np.concatenate([edges.indices[edges.indptr[state] : edges.indptr[state + 1]] for state in states])
+        entering = np.unique(entering[steps[entering] < 0])
+        steps[entering] = steps[states[0]] + 1
+        states = entering
+    return steps
+
+
+def _towards_the_end(model: FiniteModel) -> NDArray[np.int64]:
+    """A policy [S] under which every state that can end does so sooner or later: always one step nearer the end."""
+    steps = _steps_to_end(model)
+    going_on = np.asarray(model.transitions.sum(axis=1)).reshape(model.rewards.shape)
+    ends = going_on < 1 - TIE_TOLERANCE
+    far = np.where(steps < 0, np.iinfo(np.int64).max, steps)
+    entries = sparse.coo_array(model.transitions)
+    nearest = np.full(model.rewards.size, np.iinfo(np.int64).max)
+    positive = entries.data > 0
+    np.minimum.at(nearest, entries.row[positive], far[entries.col[positive]])
+    nearest[ends.ravel()] = 0
+    actions: NDArray[np.int64] = nearest.reshape(model.rewards.shape).argmin(axis=1)
+    return actions
+
+
+def _closure(edges: Any, members: BoolArray) -> BoolArray:
     """The states that a set grows to along `edges` [S, S]: s joins when edges[s, t] > 0 for a member t."""
     while True:
         grown = members | (edges @ members.astype(float) > 0)

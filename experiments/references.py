@@ -11,7 +11,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
+from agents.oracle import current_model, has_model
 from agents.planning import FiniteModel, FloatArray, optimal_values, policy_values
+from envs.mazes.layouts import LAYOUTS
+from envs.registry import env_options
 from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.spec import EnvEntry
 
@@ -50,19 +53,28 @@ def reference_for(entry: EnvEntry, seeds: Sequence[int]) -> Reference | None:
 
 
 def score_measure(entry: EnvEntry) -> str:
-    """Mazes with another reward than -1 a step are scored by minus the steps to the exit, all others by the return."""
-    is_maze = entry.id.rpartition(":")[2] == "RLLab/Maze-v0"
-    return "-steps" if is_maze and entry.settings.get("reward", "step") != "step" else "return"
+    """What a score is: the return, or minus the steps in mazes whose return does not tell good from bad.
+
+    These are the mazes with another reward than -1 a step, unless it is worth more to end than to be quick: where there
+    are pits, or exits of different worth.
+    """
+    if not entry.id.rpartition(":")[2].startswith("RLLab/Maze-"):
+        return "return"
+    options = env_options(entry.id) | entry.settings
+    quick = options["reward"] == "step" or options["pits"] or options["exit_rewards"] is not None
+    return "return" if quick or options["layout"] in LAYOUTS else "-steps"
 
 
 def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
     base: Any = env.unwrapped
     env.reset(seed=seeds[0])  # toy_text has no state before
-    if not (hasattr(type(base), "P") or "P" in vars(base)):  # looking at ours would build it
+    if not has_model(base) or not hasattr(base, "s"):
         return None
-    if not hasattr(base, "s") or len(getattr(base, "initial_state_distrib", ())) not in range(1, MAX_STATES + 1):
+    if len(base.initial_state_distrib) not in range(1, MAX_STATES + 1):
         return None
-    if entry.settings.get("fickle_passenger"):  # Taxi: its P does not tell of it
+    if getattr(base, "fickle_passenger", False):  # Taxi: its P does not tell of it
+        return None
+    if getattr(getattr(base, "source", None), "change", None) is not None:  # the layout changes within a run
         return None
     horizon = episode_limit(env)
     by_steps = score_measure(entry) == "-steps"
@@ -71,7 +83,7 @@ def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[in
     for seed in seeds:
         env.reset(seed=seed)
         if values is None or not getattr(base, "fixed_model", True):
-            values = _exact_values(_step_costs(base.P) if by_steps else base.P, horizon)
+            values = _exact_values(current_model(base), horizon, by_steps=by_steps)
         optimal.append(float(values[0][base.s]))  # `s`: the current state, toy_text's name
         random.append(float(values[1][base.s]))
     return Reference(
@@ -79,22 +91,12 @@ def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[in
     )
 
 
-def _exact_values(dictionary: Any, horizon: int) -> tuple[FloatArray, FloatArray]:
+def _exact_values(model: FiniteModel, horizon: int, *, by_steps: bool) -> tuple[FloatArray, FloatArray]:
     """The values [S] of the best and of the uniformly random policy over episodes of at most `horizon` steps."""
-    model = FiniteModel.from_dictionary(dictionary)
-    uniform = np.full(model.rewards.shape, 1 / model.rewards.shape[1])
+    if by_steps:
+        model = FiniteModel(np.full_like(model.rewards, -1.0), model.transitions)
+    uniform = np.full(model.rewards.shape, 1 / model.num_actions)
     return optimal_values(model, horizon), policy_values(model, uniform, horizon)
-
-
-def _step_costs(model: Any) -> Any:
-    """The same model with -1 a step for its reward."""
-    return {
-        state: {
-            action: [(probability, next_state, -1.0, terminated) for probability, next_state, _, terminated in outcomes]
-            for action, outcomes in actions.items()
-        }
-        for state, actions in model.items()
-    }
 
 
 def _measure_lunar_lander(num_episodes: int = 10_000) -> None:

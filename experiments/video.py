@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from agents.base import Agent
 from envs.mazes.env import MazeEnv
-from envs.mazes.rendering import Overlay
+from envs.mazes.scene import Overlay
 from experiments.errors import InputError
 
 FORMATS = (".mp4", ".gif")

@@ -1,5 +1,8 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
+import inspect
+from array import array
+from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -9,63 +12,93 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, validate_call
 
 from envs.mazes import options as maze_options
-from envs.mazes.generators import GENERATORS
-from envs.mazes.generators import braid as braid_maze
-from envs.mazes.grid import Maze, parse_drawing
-from envs.mazes.rendering import Overlay, Renderer
+from envs.mazes.chance import below
+from envs.mazes.grid import Maze
+from envs.mazes.level import AT_EXIT, GOES_ON, Level, draw_level, exit_distances, move_tables, slipped
+from envs.mazes.observations import Observer
+from envs.mazes.rendering import Renderer
+from envs.mazes.scene import Overlay, Scene
+from envs.mazes.setup import make_source
 from envs.mazes.text import draw_box
 
 Outcome = tuple[float, int, float, bool]  # (probability, next_state, reward, terminated), as in toy_text
+DEFAULT_VIEW = 5
 
 
 class MazeEnv(gym.Env[Any, int]):
     """A robot looks for the exit of a maze.
 
     ## Description
-    A maze is a grid of cells with walls between neighbours, drawn by a generator or given as a text drawing.
+    A maze is a grid of cells with walls between neighbours, drawn by a generator or given as a text drawing; pits,
+    keys with their doors, one-way passages and wind may be in it.
     The model is exact: `P[s][a]` lists `(probability, next_state, reward, terminated)` as Gymnasium's toy_text
     environments do, and `initial_state_distrib` is the distribution of the start, both for the current maze.
 
     ## Actions
-    `Discrete(4)`: 0 up, 1 right, 2 down, 3 left. A move into a wall leaves the robot where it is.
+    `Discrete(4)`: 0 up, 1 right, 2 down, 3 left. A move into a wall or a locked door leaves the robot where it is.
 
     ## Observations
-    - `observation="state"`: `Discrete(rows * cols)`, the cell's number, row * cols + col.
-    - `observation="position"`: `Box(2,) float32`, (row, col), from (0, 0) at the top left.
-    - `observation="grid"`: `Box(2 * rows + 1, 2 * cols + 1, 3) uint8`, 0 or 255; channels: walls, robot, exit.
+    With K keys, the robot's state is its cell and the keys it holds.
+    - `observation="state"`: `Discrete(rows * cols * 2**K)`: held * rows * cols + row * cols + col, where bit k - 1 of
+      `held` is key k.
+    - `observation="position"`: `Box(2 + K,) float32`, row and col, from (0, 0) at the top left, then a 1 for each
+      key held.
+    - `observation="grid"`: `Box(2 * rows + 1, 2 * cols + 1, 3) uint8`, the maze from above; channels: walls, robot,
+      exit. In the first are also locked doors (160) and one-way passages (40 up, 60 right, 80 down, 100 left), in the
+      second keys (100), in the third pits (60); the next door, key, ... of a kind is 20 more (an exit 15 less).
+    - `observation="view"`: the same, of the `view` x `view` cells around the robot: `Box(2 * view + 1, 2 * view + 1, 3)
+      uint8`. What lies beyond is not seen, and what is outside the maze is wall.
 
     ## Rewards
     - `reward="step"`: -1 per move, also for a bump: the return is minus the number of moves.
-    - `reward="distance"`: +1 for a move that shortens the walking distance to the exit, -1 for one that
-      lengthens it, 0 for a bump. Undiscounted, every path to the exit is worth the same: use a discount below 1.
+    - `reward="distance"`: +1 for a move that shortens the walk to the exit, -1 for one that lengthens it, 0 for a
+      bump. Undiscounted, every path to the exit is worth the same: use a discount below 1.
     - `reward="goal"`: 1 for the move that reaches the exit, else 0.
+    `exit_rewards` come on top (with "goal": instead of the 1); a fall into a pit earns `pit_reward` alone.
 
     ## Start
     The cell `start`; `"random"` draws it at each reset among the cells from which the exit can be reached.
 
     ## Termination
-    The robot reaches the exit.
+    The robot reaches an exit, or falls into a pit (if `pit_terminates`).
 
     ## Truncation
-    After `max_steps` moves (default 4 * rows * cols).
+    After `max_steps` moves (default 4 * rows * cols, and as much again for each key).
 
     ## Info
-    `success` (has the exit been reached?) and `steps` (moves since the reset), from `reset` and `step`.
+    `success` (has an exit been reached?), `steps` (moves since the reset) and, with `levels`, `level` (its number),
+    from `reset` and `step`.
 
     ## Arguments
     - `rows=9`, `cols=9`: size in cells, at least 2.
     - `generator="backtracker"`: a name in `envs.mazes.generators.GENERATORS`.
+    - `mixing=None`, `openness=None`, `room_size=None`: what tunes the generators `growing_tree` (0.5: how often the
+      newest cell grows), `percolation` (0.3: share of open walls) and `rooms` (3: cells a side, at most).
     - `braid=0.0`: share of the generator's dead ends that are opened into loops.
+    - `one_way=0.0`: share of the passages that lead one way only; every cell keeps a way to an exit.
     - `maze_seed=0`: the maze's seed; `None` (in files: `"new"`) draws a new maze at each reset from the
       environment's own generator.
-    - `layout=None`: a drawing (see `envs.mazes.grid.parse_drawing`) instead of a generator. Its `E` is the exit,
-      its `S`, if there is one, the start; `rows` and `cols` are the drawing's.
-    - `reward="step"`, `observation="state"`: see above.
+    - `levels=None`: a number of mazes of which each episode has one, drawn at each reset; `level_seed=0` names the
+      pool. `reset(options={"level": k})` puts level k up, 0 <= k < levels.
+    - `split=None`: `"train"` or `"test"`: mazes of this side only. No maze of one side is in the other, nor any of its
+      rotations and reflections.
+    - `layout=None`: a name in `envs.mazes.layouts.LAYOUTS`, a drawing (see `envs.mazes.drawing`), or the file of one,
+      instead of a generator. Its `E`s are the exits, its `S`, if there is one, the start.
+    - `layout_change=None`: `{"at_step": n, "layout": ...}`: after n steps in all, over all episodes, another layout
+      is there. A robot that would stand in its wall goes back to the start.
+    - `reward="step"`, `observation="state"`, `view=None`: see above; `view` is odd, 5 where it is not given.
     - `slip=0.0`: probability that a move to one of the two sides happens instead, half for each side.
+    - `wind=None`: for each column, how many cells upwards (negative: downwards) a move that begins there is blown.
+    - `pits=0`: how many pits, as many as leave every other cell a way to an exit; `pit_reward=None`: what falling in
+      earns (-100 with the reward "step", else -1); `pit_terminates=True`: `False` leads back to the start.
+    - `keys=0`: how many doors (0 to 4) stand across the shortest path, each with its key on the near side.
     - `start="top-left"`, `exit="bottom-right"`: a corner, `"random"` (a random exit is drawn once a maze),
-      `"farthest"` (the cell with the longest walk to the other of the two), or a cell `(row, col)`.
+      `"farthest"` (the cell with the longest walk to the other of the two), or a cell `(row, col)`; `exit` also takes
+      a list of these.
+    - `exit_rewards=None`: one number for each exit, in the order of `exit`, in a layout in reading order.
     - `max_steps=None`: the limit of moves.
-    - `render_mode=None`: `"human"`, `"rgb_array"` or `"ansi"`.
+    - `render_mode=None`: `"human"`, `"rgb_array"` or `"ansi"`; `render_size=480`: the longer side of a picture, in
+      pixels, about.
 
     ## Version history
     - v0: first version.
@@ -82,151 +115,155 @@ class MazeEnv(gym.Env[Any, int]):
         rows: maze_options.Size = 9,
         cols: maze_options.Size = 9,
         generator: maze_options.GeneratorName = "backtracker",
+        mixing: maze_options.Share = None,
+        openness: maze_options.Share = None,
+        room_size: maze_options.RoomSize = None,
         braid: maze_options.Probability = 0.0,
+        one_way: maze_options.Probability = 0.0,
         maze_seed: maze_options.MazeSeed = 0,
+        levels: maze_options.Levels = None,
+        level_seed: maze_options.Count = 0,
+        split: maze_options.Split = None,
         layout: str | None = None,
+        layout_change: maze_options.LayoutChange | None = None,
         reward: maze_options.Reward = "step",
         slip: maze_options.Probability = 0.0,
+        wind: maze_options.Wind = None,
+        pits: maze_options.Count = 0,
+        pit_reward: float | None = None,
+        pit_terminates: bool = True,
+        keys: maze_options.KeyCount = 0,
         start: maze_options.Place = "top-left",
-        exit: maze_options.Place = "bottom-right",
+        exit: maze_options.Places = "bottom-right",
+        exit_rewards: maze_options.Rewards = None,
         observation: maze_options.Observation = "state",
+        view: maze_options.View = None,
         max_steps: maze_options.MaxSteps = None,
         render_mode: maze_options.RenderMode = None,
+        render_size: maze_options.RenderSize = 480,
     ) -> None:
+        options = {name: value for name, value in locals().items() if name != "self"}
+        options["exit"] = exit if isinstance(exit, tuple) else (exit,)
         self.render_mode = render_mode
-        self.reward_kind = reward
-        self.slip = slip
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
-        self._generator, self._braid, self._maze_seed = generator, braid, maze_seed
-        self._start_option, self._exit_option = start, exit
-        self._observation_kind = observation
+        self.source = make_source(options, _defaults())
+        recipe = self.source.recipe
+        self.rows, self.cols, self.slip = recipe.rows, recipe.cols, slip
+        self.max_steps = 4 * self.rows * self.cols * (1 + recipe.keys) if max_steps is None else max_steps
+        if view is not None and observation not in ("state", "view"):
+            raise ValueError(f"view: expected observation = 'view' beside it, came {observation!r}")
+        kind = "view" if view is not None else observation
+        self.observer = Observer(kind, self.rows, self.cols, recipe.keys, view or DEFAULT_VIEW)
+        self.observation_space = self.observer.space()
+        self.action_space: spaces.Space[Any] = spaces.Discrete(4)
+        self.render_size = render_size
         self._renderer: Renderer | None = None
-
-        self.fixed_model = layout is not None or maze_seed is not None  # is `P` the same in every episode?
-        if layout is not None:
-            maze, drawn_start, exit_cell = parse_drawing(layout)
-            for name, given, default, drawn in (("rows", rows, 9, maze.rows), ("cols", cols, 9, maze.cols)):
-                if given not in (default, drawn):
-                    raise ValueError(f"{name}: the layout has {drawn}, came {given}")
-            rows, cols = maze.rows, maze.cols
-            if drawn_start is not None:
-                self._start_option = divmod(drawn_start, cols)
-            self._exit_option = divmod(exit_cell, cols)
-        self.rows, self.cols = rows, cols
-        self.max_steps = 4 * rows * cols if max_steps is None else max_steps
-        self._check_places()
-        if layout is not None:
-            self._place(maze, np.random.default_rng(maze_seed))
-        else:
-            self._draw_maze(np.random.default_rng(0 if maze_seed is None else maze_seed))
+        self._pool: dict[int, Level] = {}
+        self._level_number: int | None = None
+        self._lifetime = 0  # steps in all
+        # Cumulative probabilities of a move straight on, to the right of it, to the left of it.
+        self.straight, self.right = 1.0 - slip, 1.0 - slip + slip / 2
+        self.left = self.right + slip / 2
+        self._put_up(self.source.first() if self.source.num_levels is None else self._pool_level(0))
         self._state = self.start_states[0]
         self._steps = 0
         self._trail = [self._state]
 
-        self.action_space: spaces.Space[Any] = spaces.Discrete(4)
-        self.observation_space = self._make_observation_space()
-
     # -- the maze -----------------------------------------------------------------------------------------
 
-    def _check_places(self) -> None:
-        start, exit_option = self._start_option, self._exit_option
-        for name, place in (("start", start), ("exit", exit_option)):
-            if isinstance(place, tuple) and not (0 <= place[0] < self.rows and 0 <= place[1] < self.cols):
-                raise ValueError(
-                    f"{name}: expected a cell in rows 0 to {self.rows - 1} and columns 0 to {self.cols - 1}, "
-                    f"came {list(place)}"
-                )
-        if start == "farthest" and exit_option == "farthest":
-            raise ValueError("exit: start and exit cannot both be 'farthest': each is measured from the other")
-        if start == "random" and exit_option == "farthest":
-            raise ValueError("exit: 'farthest' is measured from the start, and start = 'random' changes at each reset")
+    def _pool_level(self, number: int) -> Level:
+        if number not in self._pool:
+            self._pool[number] = self.source.level(number)
+        return self._pool[number]
 
-    def _draw_maze(self, rng: np.random.Generator) -> None:
-        maze = GENERATORS[self._generator](self.rows, self.cols, rng)
-        braid_maze(maze, self._braid, rng)
-        self._place(maze, rng)
-
-    def _place(self, maze: Maze, rng: np.random.Generator) -> None:
-        """Put exit and start into a maze, and derive what depends on them."""
-        fixed = {
-            name: self._cell(place) for name, place in (("start", self._start_option), ("exit", self._exit_option))
-        }
-        start, exit_cell = fixed["start"], fixed["exit"]
-        if exit_cell is None:
-            if self._exit_option == "random":
-                others = [cell for cell in range(maze.num_cells) if cell != start and maze.passages[cell].any()]
-                exit_cell = others[int(rng.integers(len(others)))]
-            else:
-                assert start is not None
-                exit_cell = int(np.argmax(maze.distances_to(start)))
-        distances = maze.distances_to(exit_cell)
-        if self._start_option == "random":
-            self.start_states = [int(cell) for cell in np.flatnonzero(distances > 0)]
-        else:
-            self.start_states = [int(np.argmax(distances)) if start is None else start]
-        if self.start_states == [exit_cell] or not self.start_states:
-            raise ValueError(f"start: the start is the exit, cell {list(divmod(exit_cell, self.cols))}")
-        if distances[self.start_states[0]] < 0:
-            cells = [list(divmod(cell, self.cols)) for cell in (exit_cell, self.start_states[0])]
-            raise ValueError(f"layout: the exit {cells[0]} cannot be reached from the start {cells[1]}")
-        self.maze, self.exit_state, self.exit_distances = maze, exit_cell, distances
-        self._outcomes: dict[tuple[int, int], list[Outcome]] = {}
+    def _put_up(self, level: Level) -> None:
+        """Make a level the current one."""
+        self.level = level
+        tables = self.tables = move_tables(self.source.recipe, level)
+        # Flat arrays of plain numbers: the fastest to look up from Python.
+        self._successors = array("i", tables.successors.tobytes())
+        self._rewards = array("d", tables.rewards.tobytes())
+        self._ends = tables.ends.tobytes()
+        self.start_states: list[int] = level.starts.tolist()
+        self._pictures = self.observer.pictures(level) if self.observer.needs_pictures else None
+        self._exit_distances: NDArray[np.int64] | None = None
         self._model: dict[int, dict[int, list[Outcome]]] | None = None
 
-    def _cell(self, place: str | tuple[int, int]) -> int | None:
-        if isinstance(place, tuple):
-            return place[0] * self.cols + place[1]
-        if place not in maze_options.CORNERS:
-            return None
-        row = 0 if place.startswith("top") else self.rows - 1
-        return row * self.cols + (0 if place.endswith("left") else self.cols - 1)
+    @property
+    def fixed_model(self) -> bool:
+        """Is `P` the same in every episode?"""
+        return self.source.has_fixed_model
+
+    @property
+    def maze(self) -> Maze:
+        """The current maze's cells and passages."""
+        return Maze(self.rows, self.cols, self.level.passages)
+
+    @property
+    def num_cells(self) -> int:
+        """Number of cells."""
+        return self.rows * self.cols
+
+    @property
+    def exit_state(self) -> int:
+        """The cell of the (first) exit."""
+        return int(self.level.exits[0])
+
+    @property
+    def exit_distances(self) -> NDArray[np.int64]:
+        """Fewest moves [S] to an exit from every state, as if nothing slipped; -1 where there is no way."""
+        if self._exit_distances is None:
+            self._exit_distances = exit_distances(self.tables.successors, self.tables.ends)
+        return self._exit_distances
 
     # -- the exact model ----------------------------------------------------------------------------------
 
-    def outcomes(self, state: int, action: int) -> list[Outcome]:
-        """The distinct outcomes of an action, the intended one first; their probabilities add up to 1."""
-        known = self._outcomes.get((state, action))
-        if known is None:
-            known = self._outcomes[state, action] = self._compute_outcomes(state, action)
-        return known
-
-    def _compute_outcomes(self, state: int, action: int) -> list[Outcome]:
-        if state == self.exit_state:
-            return [(1.0, state, 0.0, True)]
-        directions = [(action, 1.0 - self.slip)]
-        if self.slip:
-            directions += [((action + 1) % 4, self.slip / 2), ((action + 3) % 4, self.slip / 2)]
-        probabilities: dict[int, float] = {}  # the reward and the end follow from the next state
-        for direction, probability in directions:
-            if probability:
-                next_state = self.maze.neighbour(state, direction)
-                probabilities[next_state] = probabilities.get(next_state, 0.0) + probability
-        return [
-            (probability, next_state, self._reward(state, next_state), next_state == self.exit_state)
-            for next_state, probability in probabilities.items()
-        ]
-
-    def _reward(self, state: int, next_state: int) -> float:
-        if self.reward_kind == "step":
-            return -1.0
-        if self.reward_kind == "goal":
-            return float(next_state == self.exit_state)
-        return float(self.exit_distances[state] - self.exit_distances[next_state])
+    @property
+    def direction_probabilities(self) -> list[tuple[int, float]]:
+        """What really happens: (turn, probability) pairs, where turn is added to the action, modulo 4."""
+        turns = [(0, 1.0 - self.slip), (1, self.slip / 2), (3, self.slip / 2)]
+        return [(turn, probability) for turn, probability in turns if probability > 0]
 
     @property
     def P(self) -> dict[int, dict[int, list[Outcome]]]:  # noqa: N802  toy_text's name
         """The current maze's model, `P[state][action] -> [(probability, next_state, reward, terminated)]`."""
         if self._model is None:
             self._model = {
-                state: {action: self.outcomes(state, action) for action in range(4)}
-                for state in range(self.maze.num_cells)
+                state: {action: self._outcomes(state, action) for action in range(4)}
+                for state in range(len(self._ends))
             }
         return self._model
+
+    def _outcomes(self, state: int, action: int) -> list[Outcome]:
+        if self._ends[state] != GOES_ON:
+            return [(1.0, state, 0.0, True)]
+        outcomes = []
+        for turn, probability in self.direction_probabilities:
+            move = state * 4 + (action + turn) % 4
+            successor = self._successors[move]
+            outcomes.append((probability, successor, self._rewards[move], self._ends[successor] != GOES_ON))
+        return outcomes
+
+    def model_arrays(self) -> dict[str, NDArray[Any]]:
+        """`P` as arrays [S, 4, N] over the N outcomes: `probabilities`, `next_states`, `rewards`, `terminated`."""
+        tables = self.tables
+        going_on = tables.ends == GOES_ON
+        turns = self.direction_probabilities
+        columns = [(np.arange(4) + turn) % 4 for turn, _ in turns]
+        next_states = np.stack([tables.successors[:, column] for column in columns], axis=-1)
+        rewards = np.stack([tables.rewards[:, column] for column in columns], axis=-1)
+        probabilities = np.broadcast_to([probability for _, probability in turns], next_states.shape)
+        return {
+            "probabilities": probabilities,
+            "next_states": next_states,
+            "rewards": rewards,
+            "terminated": ~going_on[next_states],
+        }
 
     @property
     def initial_state_distrib(self) -> NDArray[np.float64]:
         """Probability [S] of starting an episode in each state, for the current maze."""
-        distribution = np.zeros(self.maze.num_cells)
+        distribution = np.zeros(len(self._ends))
         distribution[self.start_states] = 1 / len(self.start_states)
         return distribution
 
@@ -238,17 +275,25 @@ class MazeEnv(gym.Env[Any, int]):
     # -- Gymnasium ----------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode; with `maze_seed=None`, in a new maze."""
+        """Begin an episode, in a new maze or another level where the options say so.
+
+        Raises:
+            ValueError: `options` asks for a level that there is not.
+        """
         super().reset(seed=seed)
-        if not self.fixed_model:
-            self._draw_maze(self.np_random)
+        number = self.source.check_level_option(options)
+        if self.source.num_levels is not None:
+            self._level_number = below(self.np_random, self.source.num_levels) if number is None else number
+            self._put_up(self._pool_level(self._level_number))
+        elif self.source.fixed is None:
+            self._put_up(draw_level(self.source.recipe, self.np_random))
         draw = self.np_random.random()  # one draw a reset, as in toy_text, also when the start is fixed
         self._state = self.start_states[min(int(draw * len(self.start_states)), len(self.start_states) - 1)]
         self._steps = 0
         self._trail = [self._state]
         if self.render_mode == "human":
             self.render()
-        return self.observe(self._state), {"success": False, "steps": 0}
+        return self.observe(self._state), self._info(False)
 
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Make one move.
@@ -260,52 +305,48 @@ class MazeEnv(gym.Env[Any, int]):
         if not 0 <= action < 4:
             raise ValueError(f"action: expected 0 (up), 1 (right), 2 (down) or 3 (left), came {action}")
         draw = self.np_random.random()  # one draw a step, as in toy_text, also when nothing slips
-        outcomes = self.outcomes(self._state, action)
-        outcome = outcomes[0]
-        cumulative = 0.0
-        for candidate in outcomes:
-            cumulative += candidate[0]
-            if cumulative > draw:
-                outcome = candidate
-                break
-        _, self._state, reward, terminated = outcome
+        if draw >= self.straight:
+            action = slipped(action, draw, self.right, self.left)
+        move = self._state * 4 + action
+        reward = self._rewards[move]
+        state = self._state = self._successors[move]
         self._steps += 1
-        truncated = not terminated and self._steps >= self.max_steps
+        end = self._ends[state]
+        terminated = end != GOES_ON
+        if self.source.change is not None:
+            self._age(terminated)
         if self.render_mode is not None:
             self._trail.append(self._state)
             if self.render_mode == "human":
                 self.render()
-        info = {"success": terminated, "steps": self._steps}
-        return self.observe(self._state), reward, terminated, truncated, info
+        truncated = not terminated and self._steps >= self.max_steps
+        return self.observe(self._state), reward, terminated, truncated, self._info(end == AT_EXIT)
 
-    def _make_observation_space(self) -> spaces.Space[Any]:
-        if self._observation_kind == "state":
-            return spaces.Discrete(self.rows * self.cols)
-        if self._observation_kind == "position":
-            return spaces.Box(np.zeros(2, np.float32), np.array([self.rows - 1, self.cols - 1], np.float32))
-        return spaces.Box(0, 255, (2 * self.rows + 1, 2 * self.cols + 1, 3), np.uint8)
+    def _age(self, terminated: bool) -> None:
+        """Count the steps in all, and change the layout when its time has come."""
+        assert self.source.change is not None
+        self._lifetime += 1
+        at_step, level = self.source.change
+        if self._lifetime == at_step:
+            self._put_up(level)
+            if not terminated and not level.passages[self._state % self.num_cells].any():
+                self._state = self.start_states[0]
+
+    def _info(self, success: bool) -> dict[str, Any]:
+        if self._level_number is None:
+            return {"success": success, "steps": self._steps}
+        return {"success": success, "steps": self._steps, "level": self._level_number}
 
     def observe(self, state: int) -> Any:
         """The observation of a state in the current maze."""
-        if self._observation_kind == "state":
+        if self.observer.kind == "state":
             return state
-        row, col = divmod(state, self.cols)
-        if self._observation_kind == "position":
-            return np.array([row, col], dtype=np.float32)
-        image = np.zeros((2 * self.rows + 1, 2 * self.cols + 1, 3), dtype=np.uint8)
-        image[:, :, 0] = self._wall_image()
-        image[2 * row + 1, 2 * col + 1, 1] = 255
-        exit_row, exit_col = divmod(self.exit_state, self.cols)
-        image[2 * exit_row + 1, 2 * exit_col + 1, 2] = 255
-        return image
+        return self.observer.observe(np.array([state]), None if self._pictures is None else self._pictures[None], 0)[0]
 
-    def _wall_image(self) -> NDArray[np.uint8]:
-        walls = np.full((2 * self.rows + 1, 2 * self.cols + 1), 255, dtype=np.uint8)
-        open_passages = self.maze.passages.reshape(self.rows, self.cols, 4)
-        walls[1::2, 1::2] = 0
-        walls[1::2, 2:-1:2] = np.where(open_passages[:, :-1, 1], 0, 255)
-        walls[2:-1:2, 1::2] = np.where(open_passages[:-1, :, 2], 0, 255)
-        return walls
+    def scene(self) -> Scene:
+        """What there is to draw now."""
+        held, cell = divmod(self._state, self.num_cells)
+        return Scene(self.rows, self.cols, self.level, cell, held, list(self._trail), self.overlay)
 
     def render(self) -> Any:
         """The current frame: an RGB array [H, W, 3], a text, or None for a window."""
@@ -313,15 +354,21 @@ class MazeEnv(gym.Env[Any, int]):
             gym.logger.warn("render() without a render_mode: give one to gym.make, e.g. render_mode='rgb_array'")
             return None
         if self.render_mode == "ansi":
-            return draw_box(self.maze, self._state, self.start_states, self.exit_state, self.overlay)
+            return draw_box(self.scene())
         if self._renderer is None:
-            self._renderer = Renderer(window=self.render_mode == "human", fps=self.metadata["render_fps"])
-        return self._renderer.draw(
-            self.maze, self._state, self.start_states, self.exit_state, self._trail, self.overlay
-        )
+            window_fps = self.metadata["render_fps"] if self.render_mode == "human" else None
+            self._renderer = Renderer(self.render_size, window_fps)
+        return self._renderer.draw(self.scene())
 
     def close(self) -> None:
         """Close the window, if there is one."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+
+
+@lru_cache
+def _defaults() -> dict[str, Any]:
+    """The options' defaults."""
+    defaults = {name: parameter.default for name, parameter in inspect.signature(MazeEnv).parameters.items()}
+    return defaults | {"exit": (defaults["exit"],)}

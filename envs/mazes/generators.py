@@ -1,162 +1,233 @@
 """Maze generators, each from its published description, by name in `GENERATORS`.
 
-All make a *perfect* maze: a spanning tree of the grid, so that exactly one path joins any two cells. They differ in
-which trees they favour: their docstrings say how, and tests hold what can be counted. A generator draws from the
-generator it is given and from nothing else.
+Most make a *perfect* maze: a spanning tree of the grid, so that exactly one path joins any two cells; `rooms` and
+`percolation` have loops. They differ in which trees they favour: their docstrings say how, and tests hold what can be
+counted. A generator carves the passages [C, 4] that it is given, all closed, and draws from its generator of random
+numbers only. Python runs it as it stands; `envs.mazes.compiled` compiles the same lines.
 
 Descriptions: Buck, "Mazes for Programmers" (2015); for single ones, the papers named at their functions.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from envs.mazes.grid import DOWN, RIGHT, UP, Maze, carve, closed, inside_neighbours
+from envs.mazes.chance import below, shuffle, uniform
+from envs.mazes.grid import DOWN, RIGHT, UP, Maze, Passages, beyond, carve, closed, is_inside
 
-Generator = Callable[[int, int, np.random.Generator], Maze]
+Carver = Callable[[Passages, int, int, float, np.random.Generator], None]
+IntArray = NDArray[np.int64]
+
+# Sets of actions as bits (1 up, 2 right, 4 down, 8 left): how many there are, and which is the first, second, ...
+HOW_MANY = np.array([ways.bit_count() for ways in range(16)])  # [16]
+WHICH = np.array([([a for a in range(4) if ways >> a & 1] + [0] * 4)[:4] for ways in range(16)])  # [16, 4]
+
+
+@dataclass(frozen=True)
+class Generator:
+    """One entry of the registry; calling it makes a maze."""
+
+    name: str
+    carver: Carver
+    parameter: str | None = None  # the maze option that tunes it
+    default: float = 0.0  # of that option
+    perfect: bool = True
+
+    def __call__(self, rows: int, cols: int, rng: np.random.Generator, parameter: float | None = None) -> Maze:
+        """A new maze."""
+        maze = closed(rows, cols)
+        self.carver(maze.passages, rows, cols, self.default if parameter is None else parameter, rng)
+        return maze
+
+
 GENERATORS: dict[str, Generator] = {}
-Choice = TypeVar("Choice")
 
 
-def generator(name: str) -> Callable[[Generator], Generator]:
+def generator(
+    name: str, *, parameter: str | None = None, default: float = 0.0, perfect: bool = True
+) -> Callable[[Carver], Carver]:
     """Enter a generator in the registry under a name."""
 
-    def enter(function: Generator) -> Generator:
-        GENERATORS[name] = function
-        return function
+    def enter(carver: Carver) -> Carver:
+        GENERATORS[name] = Generator(name, carver, parameter, default, perfect)
+        return carver
 
     return enter
 
 
 @generator("backtracker")
-def backtracker(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def backtracker(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Randomised depth-first search: walk to an unvisited neighbour, go back when there is none.
 
     Bias: long winding corridors and few dead ends (about one cell in ten).
     """
-    maze = closed(rows, cols)
-    first = int(rng.integers(rows * cols))
-    visited = {first}
-    stack = [first]
-    while stack:
-        cell = stack[-1]
-        unvisited = [pair for pair in inside_neighbours(rows, cols, cell) if pair[1] not in visited]
-        if not unvisited:
-            stack.pop()
+    inside = ways_inside(rows, cols)
+    unvisited = inside.copy()
+    stack = np.empty(rows * cols, dtype=np.int64)
+    cell = below(rng, rows * cols)
+    visit(unvisited, inside, cols, cell)
+    stack[0] = cell
+    height = 1
+    while height > 0:
+        cell = int(stack[height - 1])
+        if unvisited[cell] == 0:
+            height -= 1
             continue
-        action, neighbour = _pick(unvisited, rng)
-        carve(maze, cell, action)
-        visited.add(neighbour)
-        stack.append(neighbour)
-    return maze
+        cell = carve(passages, cols, cell, random_way(unvisited[cell], rng))
+        visit(unvisited, inside, cols, cell)
+        stack[height] = cell
+        height += 1
+
+
+@generator("growing_tree", parameter="mixing", default=0.5)
+def growing_tree(passages: Passages, rows: int, cols: int, mixing: float, rng: np.random.Generator) -> None:
+    """Grow from a cell of the maze that still has unvisited neighbours: the newest with probability `mixing`, else any.
+
+    Bias: between the backtracker's long corridors (`mixing` = 1) and short branches like Prim's (0).
+    """
+    inside = ways_inside(rows, cols)
+    unvisited = inside.copy()
+    growing = np.empty(rows * cols, dtype=np.int64)
+    cell = below(rng, rows * cols)
+    visit(unvisited, inside, cols, cell)
+    growing[0] = cell
+    length = 1
+    while length > 0:
+        index = length - 1 if uniform(rng) < mixing else below(rng, length)
+        cell = int(growing[index])
+        if unvisited[cell] == 0:
+            for later in range(index + 1, length):  # the order tells which is the newest
+                growing[later - 1] = growing[later]
+            length -= 1
+            continue
+        cell = carve(passages, cols, cell, random_way(unvisited[cell], rng))
+        visit(unvisited, inside, cols, cell)
+        growing[length] = cell
+        length += 1
 
 
 @generator("wilson")
-def wilson(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def wilson(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Loop-erased random walks (Wilson 1996, "Generating random spanning trees more quickly than the cover time").
 
     Bias: none. Every spanning tree of the grid is equally likely.
     """
-    maze = closed(rows, cols)
-    in_maze = {int(rng.integers(rows * cols))}
+    inside = ways_inside(rows, cols)
+    in_maze = np.zeros(rows * cols, dtype=np.bool_)
+    in_maze[below(rng, rows * cols)] = True
+    last_exit = np.zeros(rows * cols, dtype=np.int64)  # overwriting a cell's last exit is what erases the loop
     for root in range(rows * cols):
-        last_exit: dict[int, tuple[int, int]] = {}  # overwriting a cell's last exit is what erases the loop
         cell = root
-        while cell not in in_maze:
-            last_exit[cell] = _pick(inside_neighbours(rows, cols, cell), rng)
-            cell = last_exit[cell][1]
+        while not in_maze[cell]:
+            last_exit[cell] = random_way(inside[cell], rng)
+            cell = beyond(cell, int(last_exit[cell]), cols)
         cell = root
-        while cell not in in_maze:
-            action, neighbour = last_exit[cell]
-            carve(maze, cell, action)
-            in_maze.add(cell)
-            cell = neighbour
-    return maze
+        while not in_maze[cell]:
+            in_maze[cell] = True
+            cell = carve(passages, cols, cell, int(last_exit[cell]))
 
 
 @generator("aldous_broder")
-def aldous_broder(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def aldous_broder(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """A random walk that carves wherever it enters a new cell (Broder 1989; Aldous 1990).
 
     Bias: none, as Wilson's; the walk needs longer.
     """
-    maze = closed(rows, cols)
-    cell = int(rng.integers(rows * cols))
-    visited = {cell}
-    while len(visited) < rows * cols:
-        action, neighbour = _pick(inside_neighbours(rows, cols, cell), rng)
-        if neighbour not in visited:
-            carve(maze, cell, action)
-            visited.add(neighbour)
+    inside = ways_inside(rows, cols)
+    visited = np.zeros(rows * cols, dtype=np.bool_)
+    cell = below(rng, rows * cols)
+    visited[cell] = True
+    num_visited = 1
+    while num_visited < rows * cols:
+        action = random_way(inside[cell], rng)
+        neighbour = beyond(cell, action, cols)
+        if not visited[neighbour]:
+            carve(passages, cols, cell, action)
+            visited[neighbour] = True
+            num_visited += 1
         cell = neighbour
-    return maze
 
 
 @generator("hunt_and_kill")
-def hunt_and_kill(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def hunt_and_kill(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Walk to unvisited neighbours; at a dead end, go on from the first unvisited cell, row by row, beside the maze.
 
     Bias: long corridors and few dead ends, like the backtracker's.
     """
-    maze = closed(rows, cols)
-    cell = int(rng.integers(rows * cols))
-    visited = {cell}
-    while len(visited) < rows * cols:
-        unvisited = [pair for pair in inside_neighbours(rows, cols, cell) if pair[1] not in visited]
-        if unvisited:
-            action, neighbour = _pick(unvisited, rng)
-            carve(maze, cell, action)
-            cell = neighbour
-        else:
-            for cell in range(rows * cols):
-                beside = [pair for pair in inside_neighbours(rows, cols, cell) if pair[1] in visited]
-                if cell not in visited and beside:
-                    carve(maze, cell, _pick(beside, rng)[0])
-                    break
-        visited.add(cell)
-    return maze
+    inside = ways_inside(rows, cols)
+    unvisited = inside.copy()
+    visited = np.zeros(rows * cols, dtype=np.bool_)
+    cell = below(rng, rows * cols)
+    for _visit in range(rows * cols - 1):
+        visited[cell] = True
+        visit(unvisited, inside, cols, cell)
+        if unvisited[cell] != 0:
+            cell = carve(passages, cols, cell, random_way(unvisited[cell], rng))
+            continue
+        cell = 0
+        while visited[cell] or unvisited[cell] == inside[cell]:
+            cell += 1
+        carve(passages, cols, cell, random_way(inside[cell] - unvisited[cell], rng))
 
 
 @generator("prim")
-def prim(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def prim(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Prim's algorithm (1957), randomised: open a wall drawn from those between the maze and the rest.
 
     Bias: short branches, many dead ends (about one cell in three), a texture that grows out of the first cell.
     """
-    maze = closed(rows, cols)
-    first = int(rng.integers(rows * cols))
-    inside = {first}
-    frontier = [(first, *pair) for pair in inside_neighbours(rows, cols, first)]
-    while frontier:
-        cell, action, neighbour = _take(frontier, int(rng.integers(len(frontier))))
-        if neighbour in inside:
-            continue
-        carve(maze, cell, action)
-        inside.add(neighbour)
-        frontier += [(neighbour, *pair) for pair in inside_neighbours(rows, cols, neighbour) if pair[1] not in inside]
-    return maze
+    inside = ways_inside(rows, cols)
+    unvisited = inside.copy()
+    visited = np.zeros(rows * cols, dtype=np.bool_)
+    frontier = np.empty(4 * rows * cols, dtype=np.int64)  # walls: cell * 4 + action
+    cell = below(rng, rows * cols)
+    length = 0
+    for _visit in range(rows * cols):
+        visited[cell] = True
+        visit(unvisited, inside, cols, cell)
+        for index in range(HOW_MANY[unvisited[cell]]):
+            frontier[length] = cell * 4 + WHICH[unvisited[cell], index]
+            length += 1
+        while length > 0:
+            index = below(rng, length)
+            wall = int(frontier[index])
+            length -= 1
+            frontier[index] = frontier[length]
+            cell = beyond(wall // 4, wall % 4, cols)
+            if not visited[cell]:
+                carve(passages, cols, wall // 4, wall % 4)
+                break
 
 
 @generator("kruskal")
-def kruskal(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def kruskal(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Kruskal's algorithm (1956), randomised: take all walls in random order, open those that lie between two trees.
 
     Bias: short dead ends everywhere; the minimum spanning tree of random weights, which is not uniform.
     """
-    maze = closed(rows, cols)
-    walls = [(cell, *pair) for cell in range(rows * cols) for pair in inside_neighbours(rows, cols, cell)]
-    walls = [wall for wall in walls if wall[1] in (RIGHT, DOWN)]
-    trees = _Trees(rows * cols)
-    for index in rng.permutation(len(walls)):
-        cell, action, neighbour = walls[int(index)]
-        if trees.join(cell, neighbour):
-            carve(maze, cell, action)
-    return maze
+    join_trees(passages, rows, cols, np.arange(rows * cols), rng)
+
+
+@generator("percolation", parameter="openness", default=0.3, perfect=False)
+def percolation(passages: Passages, rows: int, cols: int, openness: float, rng: np.random.Generator) -> None:
+    """Bond percolation (Broadbent & Hammersley 1957): every wall is open with probability `openness`.
+
+    The clusters that come of it are then joined by Kruskal's algorithm, so that there is a path between any two cells.
+
+    Bias: loops and open places; `openness` = 0 is `kruskal`, 1 has no walls.
+    """
+    parents = np.arange(rows * cols)
+    for cell in range(rows * cols):
+        for action in (RIGHT, DOWN):
+            if is_inside(cell, action, rows, cols) and uniform(rng) < openness:
+                join(parents, cell, carve(passages, cols, cell, action))
+    join_trees(passages, rows, cols, parents, rng)
 
 
 @generator("eller")
-def eller(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def eller(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Eller's algorithm (1982): row by row, knowing only which cells of the row are connected; any number of rows.
 
     Walls to the right are opened, and openings downwards made, with probability 1/2 each; every connected set goes down
@@ -164,93 +235,86 @@ def eller(rows: int, cols: int, rng: np.random.Generator) -> Maze:
 
     Bias: rows and columns are treated differently; the last row is nearly free of walls.
     """
-    maze = closed(rows, cols)
-    trees = _Trees(rows * cols)
+    parents = np.arange(rows * cols)
+    roots = np.empty(cols, dtype=np.int64)
+    members = np.empty(cols, dtype=np.int64)
     for row in range(rows):
-        cells = range(row * cols, (row + 1) * cols)
-        for cell in cells[:-1]:
-            if (row == rows - 1 or rng.random() < 0.5) and trees.join(cell, cell + 1):
-                carve(maze, cell, RIGHT)
+        first = row * cols
+        for cell in range(first, first + cols - 1):
+            if (row == rows - 1 or uniform(rng) < 0.5) and join(parents, cell, cell + 1):
+                carve(passages, cols, cell, RIGHT)
         if row == rows - 1:
             break
-        sets: dict[int, list[int]] = {}
-        for cell in cells:
-            sets.setdefault(trees.root(cell), []).append(cell)
-        for members in sets.values():
-            going_down = [cell for cell in members if rng.random() < 0.5] or [_pick(members, rng)]
-            for cell in going_down:
-                carve(maze, cell, DOWN)
-                trees.join(cell, cell + cols)
-    return maze
+        for col in range(cols):
+            roots[col] = root(parents, first + col)
+        for col in range(cols):
+            if (roots[:col] == roots[col]).any():
+                continue  # this set has had its turn
+            count, going_down = 0, 0
+            for other in range(col, cols):
+                if roots[other] == roots[col]:
+                    members[count] = first + other
+                    count += 1
+                    if uniform(rng) < 0.5:
+                        join(parents, first + other, carve(passages, cols, first + other, DOWN))
+                        going_down += 1
+            if going_down == 0:
+                cell = int(members[below(rng, count)])
+                join(parents, cell, carve(passages, cols, cell, DOWN))
 
 
 @generator("binary_tree")
-def binary_tree(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def binary_tree(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Every cell opens the wall above it or the one to its right.
 
     Bias: extreme. The top row and the right column are corridors, and every path leads up and right.
     """
-    maze = closed(rows, cols)
     for cell in range(rows * cols):
-        choices = [pair for pair in inside_neighbours(rows, cols, cell) if pair[0] in (UP, RIGHT)]
-        if choices:
-            carve(maze, cell, _pick(choices, rng)[0])
-    return maze
+        has_above, has_right = is_inside(cell, UP, rows, cols), is_inside(cell, RIGHT, rows, cols)
+        if has_above and has_right:
+            carve(passages, cols, cell, UP if below(rng, 2) == 0 else RIGHT)
+        elif has_above or has_right:
+            carve(passages, cols, cell, UP if has_above else RIGHT)
 
 
 @generator("sidewinder")
-def sidewinder(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def sidewinder(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Row by row: extend a run to the right, or close it and open the wall above one of its cells, with equal chances.
 
     Bias: the top row is a corridor, and every path leads up.
     """
-    maze = closed(rows, cols)
     for row in range(rows):
-        run: list[int] = []
+        run_start = row * cols
         for cell in range(row * cols, (row + 1) * cols):
-            run.append(cell)
             at_end = cell % cols == cols - 1
-            if row > 0 and (at_end or rng.random() < 0.5):
-                carve(maze, _pick(run, rng), UP)
-                run = []
+            if row > 0 and (at_end or uniform(rng) < 0.5):
+                carve(passages, cols, run_start + below(rng, cell + 1 - run_start), UP)
+                run_start = cell + 1
             elif not at_end:
-                carve(maze, cell, RIGHT)
-    return maze
+                carve(passages, cols, cell, RIGHT)
 
 
 @generator("recursive_division")
-def recursive_division(rows: int, cols: int, rng: np.random.Generator) -> Maze:
+def recursive_division(passages: Passages, rows: int, cols: int, _: float, rng: np.random.Generator) -> None:
     """Divide an empty room by a wall with one gap, and both halves again (Reynolds's description in Buck 2015).
 
     A room is divided across its longer side, across either when it is square; where, and where the gap is, is drawn.
 
     Bias: long straight walls, rooms within rooms; few ways from one half to the other.
     """
-    maze = closed(rows, cols)
-    for cell in range(rows * cols):
-        for action, _ in inside_neighbours(rows, cols, cell):
-            maze.passages[cell, action] = True
-    rooms = [(0, 0, rows, cols)]  # top, left, height, width
-    while rooms:
-        top, left, height, width = rooms.pop()
-        if height < 2 or width < 2:
-            continue
-        if height > width or (height == width and rng.random() < 0.5):
-            wall, gap = int(rng.integers(height - 1)), int(rng.integers(width))
-            for col in range(width):
-                if col != gap:
-                    carve(maze, (top + wall) * cols + left + col, DOWN, open_=False)
-            rooms += [(top, left, wall + 1, width), (top + wall + 1, left, height - wall - 1, width)]
-        else:
-            wall, gap = int(rng.integers(width - 1)), int(rng.integers(height))
-            for row in range(height):
-                if row != gap:
-                    carve(maze, (top + row) * cols + left + wall, RIGHT, open_=False)
-            rooms += [(top, left, height, wall + 1), (top, left + wall + 1, height, width - wall - 1)]
-    return maze
+    divide(passages, rows, cols, 1, rng)
 
 
-def braid(maze: Maze, share: float, rng: np.random.Generator) -> None:
+@generator("rooms", parameter="room_size", default=3, perfect=False)
+def rooms(passages: Passages, rows: int, cols: int, room_size: float, rng: np.random.Generator) -> None:
+    """Recursive division that stops at rooms of at most `room_size` cells a side; every wall between two has one door.
+
+    Bias: open places joined by narrow doors, and a tree of rooms: one way from room to room.
+    """
+    divide(passages, rows, cols, int(room_size), rng)
+
+
+def braid(passages: Passages, rows: int, cols: int, share: float, rng: np.random.Generator) -> None:
     """Open a share of a maze's dead ends into loops (Buck 2015, "Braiding mazes"); draws nothing where it is 0.
 
     The dead ends come in random order. Each opens a wall, drawn from those towards other dead ends where there are any,
@@ -258,43 +322,125 @@ def braid(maze: Maze, share: float, rng: np.random.Generator) -> None:
     """
     if share == 0:
         return
-    dead_ends = np.flatnonzero(maze.passages.sum(axis=1) == 1)
-    for cell in map(int, rng.permutation(dead_ends)[: round(share * len(dead_ends))]):
-        if maze.passages[cell].sum() > 1:
+    ways = passages.sum(axis=1)
+    dead_ends = np.flatnonzero(ways == 1)
+    shuffle(rng, dead_ends)
+    best = np.empty(4, dtype=np.int64)
+    closed_off = np.empty(4, dtype=np.int64)
+    for cell in dead_ends[: round(share * len(dead_ends))]:
+        if ways[cell] > 1:
             continue  # opened from the other side
-        closed_off = [
-            pair for pair in inside_neighbours(maze.rows, maze.cols, cell) if not maze.passages[cell, pair[0]]
-        ]
-        best = [pair for pair in closed_off if maze.passages[pair[1]].sum() == 1]
-        carve(maze, cell, _pick(best or closed_off, rng)[0])
+        num_best, num_closed = 0, 0
+        for action in range(4):
+            if is_inside(cell, action, rows, cols) and not passages[cell, action]:
+                closed_off[num_closed] = action
+                num_closed += 1
+                if ways[beyond(cell, action, cols)] == 1:
+                    best[num_best] = action
+                    num_best += 1
+        action = best[below(rng, num_best)] if num_best > 0 else closed_off[below(rng, num_closed)]
+        ways[carve(passages, cols, cell, action)] += 1
+        ways[cell] += 1
 
 
-class _Trees:
-    """Which cells are connected: union-find with path halving (Tarjan 1975)."""
-
-    def __init__(self, num_cells: int) -> None:
-        self._parent = list(range(num_cells))
-
-    def root(self, cell: int) -> int:
-        """The representative of a cell's tree."""
-        while self._parent[cell] != cell:
-            self._parent[cell] = self._parent[self._parent[cell]]
-            cell = self._parent[cell]
-        return cell
-
-    def join(self, one: int, other: int) -> bool:
-        """Join the trees of two cells; False where they are one already."""
-        one, other = self.root(one), self.root(other)
-        self._parent[other] = one
-        return one != other
+def carve_maze(
+    number: int, passages: Passages, rows: int, cols: int, parameter: float, rng: np.random.Generator
+) -> None:
+    """Carve by the generator that has this place in the registry; compiled code has one of them under this name."""
+    _CARVERS[number](passages, rows, cols, parameter, rng)
 
 
-def _pick(choices: list[Choice], rng: np.random.Generator) -> Choice:
-    """One of them, all equally likely."""
-    return choices[int(rng.integers(len(choices)))]
+_CARVERS = [entry.carver for entry in GENERATORS.values()]
 
 
-def _take(items: list[Choice], index: int) -> Choice:
-    """Remove one item in constant time; the last takes its place."""
-    items[index], items[-1] = items[-1], items[index]
-    return items.pop()
+# -- what they share ----------------------------------------------------------------------------------------
+
+
+def ways_inside(rows: int, cols: int) -> IntArray:
+    """The actions [C] that lead from every cell to another inside the grid, as bits: 1 up, 2 right, 4 down, 8 left."""
+    ways = np.full(rows * cols, 15, dtype=np.int64)
+    ways[:cols] -= 1
+    ways[cols - 1 :: cols] -= 2
+    ways[(rows - 1) * cols :] -= 4
+    ways[::cols] -= 8
+    return ways
+
+
+def visit(unvisited: IntArray, inside: IntArray, cols: int, cell: int) -> None:
+    """Take a cell out of the ways [C] that lead to unvisited neighbours."""
+    ways = inside[cell]
+    if ways & 1:
+        unvisited[cell - cols] &= 11
+    if ways & 2:
+        unvisited[cell + 1] &= 7
+    if ways & 4:
+        unvisited[cell + cols] &= 14
+    if ways & 8:
+        unvisited[cell - 1] &= 13
+
+
+def random_way(ways: int, rng: np.random.Generator) -> int:
+    """One of some ways, given as bits, all equally likely: its action."""
+    return int(WHICH[ways, below(rng, HOW_MANY[ways])])
+
+
+def root(parents: IntArray, cell: int) -> int:
+    """The representative of a cell's tree: union-find with path halving (Tarjan 1975)."""
+    while parents[cell] != cell:
+        parents[cell] = parents[parents[cell]]
+        cell = parents[cell]
+    return cell
+
+
+def join(parents: IntArray, one: int, other: int) -> bool:
+    """Join the trees of two cells; False where they are one already."""
+    one, other = root(parents, one), root(parents, other)
+    parents[other] = one
+    return one != other
+
+
+def join_trees(passages: Passages, rows: int, cols: int, parents: IntArray, rng: np.random.Generator) -> None:
+    """Take all walls in random order and open those that lie between two trees."""
+    walls = np.empty(2 * rows * cols, dtype=np.int64)  # cell * 4 + action
+    count = 0
+    for cell in range(rows * cols):
+        for action in (RIGHT, DOWN):
+            if is_inside(cell, action, rows, cols):
+                walls[count] = cell * 4 + action
+                count += 1
+    shuffle(rng, walls[:count])
+    for wall in walls[:count]:
+        if join(parents, wall // 4, beyond(wall // 4, wall % 4, cols)):
+            carve(passages, cols, wall // 4, wall % 4)
+
+
+def divide(passages: Passages, rows: int, cols: int, room_size: int, rng: np.random.Generator) -> None:
+    """Recursive division of the whole grid, down to rooms of at most `room_size` cells a side."""
+    for cell in range(rows * cols):
+        for action in range(4):
+            passages[cell, action] = is_inside(cell, action, rows, cols)
+    todo = np.empty((rows * cols, 4), dtype=np.int64)  # top, left, height, width
+    todo[0, 0], todo[0, 1], todo[0, 2], todo[0, 3] = 0, 0, rows, cols
+    length = 1
+    while length > 0:
+        length -= 1
+        top, left, height, width = todo[length, 0], todo[length, 1], todo[length, 2], todo[length, 3]
+        if min(height, width) < 2 or max(height, width) <= room_size:
+            continue
+        if height > width or (height == width and uniform(rng) < 0.5):
+            wall = below(rng, height - 1)
+            gap = below(rng, width)
+            for col in range(width):
+                if col != gap:
+                    carve(passages, cols, (top + wall) * cols + left + col, DOWN, False)
+            halves = ((top, left, wall + 1, width), (top + wall + 1, left, height - wall - 1, width))
+        else:
+            wall = below(rng, width - 1)
+            gap = below(rng, height)
+            for row in range(height):
+                if row != gap:
+                    carve(passages, cols, (top + row) * cols + left + wall, RIGHT, False)
+            halves = ((top, left, height, wall + 1), (top, left + wall + 1, height, width - wall - 1))
+        for half in halves:
+            todo[length, 0], todo[length, 1], todo[length, 2], todo[length, 3] = half
+            length += 1

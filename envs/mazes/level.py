@@ -1,0 +1,333 @@
+"""A level: a maze and what stands in it. How one is drawn, and the tables of moves that follow from it.
+
+Everything here is plain functions on arrays: Python runs them as they stand, `envs.mazes.compiled` compiles the same
+lines. A state is the robot's cell and the keys that it holds: state = held * C + cell, where C is the number of
+cells, and bit k - 1 of `held` is the key number k.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.mazes.chance import below, shuffle
+from envs.mazes.generators import braid, carve_maze
+from envs.mazes.grid import DOWN, RIGHT, UP, Passages, beyond, distances_to, neighbours
+from envs.mazes.splits import ANY, MAX_DRAWS, side
+
+IntArray = NDArray[np.int64]
+SmallArray = NDArray[np.int8]
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float64]
+
+RANDOM, FARTHEST = -1, -2  # places that are no cell yet
+STEP, DISTANCE, GOAL = range(3)  # kinds of rewards
+GOES_ON, AT_EXIT, IN_PIT = range(3)  # what a state means for the episode
+
+
+class Recipe(NamedTuple):
+    """How levels are drawn and what moves earn: a maze's options as numbers and arrays."""
+
+    rows: int
+    cols: int
+    generator: int  # its place in the registry
+    parameter: float  # the generator's
+    braid: float
+    one_way: float
+    start: int  # a cell, RANDOM or FARTHEST
+    exits: IntArray  # [E]: cells, RANDOM or FARTHEST
+    exit_rewards: FloatArray  # [E]
+    pits: int
+    pit_reward: float
+    pit_terminates: bool
+    keys: int
+    wind: IntArray  # [columns]: cells upwards; negative: downwards
+    reward: int  # STEP, DISTANCE or GOAL
+    split: int  # ANY, TRAIN or TEST
+    wall_keys: NDArray[np.uint64]  # what the split goes by; see `splits`
+
+
+class Level(NamedTuple):
+    """A maze and what stands in it."""
+
+    passages: Passages  # [C, 4]
+    starts: IntArray  # [N]: the cells that an episode may start in, all equally likely
+    exits: IntArray  # [E]
+    pits: BoolArray  # [C]
+    keys: SmallArray  # [C]: the number of the key that lies there; 0: none
+    doors: SmallArray  # [C, 4]: the number of the key that this way needs; 0: none
+
+
+class Tables(NamedTuple):
+    """What every move does: the deterministic core of the model."""
+
+    successors: NDArray[np.int32]  # [S, 4]: the state that a move in each direction leads to
+    rewards: FloatArray  # [S, 4]
+    ends: NDArray[np.uint8]  # [S]: GOES_ON, AT_EXIT or IN_PIT
+
+
+def draw_level(recipe: Recipe, rng: np.random.Generator) -> Level:
+    """A new level: the maze from its generator, then exits, start, one-way passages, pits, keys and doors.
+
+    Raises:
+        ValueError: no maze of the recipe's split was found.
+    """
+    rows, cols = recipe.rows, recipe.cols
+    passages = np.zeros((rows * cols, 4), dtype=np.bool_)
+    for _ in range(MAX_DRAWS):
+        passages[:] = False
+        carve_maze(recipe.generator, passages, rows, cols, recipe.parameter, rng)
+        braid(passages, rows, cols, recipe.braid, rng)
+        if recipe.split == ANY or side(passages, recipe.wall_keys) == recipe.split:
+            return furnish(recipe, passages, rng)
+    raise ValueError("split: no maze of these options is on this side of it")
+
+
+def furnish(recipe: Recipe, passages: Passages, rng: np.random.Generator) -> Level:
+    """Put what the recipe asks for into a carved maze."""
+    start, exits = place(recipe, passages, rng)
+    turn_one_way(passages, recipe.rows, recipe.cols, recipe.one_way, exits, rng)
+    pits = dig_pits(passages, recipe.cols, recipe.pits, start, exits, rng)
+    keys, doors = lock_doors(passages, recipe.rows, recipe.cols, recipe.keys, start, exits, pits, rng)
+    return Level(passages, starting_cells(recipe, passages, start, exits, pits), exits, pits, keys, doors)
+
+
+def place(recipe: Recipe, passages: Passages, rng: np.random.Generator) -> tuple[int, IntArray]:
+    """The start's cell (or RANDOM) and the exits'."""
+    start, exits = recipe.start, recipe.exits.copy()
+    for index in range(len(exits)):
+        if exits[index] == RANDOM:
+            free = passages.sum(axis=1) > 0
+            if start >= 0:
+                free[start] = False
+            for other in exits[:index]:
+                free[other] = False
+            others = np.flatnonzero(free)
+            exits[index] = others[below(rng, len(others))]
+        elif exits[index] == FARTHEST:
+            exits[index] = np.argmax(distances_to(neighbours(passages, recipe.cols), np.array([start])))
+    if start == FARTHEST:
+        start = int(np.argmax(distances_to(neighbours(passages, recipe.cols), exits)))
+    return start, exits
+
+
+def starting_cells(recipe: Recipe, passages: Passages, start: int, exits: IntArray, pits: BoolArray) -> IntArray:
+    """The start alone, or, where it is drawn at each reset, all cells from which an exit can be reached."""
+    if start >= 0:
+        return np.array([start])
+    return np.flatnonzero(distances_to(without(neighbours(passages, recipe.cols), pits), exits) > 0)
+
+
+def turn_one_way(
+    passages: Passages, rows: int, cols: int, share: float, exits: IntArray, rng: np.random.Generator
+) -> None:
+    """Close a share of the passages in one direction; every cell keeps a way to an exit.
+
+    The passages come in random order, and so does the direction that is closed.
+    """
+    if share == 0:
+        return
+    candidates = np.empty(2 * rows * cols, dtype=np.int64)  # cell * 4 + action
+    count = 0
+    for cell in range(rows * cols):
+        for action in (RIGHT, DOWN):
+            if passages[cell, action]:
+                candidates[count] = cell * 4 + action
+                count += 1
+    shuffle(rng, candidates[:count])
+    wanted = round(share * count)
+    for candidate in candidates[:count]:
+        if wanted == 0:
+            return
+        cell, action = candidate // 4, candidate % 4
+        if below(rng, 2) == 1:
+            cell, action = beyond(cell, action, cols), (action + 2) % 4
+        passages[cell, action] = False
+        if (distances_to(neighbours(passages, cols), exits) < 0).any():
+            passages[cell, action] = True
+        else:
+            wanted -= 1
+
+
+def dig_pits(
+    passages: Passages, cols: int, count: int, start: int, exits: IntArray, rng: np.random.Generator
+) -> BoolArray:
+    """The pits [C]: drawn cells, as many as asked for and as leave every other cell a way to an exit."""
+    pits = np.zeros(len(passages), dtype=np.bool_)
+    if count == 0:
+        return pits
+    candidates = np.arange(len(passages))
+    shuffle(rng, candidates)
+    for cell in candidates:
+        if count == 0:
+            break
+        if cell == start or (exits == cell).any():
+            continue
+        pits[cell] = True
+        distances = distances_to(without(neighbours(passages, cols), pits), exits)
+        if ((distances < 0) & ~pits).any():
+            pits[cell] = False
+        else:
+            count -= 1
+    return pits
+
+
+def lock_doors(
+    passages: Passages,
+    rows: int,
+    cols: int,
+    count: int,
+    start: int,
+    exits: IntArray,
+    pits: BoolArray,
+    rng: np.random.Generator,
+) -> tuple[SmallArray, SmallArray]:
+    """Keys [C] and doors [C, 4]: doors across the shortest path, each key on the start's side of its own door."""
+    keys = np.zeros(rows * cols, dtype=np.int8)
+    doors = np.zeros((rows * cols, 4), dtype=np.int8)
+    if count == 0:
+        return keys, doors
+    path = shortest_path(without(neighbours(passages, cols), pits), start, exits[:1])
+    # Not across the first move: the robot needs a cell to find a key in.
+    moves = np.arange(1, len(path))
+    shuffle(rng, moves)
+    for number, move in enumerate(np.sort(moves[:count])):
+        cell, action = path[move] // 4, path[move] % 4
+        doors[cell, action] = doors[beyond(cell, action, cols), (action + 2) % 4] = number + 1
+    for number in range(1, min(count, len(moves)) + 1):
+        # Closed: this door and all behind it. The key lies where the robot can go and come back from to the door.
+        ways = passages & ((doors == 0) | (doors < number))
+        successors = without(neighbours(ways, cols), pits)
+        door = np.flatnonzero(doors[path // 4, path % 4] == number)[0]
+        returns = distances_to(successors, path[door : door + 1] // 4) >= 0
+        free = returns & reached_from(successors, start) & (keys == 0) & ~pits
+        free[start] = False
+        free[exits] = False
+        cells = np.flatnonzero(free)
+        keys[cells[below(rng, len(cells))]] = number
+    return keys, doors
+
+
+def without(successors: IntArray, pits: BoolArray) -> IntArray:
+    """The same moves where nothing leaves a pit."""
+    for pit in np.flatnonzero(pits):
+        successors[pit, :] = pit
+    return successors
+
+
+def shortest_path(successors: IntArray, start: int, goals: IntArray) -> IntArray:
+    """A shortest path to a goal, as moves: state * 4 + action; of equal actions, the lowest."""
+    distances = distances_to(successors, goals)
+    path = np.empty(max(distances[start], 0), dtype=np.int64)
+    state = start
+    for move in range(len(path)):
+        for action in range(4):
+            if distances[successors[state, action]] == distances[state] - 1:
+                path[move] = state * 4 + action
+                state = successors[state, action]
+                break
+    return path
+
+
+def reached_from(successors: IntArray, start: int) -> BoolArray:
+    """The states [S] that one can walk to."""
+    reached = np.zeros(len(successors), dtype=np.bool_)
+    stack = np.empty(len(successors), dtype=np.int64)
+    reached[start] = True
+    stack[0] = start
+    height = 1
+    while height > 0:
+        height -= 1
+        state = stack[height]
+        for action in range(4):
+            successor = successors[state, action]
+            if not reached[successor]:
+                reached[successor] = True
+                stack[height] = successor
+                height += 1
+    return reached
+
+
+# -- what moves do ------------------------------------------------------------------------------------------
+
+
+def move_tables(recipe: Recipe, level: Level) -> Tables:
+    """The tables of moves of a level, for all cells and keys held."""
+    cols, num_cells = recipe.cols, recipe.rows * recipe.cols
+    num_states = num_cells << recipe.keys
+    successors = np.empty((num_states, 4), dtype=np.int32)
+    rewards = np.empty((num_states, 4), dtype=np.float64)
+    ends = np.zeros(num_states, dtype=np.uint8)
+    # What a move earns follows from the cell that it leads to.
+    earned = np.full(num_cells, -1.0 if recipe.reward == STEP else 0.0)
+    for index in range(len(level.exits)):
+        earned[level.exits[index]] += recipe.exit_rewards[index]
+    pits = np.flatnonzero(level.pits)
+    for pit in pits:
+        earned[pit] = recipe.pit_reward
+    for held in range(1 << recipe.keys):
+        first = held * num_cells
+        states = np.arange(first, first + num_cells)  # of the cells
+        ways = level.passages
+        if recipe.keys > 0:
+            # Bit 0 of `opened` stands for "no door", bit k for the key number k.
+            opened = held << 1 | 1
+            ways = level.passages & ((opened >> level.doors) & 1 == 1)
+            for cell in np.flatnonzero(level.keys):
+                states[cell] = (held | 1 << (int(level.keys[cell]) - 1)) * num_cells + cell
+        for cell in level.exits:
+            ends[first + cell] = AT_EXIT
+        for pit in pits:
+            if recipe.pit_terminates:
+                ends[first + pit] = IN_PIT
+            else:
+                states[pit] = first + level.starts[0]
+        reached = neighbours(ways, cols)
+        blow(reached, recipe.wind, ways, cols)
+        successors[first : first + num_cells] = np.take(states, reached)
+        rewards[first : first + num_cells] = np.take(earned, reached)
+    for state in np.flatnonzero(ends):
+        successors[state, :] = state
+        rewards[state, :] = 0.0
+    if recipe.reward == DISTANCE:
+        add_progress(rewards, successors, ends)
+    return Tables(successors, rewards, ends)
+
+
+def blow(reached: IntArray, wind: IntArray, ways: Passages, cols: int) -> None:
+    """Shift every move, in place, by the wind in the column that it leaves, as far as no wall is in the way."""
+    if not wind.any():
+        return
+    for cell in range(len(reached)):
+        strength = wind[cell % cols]
+        for action in range(4):
+            for _ in range(abs(strength)):
+                if ways[reached[cell, action], UP if strength > 0 else DOWN]:
+                    reached[cell, action] += -cols if strength > 0 else cols
+
+
+def add_progress(rewards: FloatArray, successors: NDArray[np.int32], ends: NDArray[np.uint8]) -> None:
+    """Add +1 for a move that comes nearer an exit, -1 for one that goes farther away; nothing for a fall into a pit."""
+    distances = exit_distances(successors, ends)
+    for state in np.flatnonzero(ends == GOES_ON):
+        for action in range(4):
+            successor = successors[state, action]
+            fell = ends[successor] == IN_PIT
+            if distances[successor] > distances[state] or (distances[successor] < 0 and distances[state] >= 0):
+                rewards[state, action] += 0.0 if fell else -1.0
+            elif distances[successor] < distances[state]:
+                rewards[state, action] += 1.0
+
+
+def exit_distances(successors: NDArray[np.int32], ends: NDArray[np.uint8]) -> IntArray:
+    """Fewest moves [S] to an exit from every state, as if nothing slipped; -1 where there is no way."""
+    return distances_to(successors, np.flatnonzero(ends == AT_EXIT))
+
+
+def slipped(action: int, draw: float, right: float, left: float) -> int:
+    """Where a move goes that does not go straight on, by cumulative probabilities; rounding is toy_text's."""
+    if draw < right:
+        return (action + 1) % 4
+    if draw < left:
+        return (action + 3) % 4
+    return action
