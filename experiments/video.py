@@ -1,7 +1,7 @@
 """Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from agents.base import Agent
 from envs.mazes.env import MazeEnv
+from envs.mazes.level import STEP
 from envs.mazes.scene import Overlay
 from experiments.errors import InputError
+from experiments.overlays import maze_overlay, oracle_overlay
 
 FORMATS = (".mp4", ".gif")
 DEFAULT_FPS = 30
@@ -33,44 +35,71 @@ class Frame(NamedTuple):
     last: bool
 
 
-def maze_overlay(agent: Agent, env: gym.Env[Any, Any]) -> Overlay | None:
-    """What the agent thinks of every cell of the current maze; None off mazes, or if it has no action values.
+def play(
+    agent: Agent,
+    env: gym.Env[Any, Any],
+    seeds: Sequence[int],
+    *,
+    overlay: str = "values",
+    oracle: bool = False,
+) -> Iterator[Frame]:
+    """The frames of greedy episodes, in an environment made with a render mode.
 
-    Cells it has no opinion of (all actions equal, as before a first visit) get neither value nor arrow.
+    Args:
+        agent: who plays.
+        env: where; an overlay needs a maze.
+        seeds: of the episodes.
+        overlay: what is drawn over a maze, one of `overlays.KINDS`.
+        oracle: draw the optimum beside the agent, which needs a maze drawn as "rgb_array" or "ansi".
     """
-    maze_env = env.unwrapped
-    if not isinstance(maze_env, MazeEnv):
-        return None
-    num_cells = maze_env.maze.num_cells
-    values, arrows = np.full(num_cells, np.nan), np.zeros((num_cells, 4), dtype=bool)
-    for state in range(num_cells):
-        q_values = agent.action_values(maze_env.observe(state))
-        if q_values is None:
-            return None
-        if state != maze_env.exit_state and np.ptp(q_values) > 0:
-            values[state] = q_values.max()
-            arrows[state, int(np.argmax(q_values))] = True
-    return Overlay(values, arrows)
-
-
-def play(agent: Agent, env: gym.Env[Any, Any], seeds: list[int], *, overlay: bool = True) -> Iterator[Frame]:
-    """The frames of greedy episodes, in an environment made with a render mode."""
+    base = env.unwrapped
+    maze = base if isinstance(base, MazeEnv) else None
     for number, seed in enumerate(seeds, start=1):
         policy = agent.policy(seed)
         observation, _ = env.reset(seed=seed)
-        base = env.unwrapped
-        if overlay and isinstance(base, MazeEnv):
-            base.overlay = maze_overlay(agent, env)
+        visits = np.zeros(maze.num_cells if maze else 0, dtype=np.int64)
         total_reward, length, ended = 0.0, 0, ""
+        held, theirs = -1, None
         while True:
             caption = f"episode {number} of {len(seeds)}   step {length}   return {total_reward:.4g}{ended}"
-            yield Frame(env.render(), caption, bool(ended))
+            if maze is not None:
+                visits[maze.s % maze.num_cells] += 1
+                if maze.s // maze.num_cells != held or overlay in ("visits", "path"):
+                    held = maze.s // maze.num_cells
+                    maze.overlay = maze_overlay(agent, env, overlay, visits)
+                    theirs = oracle_overlay(maze, overlay, _discount(agent, maze)) if oracle else None
+            picture = env.render()
+            if oracle and maze is not None:
+                caption += "   (right: the optimum)"
+                picture = _beside(picture, _drawn_with(maze, theirs))
+            yield Frame(picture, caption, bool(ended))
             if ended:
                 break
             observation, reward, terminated, truncated, _ = env.step(policy(observation))
             total_reward += float(reward)
             length += 1
             ended = "   terminated" if terminated else "   truncated" if truncated else ""
+
+
+def _discount(agent: Agent, maze: MazeEnv) -> float:
+    """The agent's own, so that both sides mean the same; below 1 where every path is worth the same otherwise."""
+    discount = float(getattr(agent.settings, "discount", 1.0))
+    return min(discount, 0.99) if maze.source.recipe.reward != STEP else discount
+
+
+def _drawn_with(maze: MazeEnv, overlay: Overlay | None) -> Any:
+    mine, maze.overlay = maze.overlay, overlay
+    try:
+        return maze.render()
+    finally:
+        maze.overlay = mine
+
+
+def _beside(left: Any, right: Any) -> Any:
+    """Two pictures, or two texts, side by side."""
+    if isinstance(left, str):
+        return "\n".join(f"{one}   {other}" for one, other in zip(left.split("\n"), right.split("\n"), strict=True))
+    return np.concatenate([left, right], axis=1)
 
 
 def frames_per_second(env: gym.Env[Any, Any]) -> int:

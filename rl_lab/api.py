@@ -183,9 +183,23 @@ def compare(*folders: str | Path | Sequence[str | Path]) -> Comparison:
 
 
 def watch(
-    run: str | Path, *, episodes: int = 1, record: str | Path | None = None, terminal: bool = False
+    run: str | Path,
+    *,
+    episodes: int = 1,
+    record: str | Path | None = None,
+    terminal: bool = False,
+    overlay: str = "values",
+    oracle: bool = False,
 ) -> dict[str, Any]:
     """Watch the trained agent of a run: in a window, in the terminal, or recorded as MP4 or GIF.
+
+    Args:
+        run: the run's folder.
+        episodes: how many.
+        record: a file, .mp4 or .gif.
+        terminal: draw in the terminal.
+        overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
+        oracle: draw the optimum beside the agent; of a recording or the terminal.
 
     Returns:
         episodes, frames and, of a recording, its file.
@@ -193,7 +207,7 @@ def watch(
     Raises:
         InputError: there is nothing to watch, or no way to show it.
     """
-    return watch_run(Path(run), episodes, None if record is None else Path(record), terminal)
+    return watch_run(Path(run), episodes, None if record is None else Path(record), terminal, overlay, oracle)
 
 
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:

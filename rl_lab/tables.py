@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.comparison import Comparison, sentences
+from experiments.speed import Comparison as SpeedComparison
 
 NARROW = 90  # columns below which the table leaves out what can be spared
 PIPE_WIDTH = 140
@@ -127,3 +128,17 @@ def _number(value: float | None) -> str:
 
 def _interval(interval: list[float] | None, digits: int = 2) -> str:
     return "-" if interval is None else rf"\[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+
+
+def print_speeds(comparisons: list[SpeedComparison], rounds: int) -> None:
+    """Speeds, each beside what it is compared to."""
+    table = Table(box=None, pad_edge=False)
+    for heading, justify in (("what", "left"), ("speed", "right"), ("against", "left"), ("its speed", "right")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    table.add_column("ratio [lowest, highest]", justify="right")
+    for one in comparisons:
+        ratio = f"{one.ratio:.3g} [{one.lowest:.3g}, {one.highest:.3g}]"
+        speeds = [f"{speed:,.0f} {one.unit}" for speed in (one.speed, one.baseline)]
+        table.add_row(one.name, speeds[0], one.baseline_name, speeds[1], ratio)
+    console().print(table)
+    print(f"Medians of {rounds} rounds; in each, both sides take turns on one core.")

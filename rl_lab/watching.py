@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from envs.mazes.env import MazeEnv
 from experiments.errors import InputError, located
 from experiments.evaluation import make_evaluation_env
+from experiments.overlays import check_kind
 from experiments.run_folder import RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import EnvEntry
@@ -22,12 +24,17 @@ HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[
 PLAIN_WIDTH = 80  # of pictures where standard output is no terminal
 
 
-def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> dict[str, Any]:
+def watch_run(
+    run: Path, episodes: int, record: Path | None, terminal: bool, overlay: str = "values", oracle: bool = False
+) -> dict[str, Any]:
     """Show greedy episodes of a run's agent; the first ones of its final evaluation."""
+    check_kind(overlay)
     if episodes < 1:
         raise InputError(f"--episodes: expected at least 1, came {episodes}")
     if record is not None and terminal:
         raise InputError("expected --record or --terminal, came both")
+    if oracle and record is None and not terminal:
+        raise InputError("--oracle: expected --record or --terminal beside it, came neither")
     folder = RunFolder(run)
     trial = folder.trial()
     refuse_code_inside(run, trial.env.id)
@@ -35,7 +42,7 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
         check_video_path(record)
         mode = "rgb_array"
     elif terminal:
-        mode = _terminal_mode(trial.env)
+        mode = terminal_mode(trial.env)
     else:
         if not has_display():
             raise InputError(
@@ -48,8 +55,12 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
         env = make_evaluation_env(trial.env, render_mode=mode)
     try:
         _require_mode(env, mode, trial.env.id)
+        if oracle and not isinstance(env.unwrapped, MazeEnv):
+            raise InputError(f"--oracle: expected a maze, whose optimum is known, came {trial.env.id}")
         agent = load_agent(folder, env)
-        frames = play(agent, env, episode_seeds(trial.evaluation.seed, "final", episodes))
+        frames = play(
+            agent, env, episode_seeds(trial.evaluation.seed, "final", episodes), overlay=overlay, oracle=oracle
+        )
         fps = frames_per_second(env)
         if record is not None:
             return {"episodes": episodes, "frames": write_video(record, frames, fps), "file": str(record)}
@@ -60,13 +71,14 @@ def watch_run(run: Path, episodes: int, record: Path | None, terminal: bool) -> 
         env.close()
 
 
-def _terminal_mode(entry: EnvEntry) -> str:
+def terminal_mode(entry: EnvEntry) -> str:
+    """How an environment is best drawn in this terminal: as text where it has any that fits, else as a picture."""
     with located(f"envs: {entry.id}"):
         env = make_evaluation_env(entry)
     modes = env.metadata.get("render_modes", [])
     columns = getattr(env.unwrapped, "cols", None)
     env.close()
-    fits = not isinstance(columns, int) or 4 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
+    fits = not isinstance(columns, int) or 2 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
     return "ansi" if "ansi" in modes and fits else "rgb_array"
 
 
@@ -94,13 +106,13 @@ def show_in_terminal(frames: Iterator[Frame], fps: float) -> int:
             count += 1
             if animate:
                 size = shutil.get_terminal_size()
-                text = _as_text(frame.picture, size.columns, size.lines - 2)
+                text = as_text(frame.picture, size.columns, size.lines - 2)
                 lines = [line + "\x1b[K" for line in [*text.split("\n"), frame.caption]]
                 sys.stdout.write(HOME + "\n".join(lines) + "\x1b[J")
                 sys.stdout.flush()
                 time.sleep(1.0 if frame.last else 1 / fps)
             elif first or frame.last:
-                print(f"{_as_text(frame.picture, PLAIN_WIDTH, 48)}\n{frame.caption}\n")
+                print(f"{as_text(frame.picture, PLAIN_WIDTH, 48)}\n{frame.caption}\n")
             first = frame.last
     finally:
         if animate:
@@ -109,7 +121,8 @@ def show_in_terminal(frames: Iterator[Frame], fps: float) -> int:
     return count
 
 
-def _as_text(picture: Any, max_columns: int, max_lines: int) -> str:
+def as_text(picture: Any, max_columns: int, max_lines: int) -> str:
+    """A frame as text: as it is, or a picture in half blocks."""
     if isinstance(picture, str):
         return picture.rstrip("\n")
     return _half_blocks(picture, max_columns, max_lines)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mazes.chance import below, uniform
-from envs.mazes.level import AT_EXIT, GOES_ON, Level, Recipe, Tables, draw_level, move_tables, slipped
+from envs.mazes.level import AT_EXIT, GOES_ON, Level, Recipe, Tables, draw_level, fill_tables, slipped
 
 ALL_GO_ON, SOME_OVER, BAD_ACTION = range(3)  # what `advance` has to say
 
@@ -75,10 +75,8 @@ renew_level = keep_level  # compiled code has one of the three under this name
 
 def store(recipe: Recipe, levels: Levels, place: int, level: Level) -> None:
     """Put a level in a place."""
-    tables = move_tables(recipe, level)
-    levels.tables.successors[place] = tables.successors
-    levels.tables.rewards[place] = tables.rewards
-    levels.tables.ends[place] = tables.ends
+    tables = levels.tables
+    fill_tables(recipe, level, Tables(tables.successors[place], tables.rewards[place], tables.ends[place]))
     levels.num_starts[place] = len(level.starts)
     levels.starts[place, : len(level.starts)] = level.starts
     levels.passages[place] = level.passages

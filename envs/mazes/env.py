@@ -1,6 +1,7 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
 import inspect
+import shutil
 from array import array
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from envs.mazes.text import draw_box
 
 Outcome = tuple[float, int, float, bool]  # (probability, next_state, reward, terminated), as in toy_text
 DEFAULT_VIEW = 5
+WIDE = 10_000  # columns, where there is no terminal
 
 
 class MazeEnv(gym.Env[Any, int]):
@@ -354,7 +356,7 @@ class MazeEnv(gym.Env[Any, int]):
             gym.logger.warn("render() without a render_mode: give one to gym.make, e.g. render_mode='rgb_array'")
             return None
         if self.render_mode == "ansi":
-            return draw_box(self.scene())
+            return draw_box(self.scene(), shutil.get_terminal_size((WIDE, 24)).columns)
         if self._renderer is None:
             window_fps = self.metadata["render_fps"] if self.render_mode == "human" else None
             self._renderer = Renderer(self.render_size, window_fps)

@@ -188,10 +188,11 @@ def lock_doors(
     if count == 0:
         return keys, doors
     path = shortest_path(without(neighbours(passages, cols), pits), start, exits[:1])
-    # Not across the first move: the robot needs a cell to find a key in.
-    moves = np.arange(1, len(path))
+    moves = np.arange(1, len(path))  # not across the first: the robot needs a cell to find a key in
+    back = beyond_all(path, cols) * 4 + (path + 2) % 4
+    moves = moves[passages.reshape(-1)[back[1:]]]  # a door leads both ways
     shuffle(rng, moves)
-    for number, move in enumerate(np.sort(moves[:count])):
+    for number, move in enumerate(np.sort(moves[:count])):  # the first door is the one nearest to the start
         cell, action = path[move] // 4, path[move] % 4
         doors[cell, action] = doors[beyond(cell, action, cols), (action + 2) % 4] = number + 1
     for number in range(1, min(count, len(moves)) + 1):
@@ -206,6 +207,14 @@ def lock_doors(
         cells = np.flatnonzero(free)
         keys[cells[below(rng, len(cells))]] = number
     return keys, doors
+
+
+def beyond_all(moves: IntArray, cols: int) -> IntArray:
+    """The cells that moves lead to, given as cell * 4 + action."""
+    cells = np.empty(len(moves), dtype=np.int64)
+    for index in range(len(moves)):
+        cells[index] = beyond(moves[index] // 4, moves[index] % 4, cols)
+    return cells
 
 
 def without(successors: IntArray, pits: BoolArray) -> IntArray:
@@ -253,11 +262,19 @@ def reached_from(successors: IntArray, start: int) -> BoolArray:
 
 def move_tables(recipe: Recipe, level: Level) -> Tables:
     """The tables of moves of a level, for all cells and keys held."""
-    cols, num_cells = recipe.cols, recipe.rows * recipe.cols
-    num_states = num_cells << recipe.keys
+    num_states = (recipe.rows * recipe.cols) << recipe.keys
     successors = np.empty((num_states, 4), dtype=np.int32)
     rewards = np.empty((num_states, 4), dtype=np.float64)
-    ends = np.zeros(num_states, dtype=np.uint8)
+    tables = Tables(successors, rewards, np.empty(num_states, dtype=np.uint8))
+    fill_tables(recipe, level, tables)
+    return tables
+
+
+def fill_tables(recipe: Recipe, level: Level, tables: Tables) -> None:
+    """Write the tables of moves of a level into arrays that are there."""
+    cols, num_cells = recipe.cols, recipe.rows * recipe.cols
+    successors, rewards, ends = tables.successors, tables.rewards, tables.ends
+    ends[:] = GOES_ON
     # What a move earns follows from the cell that it leads to.
     earned = np.full(num_cells, -1.0 if recipe.reward == STEP else 0.0)
     for index in range(len(level.exits)):
@@ -291,7 +308,6 @@ def move_tables(recipe: Recipe, level: Level) -> Tables:
         rewards[state, :] = 0.0
     if recipe.reward == DISTANCE:
         add_progress(rewards, successors, ends)
-    return Tables(successors, rewards, ends)
 
 
 def blow(reached: IntArray, wind: IntArray, ways: Passages, cols: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from envs.registry import make_env
-from experiments.video import maze_overlay
+from experiments.overlays import maze_overlay
 from rl_lab import make_agent
 from tests.conftest import Command
 from tests.helpers import Budget, train

@@ -1,0 +1,180 @@
+"""The commands that run and compare."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rl_lab.cli.app import (
+    FAILED,
+    EnvOptions,
+    Json,
+    Out,
+    Run,
+    agents,
+    app,
+    assignments,
+    environments,
+    not_negative,
+    positive,
+    suites,
+)
+
+
+def _lists() -> list[str]:
+    return ["envs", "agents", "suites", "runs"]
+
+
+@app.command(epilog="Example: rl-lab demo")
+def demo(out: Out = Path("runs")) -> None:
+    """The quick tour: a maze is solved, a lander begins to learn, the heuristic lands, a comparison closes."""
+    from rl_lab.demo import run_demo
+
+    run_demo(out)
+
+
+@app.command("list", epilog="Example: rl-lab list agents")
+def list_(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="envs|agents|suites|runs", help="What to list; all if not given.", autocompletion=_lists
+        ),
+    ] = "",
+    out: Out = Path("runs"),
+) -> None:
+    """List environments, agents, suites and runs."""
+    from rl_lab.listing import print_listing
+
+    print_listing(what, out)
+
+
+@app.command(epilog="Example: rl-lab run book-maze --jobs 2")
+def run(
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC.toml|SUITE", help="A spec file, or a bundled suite's name.", autocompletion=suites
+        ),
+    ],
+    out: Out = Path("runs"),
+    jobs: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Trials at once.", show_default="one a core")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Seeds 0 to N - 1 instead of the spec's.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Env steps a run instead of the spec's budgets.")
+    ] = None,
+) -> None:
+    """Run an experiment: every agent in every environment with every seed. Finished trials are skipped."""
+    from experiments.executor import available_cores
+    from rl_lab.api import run_suite
+
+    trials, outcome = run_suite(spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps)
+    folder = out / trials[0].experiment
+    done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
+    print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
+    for figure in outcome.figures:
+        if figure.suffix == ".png":
+            print(f"learning curves: {figure}")
+    print(f"next: rl-lab compare {folder}")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: rl-lab train RLLab/Maze-v0 q_learning --env rows=6 --env name=maze --set name=q")
+def train(
+    env: Annotated[
+        str, typer.Argument(metavar="ENV", help="An environment's id, or module:Class.", autocompletion=environments)
+    ],
+    agent: Annotated[
+        str, typer.Argument(metavar="AGENT", help="An agent's name, or module:Class.", autocompletion=agents)
+    ],
+    steps: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Budget in env steps.", show_default="100000")
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Budget in episodes, instead of steps.")
+    ] = None,
+    seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the run.")] = 0,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
+    ] = None,
+    env_options: EnvOptions = None,
+    out: Out = Path("runs"),
+    json_: Json = False,
+) -> None:
+    """Train one agent in one environment with one seed."""
+    from rl_lab.api import train_entries
+    from rl_lab.outcomes import print_outcome
+
+    result = train_entries(
+        {"id": env} | assignments("--env", env_options),
+        {"id": agent} | assignments("--set", set_),
+        steps=steps,
+        episodes=episodes,
+        seed=seed,
+        out=out,
+        progress=not json_,
+    )
+    if json_:
+        print(json.dumps(result))
+    else:
+        print_outcome(result)
+    if result["status"] != "finished":
+        message = result.get("error", result["status"])
+        print(f"error: the trial failed: {message} (more in {result['run']}/error.txt)", file=sys.stderr)
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: rl-lab evaluate runs/train/maze/q/seed-0 --episodes 20")
+def evaluate(
+    run: Run,
+    episodes: Annotated[
+        int | None,
+        typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Evaluate a run's trained agent, greedily, on the shared episodes of the final score."""
+    from rl_lab.api import evaluate as evaluate_run
+
+    result = evaluate_run(run, episodes=episodes)
+    if json_:
+        print(json.dumps(result))
+        return
+    returns = sorted(episode["return"] for episode in result["episodes"])
+    terminated = sum(episode["terminated"] for episode in result["episodes"])
+    print(f"{result['agent']} on {result['env']}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}")
+    spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
+    print(f"mean return {result['mean_return']:.2f} ({spread})")
+    print(f"terminated {terminated}, truncated {len(returns) - terminated}")
+
+
+@app.command(epilog="Example: rl-lab compare runs/first-benchmark")
+def compare(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER...", help="Folders with runs, such as an experiment's.")
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where results.json and the curves go.", show_default="comparison/, in the folder if it is one"
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Compare agents: scores with intervals, verdicts in words, learning curves, results.json."""
+    from rl_lab.comparing import compare_folders
+    from rl_lab.tables import print_comparison
+
+    comparison, written = compare_folders(folders, out)
+    if json_:
+        print(json.dumps(comparison["records"]))
+        return
+    print_comparison(comparison)
+    print("\n".join(f"written: {path}" for path in written))

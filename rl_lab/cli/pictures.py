@@ -1,0 +1,95 @@
+"""The commands that show: watch, draw, play, speed."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rl_lab.cli.app import EnvOptions, Json, Run, app, assignments, environments, not_negative, overlays, positive
+
+Overlay = Annotated[
+    str,
+    typer.Option(
+        metavar="values|q_values|visits|path|none", help="What is drawn over a maze.", autocompletion=overlays
+    ),
+]
+
+
+@app.command(epilog="Example: rl-lab watch runs/train/maze/q/seed-0 --record maze.gif")
+def watch(
+    run: Run,
+    episodes: Annotated[int, typer.Option(parser=positive, metavar="N", help="Episodes.")] = 1,
+    record: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")
+    ] = None,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Draw in the terminal instead of a window.")] = False,
+    overlay: Overlay = "values",
+    oracle: Annotated[bool, typer.Option("--oracle", help="Draw the optimum of a maze beside the agent.")] = False,
+) -> None:
+    """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
+    from rl_lab.api import watch as watch_run
+
+    result = watch_run(run, episodes=episodes, record=record, terminal=terminal, overlay=overlay, oracle=oracle)
+    if record is not None:
+        print(f"{result['frames']} frames: {result['file']}")
+
+
+@app.command(epilog="Example: rl-lab draw RLLab/Maze-Pits-v0 maze.svg")
+def draw(
+    what: Annotated[
+        str, typer.Argument(metavar="ENV|RUN", help="A maze's id, or a run folder.", autocompletion=environments)
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An .svg, .png or .txt file.")],
+    env_options: EnvOptions = None,
+    overlay: Overlay = "values",
+    level: Annotated[
+        int | None, typer.Option(parser=not_negative, metavar="K", help="The level, of a pool of levels.")
+    ] = None,
+    seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the reset.")] = 0,
+    size: Annotated[int, typer.Option(parser=positive, metavar="PIXELS", help="The longer side, about.")] = 480,
+) -> None:
+    """Draw a maze into a file: with its optimal values, or with those that a run's agent has learned."""
+    from rl_lab.drawing import draw as draw_file
+
+    result = draw_file(
+        what, file, assignments("--env", env_options), overlay=overlay, level=level, seed=seed, size=size
+    )
+    print(f"{result['file']}: shortest path {result['shortest_path']} moves")
+
+
+@app.command(epilog="Example: rl-lab play RLLab/Maze-v0 --terminal")
+def play(
+    env: Annotated[str, typer.Argument(metavar="ENV", help="An environment's id.", autocompletion=environments)],
+    env_options: EnvOptions = None,
+    seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the first reset.")] = 0,
+    terminal: Annotated[bool, typer.Option("--terminal", help="Play in the terminal instead of a window.")] = False,
+) -> None:
+    """Play an environment yourself: a maze with the arrow keys or w a s d, others with the digits."""
+    from rl_lab.playing import play as play_env
+
+    result = play_env(env, assignments("--env", env_options), seed=seed, terminal=terminal)
+    returns = ", ".join(f"{value:.4g}" for value in result["returns"])
+    print(f"{result['episodes']} episodes finished" + (f", returns: {returns}" if returns else ""))
+
+
+@app.command(epilog="Example: rl-lab speed envs --rounds 3")
+def speed(
+    what: Annotated[str, typer.Argument(metavar="envs", help="What to measure.")] = "envs",
+    rounds: Annotated[
+        int, typer.Option(parser=positive, metavar="N", help="Rounds; the median of their ratios counts.")
+    ] = 5,
+    json_: Json = False,
+) -> None:
+    """Measure speeds, each against another in the same run."""
+    from experiments.errors import unknown
+    from experiments.speed import environment_speeds
+    from rl_lab.tables import print_speeds
+
+    if what != "envs":
+        raise unknown("speed", what, ["envs"])
+    comparisons = environment_speeds(rounds)
+    if json_:
+        print(json.dumps([comparison.as_dict() for comparison in comparisons]))
+    else:
+        print_speeds(comparisons, rounds)
