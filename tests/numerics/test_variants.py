@@ -238,7 +238,7 @@ def test_a_view_is_a_window_of_the_grid(seed: int, view: int) -> None:
                 assert seen[line, column].tolist() == (whole[y, x].tolist() if inside else [255, 0, 0])
 
 
-OPEN = "#####\n#S E#\n#   #\n#####"
+OPEN = "#####\n#S E#\n#   #\n#   #\n#####"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,6 @@ OPEN = "#####\n#S E#\n#   #\n#####"
         ({"wind": [1, 2]}, "wind: expected one strength for each of the 9 columns, came 2"),
         ({"wind": [1] * 9, "maze_seed": None}, "wind: needs one fixed maze"),
         ({"layout": OPEN, "wind": [-2, -2]}, "cannot be reached from the start .* in this wind"),
-        ),
         ({"wind": "up"}, "Input should be a list of integers"),
         (
             {"exit": ["top-right", "random"], "exit_rewards": [1]},
