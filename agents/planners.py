@@ -38,7 +38,8 @@ class ValueIteration(OnlineAgent):
         self.q_values = planning.solve(model, self.settings.discount)
         self.greedy_actions = planning.greedy_policy(self.q_values)
         reachable = planning.reachable_states(model, initial)
-        all_alike = np.ptp(self.q_values[reachable], axis=1).max() < planning.TIE_TOLERANCE
+        finite = self.q_values[reachable & np.isfinite(self.q_values).all(axis=1)]
+        all_alike = np.ptp(finite, axis=1).max(initial=0.0) < planning.TIE_TOLERANCE
         ends = planning.surely_ends(model, self.greedy_actions, initial)
         if self.settings.discount == 1 and (all_alike or not ends):
             raise ValueError(

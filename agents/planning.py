@@ -95,7 +95,7 @@ def solve(model: FiniteModel, discount: float) -> FloatArray:
 
     That is policy iteration (Sutton & Barto, section 4.3) with sparse linear solves below discount 1, and undiscounted
     where rewards are all negative or none is: then every improvement of a policy that surely ends surely ends too.
-    Elsewhere it is value iteration. A state from which no policy ever ends has no undiscounted value; it is left at 0.
+    Elsewhere it is value iteration, which says what a state is worth from which no policy ever ends.
 
     Raises:
         ValueError: there is no optimum, as where an undiscounted return grows without bound.
@@ -136,8 +136,8 @@ def policy_iteration(model: FiniteModel, discount: float) -> FloatArray:
 def value_iteration(model: FiniteModel, discount: float, tolerance: float = 1e-12) -> FloatArray:
     """Q* [S, A] without a limit of steps (Sutton & Barto, section 4.4).
 
-    Undiscounted, a state from which no policy ever ends, such as a cell without a way out, has no value; it is left
-    at 0.
+    Undiscounted, a state from which no policy ever ends, such as a cell without a way out, is worth -inf where every
+    step there costs something, so that no plan leads into it, and 0 where none earns or costs anything.
 
     Args:
         model: the environment's.
@@ -147,13 +147,15 @@ def value_iteration(model: FiniteModel, discount: float, tolerance: float = 1e-1
     Raises:
         ValueError: it does not converge, as where an undiscounted return grows without bound.
     """
-    counts = can_end(model) if discount == 1 else np.ones(len(model.rewards), dtype=bool)
-    values = np.zeros(len(model.rewards))
+    lost = ~can_end(model) if discount == 1 else np.zeros(model.num_states, dtype=np.bool_)
+    costly = bool(lost.any() and (model.rewards[lost] < 0).all())
+    values = np.where(lost & costly, -np.inf, 0.0)
     for _ in range(MAX_SWEEPS):
-        new_values = np.where(counts, model.backup(values, discount).max(axis=1), 0.0)
-        change = np.abs(new_values - values).max()
+        new_values = model.backup(values, discount).max(axis=1)
+        finite = np.isfinite(new_values)
+        change = np.abs(new_values[finite] - values[finite]).max(initial=0.0)
         values = new_values
-        if change <= tolerance * max(1.0, np.abs(values).max()):
+        if change <= tolerance * np.abs(values[finite]).max(initial=1.0):
             return model.backup(values, discount)
     raise ValueError(f"value iteration did not converge in {MAX_SWEEPS} sweeps with discount {discount}")
 

@@ -74,14 +74,16 @@ def _of_opinions(maze: MazeEnv, opinion: Opinions, kind: str, *, all_best: bool)
         q_values = opinion(first + cell)
         if q_values is None:
             return None
-        if not maze.tables.ends[cell] and not scene.is_blocked(cell) and np.ptp(q_values) > 0:
-            table[cell] = q_values
+        finite = q_values[np.isfinite(q_values)]  # undiscounted, a move to where no exit can be reached is worth -inf
+        alike = len(finite) == 0 or (len(finite) == 4 and np.ptp(finite) == 0)
+        if not maze.tables.ends[cell] and not scene.is_blocked(cell) and not alike:
+            table[cell] = np.where(np.isfinite(q_values), q_values, np.nan)
             best = planning.best_actions(q_values[None])[0]
             arrows[cell] = best if all_best else np.arange(4) == np.argmax(best)
     if kind == "q_values":
         return Overlay(q_values=table)
-    known = np.isfinite(table).all(axis=1)
-    return Overlay(values=np.where(known, np.where(known[:, None], table, -np.inf).max(axis=1), np.nan), arrows=arrows)
+    values = np.where(np.isfinite(table), table, -np.inf).max(axis=1)
+    return Overlay(values=np.where(np.isfinite(values), values, np.nan), arrows=arrows)
 
 
 def _shortest_way(maze: MazeEnv) -> tuple[int, ...]:
