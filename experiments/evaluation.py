@@ -8,6 +8,7 @@ import gymnasium as gym
 from agents.base import Agent
 from envs.registry import make_env
 from envs.wrappers import StepLimit, step_limit
+from experiments.errors import InputError
 from experiments.spec import EnvEntry
 
 DEFAULT_STEP_LIMIT = 1_000  # steps an episode, where the environment sets no limit itself
@@ -32,6 +33,24 @@ def make_evaluation_env(entry: EnvEntry, render_mode: str | None = None) -> gym.
     """The environment of an entry with a limit of steps, and without the reset seed: evaluation chooses its own."""
     env = make_env(entry.id, render_mode=render_mode, **entry.settings)
     return env if step_limit(env) else StepLimit(env, DEFAULT_STEP_LIMIT)
+
+
+def check_same_spaces(trained_in: EnvEntry, env: gym.Env[Any, Any]) -> None:
+    """Raise where an agent that was trained in one environment cannot act in another.
+
+    Raises:
+        InputError: their observations or actions differ.
+    """
+    own = make_evaluation_env(trained_in)
+    try:
+        for name in ("observation_space", "action_space"):
+            expected, came = getattr(own, name), getattr(env, name)
+            if expected != came:
+                raise InputError(
+                    f"the agent does not fit: expected the {name.replace('_', ' ')} {expected}, came {came}"
+                )
+    finally:
+        own.close()
 
 
 def run_episode(

@@ -14,7 +14,7 @@ from envs.registry import env_options
 from envs.registry import make_env as _make_env
 from experiments.comparison import Comparison, compare_runs
 from experiments.errors import InputError, located
-from experiments.evaluation import evaluate_agent, make_evaluation_env
+from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
 from experiments.executor import Listener
 from experiments.loading import check_agent_entry, check_env_entry, load_spec, parse_spec
 from experiments.run_folder import RunFolder
@@ -132,14 +132,22 @@ def _listener(trials: Sequence[Trial], progress: bool) -> Listener:
     return ProgressDisplay(len(trials)) if progress else Silence()
 
 
-def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
+def evaluate(
+    run: str | Path, *, episodes: int | None = None, env_options: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Evaluate the trained agent of a run on the episodes of its final score, or on the first or more of them.
+
+    Args:
+        run: the run's folder.
+        episodes: how many; all of the final score if not given.
+        env_options: options of the environment that are other than the run's, such as `{"split": "test"}`.
 
     Returns:
         What `rl-lab evaluate --json` prints.
 
     Raises:
-        InputError: `run` is no run folder, is damaged, or has no checkpoint.
+        InputError: `run` is no run folder, is damaged, or has no checkpoint; or the agent does not fit the other
+            options.
     """
     if episodes is not None and episodes < 1:
         raise InputError(f"episodes: expected at least 1, came {episodes}")
@@ -147,7 +155,10 @@ def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
     trial = folder.trial()
     with located(f"{folder.path}: envs: {trial.env.id}"):
         refuse_code_inside(folder.path, trial.env.id)
-        env = make_evaluation_env(trial.env)
+        entry = trial.env.model_copy(update={"settings": trial.env.settings | (env_options or {})})
+        check_env_entry(entry)
+        env = make_evaluation_env(entry)
+        check_same_spaces(trial.env, env)
     try:
         agent = load_agent(folder, env)
         count = trial.evaluation.final_episodes if episodes is None else episodes
@@ -158,6 +169,7 @@ def evaluate(run: str | Path, *, episodes: int | None = None) -> dict[str, Any]:
         "run": str(run),
         "env": trial.env.label,
         "agent": trial.agent.label,
+        "env_options": env_options or {},
         "mean_return": sum(result.total_reward for result in results) / len(results),
         "episodes": [
             {

@@ -138,18 +138,25 @@ def evaluate(
         int | None,
         typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
     ] = None,
+    env_options: EnvOptions = None,
     json_: Json = False,
 ) -> None:
-    """Evaluate a run's trained agent, greedily, on the shared episodes of the final score."""
+    """Evaluate a run's trained agent, greedily, on the shared episodes of the final score.
+
+    With --env, in its environment with other options, such as split=test.
+    """
     from rl_lab.api import evaluate as evaluate_run
 
-    result = evaluate_run(run, episodes=episodes)
+    result = evaluate_run(run, episodes=episodes, env_options=assignments("--env", env_options))
     if json_:
         print(json.dumps(result))
         return
     returns = sorted(episode["return"] for episode in result["episodes"])
     terminated = sum(episode["terminated"] for episode in result["episodes"])
-    print(f"{result['agent']} on {result['env']}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}")
+    other = "".join(f", {key} = {value}" for key, value in result["env_options"].items())
+    print(
+        f"{result['agent']} on {result['env']}{other}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}"
+    )
     spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
     print(f"mean return {result['mean_return']:.2f} ({spread})")
     print(f"terminated {terminated}, truncated {len(returns) - terminated}")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -54,6 +55,31 @@ def test_a_tabular_run_loads_no_torch(tmp_path: Path) -> None:
     loaded = modules_after(code)
     assert "numpy" in loaded
     assert not {"torch", "stable_baselines3", "pandas"} & loaded
+
+
+def test_the_mazes_and_a_single_one_compile_nothing() -> None:
+    code = (
+        "import envs, gymnasium\nenv = gymnasium.make('RLLab/Maze-v0', maze_seed=None)\nenv.reset(seed=0)\nenv.step(1)"
+    )
+    assert not {"numba", "llvmlite", "torch", "matplotlib"} & modules_after(code)
+
+
+def test_machine_code_is_announced_once_and_kept(tmp_path: Path) -> None:
+    code = "import numpy as np\nfrom envs.mazes.compiled import compiled_maze\ncompiled_maze('sidewinder', 4, 4, 0)"
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=dict(os.environ) | {"RL_LAB_CACHE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.append(done.stderr)
+    assert said[0].startswith("compiling the mazes' machine code (carve-sidewinder): once")
+    assert said[1] == ""
+    assert list(tmp_path.rglob("*.nbc"))
 
 
 def test_importing_rl_lab_registers_the_environments() -> None:

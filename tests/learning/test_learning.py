@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -85,6 +86,44 @@ def test_dqn_learns_a_small_maze() -> None:
     env = make_evaluation_env(EnvEntry(id="RLLab/Maze-v0", settings=options))
     (episode,) = evaluate_agent(agent, env, [0])
     assert episode.total_reward == -env.unwrapped.exit_distances[0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("observation", ["grid", "view"])
+@pytest.mark.parametrize("algorithm", ["DQN", "PPO"])
+def test_stable_baselines3_trains_unmodified_on_one_side_and_is_evaluated_on_the_other(
+    observation: str, algorithm: str
+) -> None:
+    import stable_baselines3
+    from stable_baselines3.common.evaluation import evaluate_policy
+    from stable_baselines3.common.monitor import Monitor
+
+    options = {"rows": 3, "cols": 3, "levels": 4, "generator": "wilson", "observation": observation}
+    settings: dict[str, Any] = {"n_steps": 64} if algorithm == "PPO" else {"learning_starts": 50, "buffer_size": 500}
+    train_env: Any = Monitor(gym.make("envs:RLLab/Maze-v0", split="train", **options))  # type: ignore[arg-type]
+    model = getattr(stable_baselines3, algorithm)("MlpPolicy", train_env, seed=0, **settings)
+    model.learn(200)
+    test_env: Any = Monitor(gym.make("envs:RLLab/Maze-v0", split="test", **options))  # type: ignore[arg-type]
+    test_env.reset(seed=0)
+    mean_return, _ = evaluate_policy(model, test_env, n_eval_episodes=4)
+    assert -36 <= float(mean_return) <= -4  # type: ignore[arg-type]
+
+
+def test_dqn_learns_a_small_maze_from_its_picture() -> None:
+    import stable_baselines3
+
+    env = gym.make("envs:RLLab/Maze-v0", rows=3, cols=3, observation="grid", max_steps=40)
+    model = stable_baselines3.DQN(
+        "MlpPolicy", env, learning_rate=1e-3, learning_starts=100, target_update_interval=100, buffer_size=5_000,
+        train_freq=1, batch_size=64, exploration_fraction=0.8, policy_kwargs={"net_arch": [32]}, seed=0,
+    )  # fmt: skip
+    model.learn(4_000)
+    observation, _ = env.reset(seed=0)
+    total, over = 0.0, False
+    while not over:
+        action, _ = model.predict(observation, deterministic=True)
+        observation, reward, terminated, truncated, _ = env.step(int(action))
+        total, over = total + float(reward), terminated or truncated
+    assert total == -env.unwrapped.exit_distances[0]  # type: ignore[attr-defined]
 
 
 def test_the_heuristic_lands() -> None:
