@@ -38,6 +38,7 @@ lock: install
 
 figures: install
 	$(BIN)/python docs/make_figures.py
+	$(BIN)/python docs/make_mazes.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -45,7 +45,7 @@ ENTRIES = {
         "ladder 6: 9 x 9, two doors and their keys",
         _MAZE,
         _MAZES,
-        {"generator": "growing_tree", "braid": 0.3, "keys": 2},
+        {"generator": "growing_tree", "keys": 2},
     ),
     "RLLab/Maze-Partial-v0": Entry(
         "ladder 7: 100 mazes of 9 x 9, of which 5 x 5 cells are seen",

@@ -23,6 +23,7 @@ def rl_lab(tmp_path: Path) -> Command:
             [sys.executable, "-P", "-m", "rl_lab", *arguments],
             cwd=tmp_path,
             env=clean | (environment or {}),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=240,

@@ -75,7 +75,7 @@ class MazeEnv(gym.Env[Any, int]):
     - `rows=9`, `cols=9`: size in cells, at least 2.
     - `generator="backtracker"`: a name in `envs.mazes.generators.GENERATORS`.
     - `mixing=None`, `openness=None`, `room_size=None`: what tunes the generators `growing_tree` (0.5: how often the
-      newest cell grows), `percolation` (0.3: share of open walls) and `rooms` (3: cells a side, at most).
+      newest cell grows), `percolation` (0.5: share of open walls) and `rooms` (3: cells a side, at most).
     - `braid=0.0`: share of the generator's dead ends that are opened into loops.
     - `one_way=0.0`: share of the passages that lead one way only; every cell keeps a way to an exit.
     - `maze_seed=0`: the maze's seed; `None` (in files: `"new"`) draws a new maze at each reset from the

@@ -210,7 +210,7 @@ def kruskal(passages: Passages, rows: int, cols: int, _: float, rng: np.random.G
     join_trees(passages, rows, cols, np.arange(rows * cols), rng)
 
 
-@generator("percolation", parameter="openness", default=0.3, perfect=False)
+@generator("percolation", parameter="openness", default=0.5, perfect=False)
 def percolation(passages: Passages, rows: int, cols: int, openness: float, rng: np.random.Generator) -> None:
     """Bond percolation (Broadbent & Hammersley 1957): every wall is open with probability `openness`.
 
