@@ -169,7 +169,7 @@ def evaluate(
         "run": str(run),
         "env": trial.env.label,
         "agent": trial.agent.label,
-        "env_options": env_options or {},
+        **({"env_options": env_options} if env_options else {}),
         "mean_return": sum(result.total_reward for result in results) / len(results),
         "episodes": [
             {

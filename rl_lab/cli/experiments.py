@@ -153,7 +153,7 @@ def evaluate(
         return
     returns = sorted(episode["return"] for episode in result["episodes"])
     terminated = sum(episode["terminated"] for episode in result["episodes"])
-    other = "".join(f", {key} = {value}" for key, value in result["env_options"].items())
+    other = "".join(f", {key} = {value}" for key, value in result.get("env_options", {}).items())
     print(
         f"{result['agent']} on {result['env']}{other}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}"
     )
