@@ -11,7 +11,8 @@ from agents import planning
 from agents.base import Agent
 from agents.oracle import current_model
 from envs.mazes.env import MazeEnv
-from envs.mazes.level import AT_EXIT, shortest_path
+from envs.mazes.level import shortest_path
+from envs.mazes.moves import AT_EXIT
 from envs.mazes.scene import Overlay
 from experiments.errors import InputError, unknown
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.mazes.chance import below, uniform
-from envs.mazes.level import AT_EXIT, GOES_ON, Level, Recipe, Tables, draw_level, fill_tables, slipped
+from envs.mazes.level import Level, Recipe, draw_level
+from envs.mazes.moves import AT_EXIT, GOES_ON, Tables, fill_tables, slipped
 
 ALL_GO_ON, SOME_OVER, BAD_ACTION = range(3)  # what `advance` has to say
 

@@ -22,12 +22,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mazes import batch, chance, generators, grid, level, pcg64, splits
+from envs.mazes import batch, carving, chance, generators, grid, level, moves, pcg64, splits
 from envs.mazes.generators import GENERATORS
 from envs.mazes.grid import Maze
 from envs.mazes.level import Level, Recipe
 
-SOURCES: tuple[ModuleType, ...] = (chance, grid, splits, generators, level, batch)
+SOURCES: tuple[ModuleType, ...] = (chance, grid, splits, carving, generators, level, moves, batch)
 RENEWALS = {"fixed": batch.keep_level, "pool": batch.pick_level, "new": batch.new_level}
 # These call what differs between entry points; all others are compiled once for all of them.
 DEPEND_ON_THE_ENTRY_POINT = {"carve_maze", "draw_level", "new_level", "renew_level", "begin"}

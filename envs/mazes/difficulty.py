@@ -8,16 +8,8 @@ from scipy import sparse
 from scipy.sparse import linalg
 
 from envs.mazes.grid import neighbours
-from envs.mazes.level import (
-    GOES_ON,
-    Level,
-    Recipe,
-    Tables,
-    exit_distances,
-    move_tables,
-    reached_from,
-    shortest_path,
-)
+from envs.mazes.level import Level, Recipe, reached_from, shortest_path
+from envs.mazes.moves import GOES_ON, Tables, exit_distances, move_tables
 
 
 @dataclass(frozen=True)

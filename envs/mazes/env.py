@@ -15,7 +15,8 @@ from pydantic import ConfigDict, validate_call
 from envs.mazes import options as maze_options
 from envs.mazes.chance import below
 from envs.mazes.grid import Maze
-from envs.mazes.level import AT_EXIT, GOES_ON, Level, draw_level, exit_distances, move_tables, slipped
+from envs.mazes.level import Level, draw_level
+from envs.mazes.moves import AT_EXIT, GOES_ON, exit_distances, move_tables, slipped
 from envs.mazes.observations import Observer
 from envs.mazes.rendering import Renderer
 from envs.mazes.scene import Overlay, Scene

@@ -7,19 +7,8 @@ import numpy as np
 from envs.mazes.drawing import Drawing, parse_drawing
 from envs.mazes.generators import GENERATORS, Generator
 from envs.mazes.layouts import Layout, find_layout
-from envs.mazes.level import (
-    DISTANCE,
-    FARTHEST,
-    GOAL,
-    RANDOM,
-    STEP,
-    Level,
-    Recipe,
-    draw_level,
-    exit_distances,
-    move_tables,
-    starting_cells,
-)
+from envs.mazes.level import DISTANCE, FARTHEST, GOAL, RANDOM, STEP, Level, Recipe, draw_level, starting_cells
+from envs.mazes.moves import exit_distances, move_tables
 from envs.mazes.options import CORNERS
 from envs.mazes.source import Source
 from envs.mazes.splits import SPLITS, wall_keys

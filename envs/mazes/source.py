@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from envs.mazes.level import Level, Recipe, draw_level, exit_distances, move_tables
+from envs.mazes.level import Level, Recipe, draw_level
+from envs.mazes.moves import exit_distances, move_tables
 
 NUM_RANKS = 3
 DrawLevel = Callable[[Recipe, np.random.Generator], Level]

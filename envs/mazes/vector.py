@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from envs.mazes.batch import BAD_ACTION, SOME_OVER, Levels, Results, Robots, Rules, store
 from envs.mazes.env import MazeEnv
-from envs.mazes.level import Level, Tables
+from envs.mazes.level import Level
+from envs.mazes.moves import Tables
 from envs.mazes.rendering import Renderer
 from envs.mazes.scene import Scene
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.mazes.carving import braid
 from envs.mazes.difficulty import hitting_time, measure
 from envs.mazes.env import MazeEnv
-from envs.mazes.generators import GENERATORS, braid
+from envs.mazes.generators import GENERATORS
 from envs.mazes.grid import Maze, closed
 from envs.mazes.splits import TEST, TRAIN, canonical_hash, side, wall_keys
 from envs.registry import LADDER, OUR_MAZES, make_env

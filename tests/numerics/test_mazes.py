@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from envs.mazes.carving import braid
 from envs.mazes.drawing import Drawing, draw, parse_drawing
 from envs.mazes.env import MazeEnv
-from envs.mazes.generators import GENERATORS, braid
+from envs.mazes.generators import GENERATORS
 from envs.mazes.grid import Maze, carve, closed, is_inside
 
 

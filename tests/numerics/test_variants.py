@@ -169,6 +169,13 @@ def test_keys_must_be_fetched() -> None:
     assert env.observation_space.n == 2 * 8  # type: ignore[attr-defined]
 
 
+def test_a_random_exit_is_none_of_the_others() -> None:
+    for seed in range(60):
+        env = make_maze(rows=2, cols=3, exit=["random", "bottom-right", "random"], maze_seed=seed)
+        assert len({0, *map(int, env.level.exits)}) == 4
+        assert env.level.exits[1] == 5
+
+
 def test_wind_blows_as_in_the_books_example() -> None:
     env = make_maze(layout="windy-gridworld")
     state = 3 * 10 + 8  # one cell to the right of the goal
