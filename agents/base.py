@@ -161,10 +161,14 @@ class OnlineAgent(Agent):
         """Probability of a random action at this point of the training, for the log."""
         return None
 
+    def begin_episode(self) -> None:
+        """A new episode begins; forget what belongs to the last one alone."""
+
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """The agent-environment loop: the only one that our agents have."""
         while monitor.running:
             observation, info = env.reset()
+            self.begin_episode()
             terminated = truncated = False
             total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
             epsilon = self.current_epsilon

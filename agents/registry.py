@@ -12,6 +12,12 @@ from agents.base import Agent
 AGENTS = {
     "random": ("agents.random_agent:RandomAgent", "uniformly random actions: the floor of every comparison"),
     "q_learning": ("agents.q_learning:QLearning", "tabular Q-learning, the book's; Box observations in bins"),
+    "sarsa": ("agents.sarsa:Sarsa", "tabular SARSA: learns what its own exploring policy is worth"),
+    "expected_sarsa": ("agents.expected_sarsa:ExpectedSarsa", "tabular Expected SARSA: SARSA without drawing A'"),
+    "double_q_learning": (
+        "agents.double_q_learning:DoubleQLearning",
+        "tabular Double Q-learning: two tables against the bias of a maximum over noise",
+    ),
     "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
     "sb3_dqn": ("agents.sb3:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),

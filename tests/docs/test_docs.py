@@ -68,11 +68,11 @@ def test_links_and_pictures_are_there(page: Path) -> None:
 
 
 def test_every_setting_has_a_meaning_and_every_option_is_on_its_page() -> None:
-    from agents.q_learning import QLearningSettings
+    from agents.tabular import TabularSettings
     from envs.mazes.generators import GENERATORS
     from envs.registry import env_options
 
-    assert all(field.description for field in QLearningSettings.model_fields.values())
+    assert all(field.description for field in TabularSettings.model_fields.values())
     page = (ROOT / "docs" / "environments.md").read_text()
     assert all(f"`{name}`" in page for name in [*env_options("RLLab/Maze-v0"), *GENERATORS])
 

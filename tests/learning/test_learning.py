@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agents.base import Agent
+from agents.oracle import Oracle
 from agents.registry import make_agent
 from envs.registry import make_env
 from experiments.evaluation import evaluate_agent, make_evaluation_env
@@ -36,6 +37,62 @@ def test_q_learning_finds_the_planners_table(learning_rate: float, tolerance: fl
             assert values is not None
             assert exact is not None
             np.testing.assert_allclose(values, exact, rtol=0, atol=tolerance)
+
+
+TABULAR = ["q_learning", "sarsa", "expected_sarsa", "double_q_learning"]
+
+
+@pytest.mark.parametrize("slip", [0.0, 0.2])
+@pytest.mark.parametrize("name", TABULAR)
+def test_every_tabular_agent_comes_within_two_percent_of_the_optimum(name: str, slip: float) -> None:
+    """Of its greedy policy's exact value, on a maze with loops; exploration fades, so that SARSA comes there too."""
+    options: dict[str, Any] = {"rows": 5, "cols": 5, "braid": 0.5, "slip": slip, "start": "random"}
+    env = make_env("RLLab/Maze-v0", **options)
+    agent = make_agent(name, env, seed=1, learning_rate=0.1 if slip else 0.5, discount=1.0, epsilon_decay=0.999)
+    train(agent, "RLLab/Maze-v0", options, Budget(steps=60_000))
+    policy = np.array([agent.select_action(state, explore=False) for state in range(25)])
+    oracle = Oracle(env)
+    assert oracle.gap(policy, horizon=100) <= 0.02 * abs(oracle.value)
+
+
+def online_return(name: str, env_id: str, num_episodes: int, seeds: range, **settings: Any) -> float:
+    """The mean return of the last half of the training episodes."""
+    returns = []
+    for seed in seeds:
+        agent = make_agent(name, make_env(env_id), seed=seed, epsilon_schedule="constant", **settings)
+        monitor = train(agent, env_id, {}, Budget(episodes=num_episodes), seed=seed)
+        returns += [episode.total_reward for episode in monitor.episodes[num_episodes // 2 :]]
+    return float(np.mean(returns))
+
+
+def test_sarsa_is_safer_on_the_cliff_and_q_learning_finds_the_optimal_path() -> None:
+    """Sutton & Barto, Example 6.6: online about -25 and -50; the book's 500 episodes, epsilon 0.1, step size 0.5."""
+    settings: dict[str, Any] = {"epsilon": 0.1, "learning_rate": 0.5, "discount": 1.0}
+    sarsa = online_return("sarsa", "CliffWalking-v1", 500, range(10), **settings)
+    q_learning = online_return("q_learning", "CliffWalking-v1", 500, range(10), **settings)
+    assert -32 < sarsa < -20
+    assert -60 < q_learning < -40
+    env = make_env("CliffWalking-v1")
+    agent = make_agent("q_learning", env, epsilon_schedule="constant", **settings)
+    train(agent, "CliffWalking-v1", {}, Budget(episodes=500))
+    policy = np.array([agent.select_action(state, explore=False) for state in range(48)])
+    assert Oracle(env).policy_value(policy, horizon=100) == -13
+
+
+def test_double_q_learning_is_less_deceived_by_noise() -> None:
+    """Sutton & Barto, Example 6.7: how often A's worse way is taken in the first 100 episodes; 5% would be optimal."""
+    lefts = {}
+    for name in ("q_learning", "double_q_learning"):
+        count = 0
+        for seed in range(40):
+            agent = make_agent(
+                name, make_env("RLLab/MaximizationBias-v0"), seed=seed, epsilon=0.1, epsilon_schedule="constant",
+                learning_rate=0.1, discount=1.0,
+            )  # fmt: skip
+            monitor = train(agent, "RLLab/MaximizationBias-v0", {}, Budget(episodes=100), seed=seed)
+            count += sum(episode.length == 2 for episode in monitor.episodes)
+        lefts[name] = count / 4000
+    assert lefts["double_q_learning"] < lefts["q_learning"] - 0.1
 
 
 def test_the_books_numbers_are_learned() -> None:
