@@ -42,11 +42,13 @@ class Oracle:
     @property
     def value(self) -> float:
         """The best expected return of an episode."""
-        return float(self.initial @ self.values)
+        return self._from_the_start(self.values)
 
     @property
     def shortest_length(self) -> int:
         """The fewest steps in which an episode can end that begins in the likeliest start and acts optimally.
+
+        However it ends: where optimal moves can slip into a pit, the pit counts.
 
         Raises:
             ValueError: acting optimally never ends.
@@ -66,7 +68,7 @@ class Oracle:
         Raises:
             ValueError: the policy is none, or it has no value without a limit.
         """
-        return float(self.initial @ self.policy_values(policy, horizon))
+        return self._from_the_start(self.policy_values(policy, horizon))
 
     def policy_values(self, policy: NDArray[Any], horizon: int | None = None) -> FloatArray:
         """The same from every state [S]."""
@@ -76,6 +78,10 @@ class Oracle:
         if horizon < 0:
             raise ValueError(f"horizon: expected at least 0 steps, came {horizon}")
         return planning.policy_values(self.model, probabilities, horizon, self.discount)
+
+    def _from_the_start(self, values: FloatArray) -> float:
+        begins = self.initial > 0  # elsewhere a value may be -inf
+        return float(self.initial[begins] @ values[begins])
 
     def gap(self, policy: NDArray[Any], horizon: int | None = None) -> float:
         """How far a policy's value is below the best there is without a limit of steps."""

@@ -9,8 +9,10 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, validate_call
+from pydantic import Field
 from scipy.special import ndtri
+
+from envs.checking import checked
 
 Outcome = tuple[float, int, float, bool]
 Model = dict[int, dict[int, list[Outcome]]]
@@ -85,7 +87,7 @@ class RandomWalkEnv(FiniteEnv):
     - v0: first version.
     """
 
-    @validate_call(config=ConfigDict(strict=True))
+    @checked
     def __init__(
         self,
         states: Annotated[int, Field(ge=1, le=100_000)] = 5,
@@ -140,7 +142,7 @@ class MaximizationBiasEnv(FiniteEnv):
     - v0: first version.
     """
 
-    @validate_call(config=ConfigDict(strict=True))
+    @checked
     def __init__(self, actions: Annotated[int, Field(ge=2, le=10_000)] = 10, mean: float = -0.1) -> None:
         middles = ndtri((np.arange(100) + 0.5) / 100)
         rewards = [float(mean + middle) for middle in middles / middles.std()]

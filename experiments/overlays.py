@@ -1,6 +1,7 @@
 """What is drawn over a maze: what an agent thinks of its cells, or what is true of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -94,3 +95,19 @@ def _shortest_way(maze: MazeEnv) -> tuple[int, ...]:
     moves = shortest_path(maze.tables.successors.astype(np.int64), maze.s, goals)
     states = [maze.s] + [int(maze.tables.successors[move // 4, move % 4]) for move in moves]
     return tuple(state % maze.num_cells for state in states)
+
+
+def with_one_scale(one: Overlay | None, other: Overlay | None) -> tuple[Overlay | None, Overlay | None]:
+    """The same overlays, whose colours mean the same numbers."""
+    numbers = [
+        values[np.isfinite(values)]
+        for overlay in (one, other)
+        if overlay is not None
+        for values in (overlay.values, overlay.q_values)
+        if values is not None
+    ]
+    together = np.concatenate([*numbers, np.empty(0)])
+    if one is None or other is None or not len(together):
+        return one, other
+    scale = (float(together.min()), float(together.max()))
+    return replace(one, scale=scale), replace(other, scale=scale)

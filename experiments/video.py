@@ -14,7 +14,7 @@ from envs.mazes.env import MazeEnv
 from envs.mazes.level import STEP
 from envs.mazes.scene import Overlay
 from experiments.errors import InputError
-from experiments.overlays import maze_overlay, oracle_overlay
+from experiments.overlays import maze_overlay, oracle_overlay, with_one_scale
 
 FORMATS = (".mp4", ".gif")
 DEFAULT_FPS = 30
@@ -62,15 +62,19 @@ def play(
         held, theirs = -1, None
         while True:
             caption = f"episode {number} of {len(seeds)}   step {length}   return {total_reward:.4g}{ended}"
+            if maze is not None and maze.source.recipe.keys:
+                caption += f"   keys: {maze.held_keys or 'none'}"
             if maze is not None:
                 visits[maze.s % maze.num_cells] += 1
                 if maze.s // maze.num_cells != held or overlay in ("visits", "path"):
                     held = maze.s // maze.num_cells
                     maze.overlay = maze_overlay(agent, env, overlay, visits)
-                    theirs = oracle_overlay(maze, overlay, _discount(agent, maze)) if oracle else None
+                    if oracle:
+                        theirs = oracle_overlay(maze, overlay, _discount(agent, maze))
+                        maze.overlay, theirs = with_one_scale(maze.overlay, theirs)
             picture = env.render()
             if oracle and maze is not None:
-                caption += "   (right: the optimum)"
+                caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
                 picture = _beside(picture, _drawn_with(maze, theirs))
             yield Frame(picture, caption, bool(ended))
             if ended:

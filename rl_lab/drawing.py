@@ -29,6 +29,10 @@ def draw(
         InputError: it is no maze, or the file cannot be written.
     """
     check_kind(overlay)
+    if overlay == "visits":
+        raise InputError(
+            "overlay: visits are counted while episodes are watched: expected rl-lab watch --overlay visits"
+        )
     if file.suffix.lower() not in FORMATS:
         raise InputError(
             f"{file}: expected a file that ends in {', '.join(FORMATS)}, came {file.suffix or 'no ending'!r}"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from agents.registry import AGENTS, find_agent
-from envs.registry import ENVIRONMENTS, env_options
+from envs.registry import ENTRIES, ENVIRONMENTS, env_options
 from experiments.errors import InputError, unknown
 from experiments.loading import load_spec, suite_names
 from experiments.run_folder import find_runs
@@ -25,9 +25,14 @@ def print_listing(what: str, out: Path) -> None:
 
 def _envs() -> list[str]:
     lines = []
+    width = max(map(len, ENVIRONMENTS)) + 1
     for name, description in ENVIRONMENTS.items():
-        options = ", ".join(f"{option}={_default(default)}" for option, default in env_options(name).items())
-        lines += [f"{name:<20} {description}", f"{'':<20} options: {options}"]
+        options = env_options(name)
+        heading = "options"
+        if ENTRIES[name].options:  # a maze of the ladder: only what makes it one
+            options, heading = {key: options[key] for key in ENTRIES[name].options}, "RLLab/Maze-v0 with"
+        shown = ", ".join(f"{option}={_default(default)}" for option, default in options.items())
+        lines += [f"{name:<{width}} {description}", f"{'':<{width}} {heading}: {shown or 'none'}"]
     return [*lines, "Every other Gymnasium id works too, and module:Class of your own."]
 
 

@@ -129,6 +129,8 @@ class Score:
             left = int(self._maze.exit_distances[self._maze.s])
             way = f"   {left} moves from the exit" if left >= 0 else "   no way to the exit from here"
         ended = f"   {self.ended}" if self.ended else ""
+        if self._maze is not None and self._maze.source.recipe.keys:
+            way += f"   keys: {self._maze.held_keys or 'none'}"
         return f"step {self.steps}   return {self.total_reward:.4g}{ended}{way}"
 
     def summary(self) -> dict[str, Any]:
@@ -153,7 +155,7 @@ def _show(env: gym.Env[Any, Any], caption: str) -> None:
 def _raw_keys() -> Iterator[Any]:
     """A function that reads one key; from a terminal without waiting for Enter."""
     if not sys.stdin.isatty():
-        yield lambda: _next_typed(sys.stdin.read(1))
+        yield _next_typed
         return
     import termios
     import tty
@@ -172,8 +174,10 @@ def _raw_keys() -> Iterator[Any]:
             sys.stdout.flush()
 
 
-def _next_typed(character: str) -> str:
-    return character if character != "\n" else " "
+def _next_typed() -> str:
+    """The next key from a pipe; an arrow comes as Esc, [ and a letter."""
+    key = sys.stdin.read(1)
+    return key + sys.stdin.read(2) if key == "\x1b" else key
 
 
 def _read_key(number: int) -> str:

@@ -131,14 +131,8 @@ def _interval(interval: list[float] | None, digits: int = 2) -> str:
 
 
 def print_speeds(comparisons: list[SpeedComparison], rounds: int) -> None:
-    """Speeds, each beside what it is compared to."""
-    table = Table(box=None, pad_edge=False)
-    for heading, justify in (("what", "left"), ("speed", "right"), ("against", "left"), ("its speed", "right")):
-        table.add_column(heading, justify="right" if justify == "right" else "left")
-    table.add_column("ratio [lowest, highest]", justify="right")
+    """Speeds, each with what it is compared to."""
     for one in comparisons:
-        ratio = f"{one.ratio:.3g} [{one.lowest:.3g}, {one.highest:.3g}]"
-        speeds = [f"{speed:,.0f} {one.unit}" for speed in (one.speed, one.baseline)]
-        table.add_row(one.name, speeds[0], one.baseline_name, speeds[1], ratio)
-    console().print(table)
-    print(f"Medians of {rounds} rounds; in each, both sides take turns on one core.")
+        print(f"{one.name}: {one.speed:,.0f} {one.unit}")
+        print(f"  {one.ratio:.3g} x [{one.lowest:.3g}, {one.highest:.3g}] {one.baseline_name} ({one.baseline:,.0f})")
+    print(f"Medians of {rounds} rounds [lowest, highest]; in each, both sides take turns on one core.")

@@ -118,7 +118,7 @@ def _entry_point(function: Callable[..., Any], space: dict[str, Any], folder: st
         compiled = numba.njit(cache=True, error_model="numpy")(_in_namespace(function, space))
 
     if not any((cache_folder() / folder).rglob("*.nbi")):
-        _log.warning("compiling the mazes' machine code (%s): once, up to half a minute; it is kept on disk", folder)
+        _log.warning("compiling the mazes' machine code (%s): once, up to a minute; it is kept on disk", folder)
     return cast(Callable[..., Any], compiled)
 
 

@@ -10,8 +10,8 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from pydantic import ConfigDict, validate_call
 
+from envs.checking import checked
 from envs.mazes import options as maze_options
 from envs.mazes.chance import below
 from envs.mazes.grid import Maze
@@ -100,8 +100,8 @@ class MazeEnv(gym.Env[Any, int]):
       a list of these.
     - `exit_rewards=None`: one number for each exit, in the order of `exit`, in a layout in reading order.
     - `max_steps=None`: the limit of moves.
-    - `render_mode=None`: `"human"`, `"rgb_array"` or `"ansi"`; `render_size=480`: the longer side of a picture, in
-      pixels, about.
+    - `render_mode=None`: `"human"`, `"rgb_array"` or `"ansi"`; `render_size=480`: the longer side of the maze in a
+      picture, in pixels, about; margins and a colour scale come on top.
 
     ## Version history
     - v0: first version.
@@ -112,7 +112,7 @@ class MazeEnv(gym.Env[Any, int]):
         "render_fps": 8,
     }
 
-    @validate_call(config=ConfigDict(strict=True))
+    @checked
     def __init__(
         self,
         rows: maze_options.Size = 9,
@@ -271,6 +271,12 @@ class MazeEnv(gym.Env[Any, int]):
         return distribution
 
     @property
+    def held_keys(self) -> str:
+        """The letters of the keys that the robot holds."""
+        held = self._state // self.num_cells
+        return "".join(letter for number, letter in enumerate("abcd") if held >> number & 1)
+
+    @property
     def s(self) -> int:
         """The current state, under toy_text's name."""
         return self._state
@@ -349,7 +355,8 @@ class MazeEnv(gym.Env[Any, int]):
     def scene(self) -> Scene:
         """What there is to draw now."""
         held, cell = divmod(self._state, self.num_cells)
-        return Scene(self.rows, self.cols, self.level, cell, held, list(self._trail), self.overlay)
+        wind = self.source.recipe.wind.tolist()
+        return Scene(self.rows, self.cols, self.level, cell, held, list(self._trail), self.overlay, wind)
 
     def render(self) -> Any:
         """The current frame: an RGB array [H, W, 3], a text, or None for a window."""

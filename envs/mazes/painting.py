@@ -15,7 +15,7 @@ Point = tuple[float, float]
 
 PAPER, INK, FLOOR = (250, 248, 243), (38, 50, 56), (255, 255, 255)
 ROBOT, EXIT, START, TRAIL = (213, 94, 0), (0, 158, 115), (204, 204, 204), (230, 159, 0)
-PIT, PIT_RIM, PATH, VISITS, ARROW = (70, 62, 80), (130, 118, 140), (0, 114, 178), (86, 100, 120), (60, 60, 60)
+PIT, PIT_RIM, PATH, VISITS, ARROW = (70, 62, 80), (130, 118, 140), (86, 180, 233), (86, 100, 120), (60, 60, 60)
 # Keys and their doors: told apart by colour and by letter (Okabe & Ito's palette).
 KEY_COLOURS = ((0, 114, 178), (204, 121, 167), (148, 112, 0), (0, 120, 90))
 # Cividis-like ramp, low to high: readable with every kind of colour vision, light enough for dark arrows.
@@ -95,6 +95,8 @@ class _Painter:
         self._walls()
         if scene.robot is not None:
             self._robot(scene.robot)
+        if any(scene.wind):
+            self._wind(scene.wind)
         if self.geometry.has_scale:
             self._colour_scale()
 
@@ -110,6 +112,8 @@ class _Painter:
     # -- the floor and what colours it ----------------------------------------------------------------------
 
     def _range(self) -> tuple[float, float]:
+        if self.overlay.scale is not None:
+            return self.overlay.scale
         known = [
             numbers[np.isfinite(numbers)]
             for numbers in (self.overlay.values, self.overlay.q_values)
@@ -173,6 +177,18 @@ class _Painter:
         for value, y in ((self.high, top - 0.8 * text_height), (self.low, bottom + 0.8 * text_height)):
             self.canvas.text((left + unit * 0.45, y), f"{value:.4g}", text_height, INK)
 
+    def _wind(self, wind: Sequence[int]) -> None:
+        """Its strength under every column, with a triangle the way it blows."""
+        y = self.margin + self.scene.rows * self.unit + 0.55 * self.margin
+        for col, strength in enumerate(wind):
+            x = self.margin + (col + 0.5) * self.unit
+            self.canvas.text((x + 0.1 * self.unit, y), f"{abs(strength)}", self.margin * 0.6, INK)
+            if strength:
+                up, half = (1 if strength > 0 else -1), 0.2 * self.margin
+                left = x - 0.15 * self.unit
+                tip, base = (left, y - up * half), y + up * half
+                self.canvas.polygon([tip, (left - half, base), (left + half, base)], INK)
+
     # -- what stands on it ----------------------------------------------------------------------------------
 
     def _exit(self, cell: int) -> None:
@@ -203,7 +219,7 @@ class _Painter:
 
     def _arrows(self, arrows: NDArray[np.bool_]) -> None:
         for cell, action in np.argwhere(arrows):
-            if cell == self.scene.robot or cell in self.level.exits:
+            if cell == self.scene.robot or cell in self.level.exits or self.scene.key(int(cell)):
                 continue
             x, y = self._centre(int(cell))
             down, right = MOVES[action]
@@ -211,7 +227,8 @@ class _Painter:
             tip = (x + right * reach, y + down * reach)
             neck = (x + right * (reach - 1.6 * half), y + down * (reach - 1.6 * half))
             wings = [(neck[0] + side * down * half, neck[1] + side * right * half) for side in (1, -1)]
-            tail = (x - right * reach * 0.7, y - down * reach * 0.7)
+            back = 0.0 if arrows[cell].sum() > 1 else 0.7  # of several, each begins in the middle
+            tail = (x - right * reach * back, y - down * reach * back)
             self.canvas.line(tail, neck, ARROW, max(1, self.unit / 18))
             self.canvas.polygon([tip, *wings], ARROW)
 

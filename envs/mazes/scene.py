@@ -18,6 +18,7 @@ class Overlay:
     q_values: NDArray[np.float64] | None = None  # [C, 4]: four coloured triangles a cell
     visits: NDArray[np.int64] | None = None  # [C]: dots, larger for more
     path: Sequence[int] = field(default=())  # cells of a path, such as the optimal one
+    scale: tuple[float, float] | None = None  # the values at the colours' ends; None: the lowest and highest there are
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Scene:
     held: int = 0  # bit k - 1: key k is held
     trail: Sequence[int] = field(default=())  # states that the robot came through
     overlay: Overlay | None = None
+    wind: Sequence[int] = field(default=())  # for each column, cells upwards
 
     @property
     def num_cells(self) -> int:

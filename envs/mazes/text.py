@@ -7,14 +7,15 @@ from envs.mazes.scene import Scene
 # Joint of the wall pieces that meet at a corner; bits: 1 up, 2 right, 4 down, 8 left.
 JOINTS = " ╵╶└╷│┌├╴┘─┴┐┤┬┼"
 ARROWS = "↑→↓←"
+ONE_WAY = "▴▸▾◂"
 ROBOT, EXIT, START, PIT, PATH = "●", "★", "∘", "○", "·"
 
 
 def draw_box(scene: Scene, columns: int | None = None) -> str:
     """The maze in 2 * rows + 1 lines of 4 * cols + 1 characters, 2 * cols + 1 where `columns` are too few for that.
 
-    Doors are `A` to `D`, keys `a` to `d`, pits `○`, one-way passages arrows; an overlay's arrows fill the empty cells,
-    its path is dotted.
+    Doors are `A` to `D`, keys `a` to `d`, pits `○`, one-way passages triangles; an overlay's arrows, or those of its
+    action values, fill the empty cells, its path and visited cells are dotted. Below is the wind, where there is any.
     """
     width = 3 if columns is None or 4 * scene.cols + 1 <= columns else 1
     rows, cols = scene.rows, scene.cols
@@ -54,6 +55,8 @@ def draw_box(scene: Scene, columns: int | None = None) -> str:
         if row < rows:
             cells = (left(row, col) + _content(scene, row * cols + col).center(width) for col in range(cols))
             lines.append("".join(cells) + ("│" if upright[row, cols] else " "))
+    if any(scene.wind):
+        lines.append("".join(" " + f"{strength or '·'}".center(width) for strength in scene.wind) + " ")
     return "\n".join(lines)
 
 
@@ -65,7 +68,7 @@ def _gate(scene: Scene, cell: int, action: int) -> str:
     there, back = scene.level.passages[cell, action], scene.returns(cell, action)
     if there and back:
         return " "
-    return ARROWS[action if there else (action + 2) % 4]
+    return ONE_WAY[action if there else (action + 2) % 4]
 
 
 def _content(scene: Scene, cell: int) -> str:
@@ -80,6 +83,8 @@ def _content(scene: Scene, cell: int) -> str:
     overlay = scene.overlay
     if overlay is not None and overlay.arrows is not None and overlay.arrows[cell].any():
         return ARROWS[int(np.argmax(overlay.arrows[cell]))]
-    if overlay is not None and cell in overlay.path:
+    if overlay is not None and overlay.q_values is not None and np.isfinite(overlay.q_values[cell]).any():
+        return ARROWS[int(np.nanargmax(overlay.q_values[cell]))]
+    if overlay is not None and (cell in overlay.path or (overlay.visits is not None and overlay.visits[cell])):
         return PATH
     return START if [cell] == list(scene.level.starts) else " "

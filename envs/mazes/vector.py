@@ -269,7 +269,16 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         scenes = []
         for index in range(self.num_envs):
             held, cell = divmod(int(self._robots.states[index]), self.template.num_cells)
-            scenes.append(Scene(self.template.rows, self.template.cols, self._level(index), cell, held))
+            scenes.append(
+                Scene(
+                    self.template.rows,
+                    self.template.cols,
+                    self._level(index),
+                    cell,
+                    held,
+                    wind=self._recipe.wind.tolist(),
+                )
+            )
         if self.render_mode == "ansi":
             return tuple(draw_box(scene) for scene in scenes)
         return tuple(self._renderer.draw(scene) for scene in scenes)

@@ -89,6 +89,15 @@ def test_policy_iteration_is_value_iteration(seed: int, discount: float, slipper
     )
 
 
+def test_states_that_are_lost_do_not_spoil_the_value() -> None:
+    """On this rung some states that no episode comes to are worth -inf; once 0 times -inf made the value nan."""
+    env = make_env("RLLab/Maze-Keys-v0")
+    oracle = Oracle(env)
+    assert np.isneginf(oracle.values).any()
+    assert oracle.value == -env.unwrapped.exit_distances[0] == -28  # type: ignore[attr-defined]
+    assert oracle.gap(planning.greedy_policy(oracle.q_values), horizon=900) == 0
+
+
 def test_published_optima() -> None:
     """Gymnasium's reward threshold of FrozenLake is 0.70, its optimum over 100 steps 0.74; CliffWalking's is -13."""
     lake = Oracle(make_env("FrozenLake-v1"))

@@ -260,11 +260,11 @@ OPEN = "#####\n#S E#\n#   #\n#   #\n#####"
         ({"layout": "dyna-maze", "layout_change": {"at_step": 0, "layout": "dyna-maze"}}, "greater than or equal to 1"),
         ({"mixing": 0.3}, "mixing: only generator = 'growing_tree' takes it, came generator = 'backtracker'"),
         ({"generator": "percolation", "openness": 1.5}, "less than or equal to 1"),
-        ({"generator": "maze"}, "Input should be 'aldous_broder'"),
+        ({"generator": "maze"}, "generator: expected 'aldous_broder'"),
         ({"wind": [1, 2]}, "wind: expected one strength for each of the 9 columns, came 2"),
         ({"wind": [1] * 9, "maze_seed": None}, "wind: needs one fixed maze"),
         ({"layout": OPEN, "wind": [-2, -2]}, "cannot be reached from the start .* in this wind"),
-        ({"wind": "up"}, "Input should be a list of integers"),
+        ({"wind": "up"}, "wind: expected a list of integers, came 'up'"),
         (
             {"exit": ["top-right", "random"], "exit_rewards": [1]},
             "one for each of the 2 exits, came 1",
