@@ -68,10 +68,13 @@ class Oracle:
         Raises:
             ValueError: the policy is none, or it has no value without a limit.
         """
-        return self._from_the_start(self.policy_values(policy, horizon))
+        value = self._from_the_start(self.policy_values(policy, horizon))
+        if np.isnan(value):
+            raise ValueError("the policy may go on for ever from the start: expected a horizon, or a discount below 1")
+        return value
 
     def policy_values(self, policy: NDArray[Any], horizon: int | None = None) -> FloatArray:
-        """The same from every state [S]."""
+        """The same from every state [S]; nan where the policy may go on for ever, without a limit or a discount."""
         probabilities = self._probabilities(policy)
         if horizon is None:
             return planning.unlimited_policy_values(self.model, probabilities, self.discount)

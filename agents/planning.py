@@ -189,16 +189,15 @@ def policy_values(model: FiniteModel, policy: FloatArray, horizon: int, discount
 def unlimited_policy_values(model: FiniteModel, policy: FloatArray, discount: float) -> FloatArray:
     """The expected return [S] of an episode without a limit of steps under a policy [S, A]: a sparse linear solve.
 
-    Raises:
-        ValueError: undiscounted, and the policy may go on for ever from some state.
+    Undiscounted, it is nan in the states from which the policy may go on for ever.
     """
     rewards, transitions = model.under(policy)
-    if discount == 1 and not _may_end(transitions).all():
-        state = int(np.flatnonzero(~_may_end(transitions))[0])
-        raise ValueError(
-            f"the policy may go on for ever, from state {state} for one: expected a horizon, or a discount below 1"
-        )
-    return _solve_linear(transitions, rewards, discount)
+    values = np.full(model.num_states, np.nan)
+    ends = np.ones(model.num_states, dtype=np.bool_)
+    if discount == 1:
+        ends = ~_closure(transitions, ~_may_end(transitions))
+    values[ends] = _solve_linear(transitions[ends][:, ends], rewards[ends], discount)
+    return values
 
 
 def _solve_linear(transitions: Any, rewards: FloatArray, discount: float) -> FloatArray:

@@ -3,6 +3,7 @@
 Both have the exact model that toy_text's environments have, and draw like them: one `random()` a reset and a step.
 """
 
+from statistics import NormalDist
 from typing import Annotated, Any
 
 import gymnasium as gym
@@ -10,7 +11,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import ndtri
 
 from envs.checking import checked
 
@@ -144,7 +144,7 @@ class MaximizationBiasEnv(FiniteEnv):
 
     @checked
     def __init__(self, actions: Annotated[int, Field(ge=2, le=10_000)] = 10, mean: float = -0.1) -> None:
-        middles = ndtri((np.arange(100) + 0.5) / 100)
+        middles = np.array([NormalDist().inv_cdf((percentile + 0.5) / 100) for percentile in range(100)])
         rewards = [float(mean + middle) for middle in middles / middles.std()]
         model: Model = {0: {}, 1: {}, 2: {}}
         for action in range(actions):

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Sequence
 from itertools import combinations
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from experiments.aggregates import FloatArray, wins
 
@@ -70,7 +70,7 @@ def seeds_for_power(effect_size: float) -> int | None:
     """Runs a side that see Cohen's d with 80% power (normal approximation, n = 2 ((z + z) / d)^2); None at d = 0."""
     if not effect_size or not math.isfinite(effect_size):
         return None
-    z = float(norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER))
+    z = float(NormalDist().inv_cdf(1 - ALPHA / 2) + NormalDist().inv_cdf(POWER))
     return max(2, math.ceil(2 * (z / effect_size) ** 2))
 
 

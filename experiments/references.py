@@ -13,8 +13,8 @@ import numpy as np
 
 from agents.oracle import current_model, has_model
 from agents.planning import FiniteModel, FloatArray, optimal_values, policy_values
-from envs.mazes.layouts import LAYOUTS
-from envs.registry import env_options
+from envs.mazes.env import MazeEnv
+from envs.mazes.level import GOAL, STEP
 from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.spec import EnvEntry
 
@@ -47,25 +47,26 @@ def reference_for(entry: EnvEntry, seeds: Sequence[int]) -> Reference | None:
         return Reference(LUNAR_LANDER_RANDOM, LUNAR_LANDER_RANDOM_ERROR, LUNAR_LANDER_SOLVED, "solved", "return")
     env = make_evaluation_env(entry)
     try:
-        return _exact_reference(entry, env, seeds)
+        return _exact_reference(env, seeds)
     finally:
         env.close()
 
 
-def score_measure(entry: EnvEntry) -> str:
+def score_measure(env: gym.Env[Any, Any]) -> str:
     """What a score is: the return, or minus the steps in mazes whose return does not tell good from bad.
 
-    These are the mazes with another reward than -1 a step, unless it is worth more to end than to be quick: where there
-    are pits, or exits of different worth.
+    These are the mazes with another reward than -1 a step, unless it is worth more to end well than to end soon: where
+    there are pits, or exits that pay.
     """
-    if not entry.id.rpartition(":")[2].startswith("RLLab/Maze-"):
+    maze = env.unwrapped
+    if not isinstance(maze, MazeEnv) or maze.source.recipe.reward == STEP:
         return "return"
-    options = env_options(entry.id) | entry.settings
-    quick = options["reward"] == "step" or options["pits"] or options["exit_rewards"] is not None
-    return "return" if quick or options["layout"] in LAYOUTS else "-steps"
+    usual = 1.0 if maze.source.recipe.reward == GOAL else 0.0
+    ends_differ = maze.level.pits.any() or (maze.source.recipe.exit_rewards != usual).any()
+    return "return" if ends_differ else "-steps"
 
 
-def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
+def _exact_reference(env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
     base: Any = env.unwrapped
     env.reset(seed=seeds[0])  # toy_text has no state before
     if not has_model(base) or not hasattr(base, "s"):
@@ -77,7 +78,7 @@ def _exact_reference(entry: EnvEntry, env: gym.Env[Any, Any], seeds: Sequence[in
     if getattr(getattr(base, "source", None), "change", None) is not None:  # the layout changes within a run
         return None
     horizon = episode_limit(env)
-    by_steps = score_measure(entry) == "-steps"
+    by_steps = score_measure(env) == "-steps"
     optimal, random = [], []
     values: tuple[FloatArray, FloatArray] | None = None
     for seed in seeds:

@@ -59,7 +59,7 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) 
         env, evaluation_env = envs
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
         manifest |= {"agent_settings": agent.settings.model_dump(mode="json"), "wrappers": _wrappers(env)}
-        manifest |= {"started": now(), "measure": score_measure(trial.env)}
+        manifest |= {"started": now(), "measure": score_measure(evaluation_env)}
         folder.write_manifest(manifest)
         folder.forget_results()
         _train(trial, folder, env, evaluation_env, agent, on_progress, manifest)

@@ -49,8 +49,9 @@ def draw(
         refuse_code_inside(run, trial.env.id)
         entry, seed = trial.env, episode_seeds(trial.evaluation.seed, "final", 1)[0]
     else:
-        entry = EnvEntry(id=what, settings=options)
-        check_env_entry(entry)
+        if "render_size" in options:
+            raise InputError("--env: render_size is --size here")
+        entry = entry_of(what, options)
     if "render_size" not in env_options(entry.id):
         raise InputError(f"draw: expected a maze, or a run in one, came {entry.id}")
     entry = entry.model_copy(update={"settings": entry.settings | {"render_size": size}})
@@ -67,6 +68,20 @@ def draw(
         maze.overlay = oracle_overlay(maze, overlay, 1.0 if maze.source.recipe.reward == 0 else 0.99)
     _write(maze, file, size)
     return {"file": str(file), "shortest_path": int(maze.exit_distances[maze.s])}
+
+
+def entry_of(env_id: str, options: dict[str, Any]) -> EnvEntry:
+    """An environment that is no run's, checked.
+
+    Raises:
+        InputError: the id or an option is unknown, or is for runs only.
+    """
+    for key in ("name", "reset_seed"):
+        if key in options:
+            raise InputError(f"--env: {key!r} is for runs only")
+    entry = EnvEntry(id=env_id, settings=options)
+    check_env_entry(entry)
+    return entry
 
 
 def _write(maze: MazeEnv, file: Path, size: int) -> None:

@@ -11,8 +11,7 @@ from gymnasium import spaces
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
 from experiments.errors import InputError, located
-from experiments.loading import check_env_entry
-from experiments.spec import EnvEntry
+from rl_lab.drawing import entry_of
 from rl_lab.watching import CLEAR, HIDE_CURSOR, HOME, PLAIN_WIDTH, SHOW_CURSOR, as_text, has_display, terminal_mode
 
 MAZE_KEYS = {"w": 0, "d": 1, "s": 2, "a": 3}
@@ -26,12 +25,12 @@ def play(env_id: str, options: dict[str, Any], *, seed: int, terminal: bool) -> 
     Raises:
         InputError: there is no window to be had, or no key for what the environment does.
     """
-    entry = EnvEntry(id=env_id, settings=options)
-    check_env_entry(entry)
+    entry = entry_of(env_id, options)
     if not terminal and not has_display():
         raise InputError("there is no display for a window: expected --terminal")
+    mode = terminal_mode(entry) if terminal else "rgb_array"
     with located(f"envs: {env_id}"):
-        env = make_env(env_id, render_mode=terminal_mode(entry) if terminal else "rgb_array", **options)
+        env = make_env(env_id, render_mode=mode, **options)
     try:
         keys = action_keys(env)
         return _in_terminal(env, keys, seed) if terminal else _in_window(env, keys, seed)

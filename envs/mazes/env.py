@@ -1,9 +1,7 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
-import inspect
 import shutil
 from array import array
-from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -88,16 +86,18 @@ class MazeEnv(gym.Env[Any, int]):
     - `layout=None`: a name in `envs.mazes.layouts.LAYOUTS`, a drawing (see `envs.mazes.drawing`), or the file of one,
       instead of a generator. Its `E`s are the exits, its `S`, if there is one, the start.
     - `layout_change=None`: `{"at_step": n, "layout": ...}`: after n steps in all, over all episodes, another layout
-      is there. A robot that would stand in its wall goes back to the start.
-    - `reward="step"`, `observation="state"`, `view=None`: see above; `view` is odd, 5 where it is not given.
+      is there. A robot that would stand in its wall, on an exit or in a pit goes back to the start.
+    - `reward=None`: see above; `None` is "step", or what a named layout brings.
+    - `observation="state"`, `view=None`: see above; `view` is odd, 5 where it is not given.
     - `slip=0.0`: probability that a move to one of the two sides happens instead, half for each side.
     - `wind=None`: for each column, how many cells upwards (negative: downwards) a move that begins there is blown.
     - `pits=0`: how many pits, as many as leave every other cell a way to an exit; `pit_reward=None`: what falling in
-      earns (-100 with the reward "step", else -1); `pit_terminates=True`: `False` leads back to the start.
+      earns (-100 with the reward "step", else -1); `pit_terminates=None`: `False` leads back to the start; `None` is
+      `True`, or what a named layout brings.
     - `keys=0`: how many doors (0 to 4) stand across the shortest path, each with its key on the near side.
-    - `start="top-left"`, `exit="bottom-right"`: a corner, `"random"` (a random exit is drawn once a maze),
-      `"farthest"` (the cell with the longest walk to the other of the two), or a cell `(row, col)`; `exit` also takes
-      a list of these.
+    - `start=None`, `exit=None`: a corner, `"random"` (a random exit is drawn once a maze), `"farthest"` (the cell with
+      the longest walk to the other of the two, before passages are made one-way), or a cell `(row, col)`; `exit` also
+      takes a list of these. `None` is the top left and the bottom right, or what a layout shows.
     - `exit_rewards=None`: one number for each exit, in the order of `exit`, in a layout in reading order.
     - `max_steps=None`: the limit of moves.
     - `render_mode=None`: `"human"`, `"rgb_array"` or `"ansi"`; `render_size=480`: the longer side of the maze in a
@@ -115,8 +115,8 @@ class MazeEnv(gym.Env[Any, int]):
     @checked
     def __init__(
         self,
-        rows: maze_options.Size = 9,
-        cols: maze_options.Size = 9,
+        rows: maze_options.Size = maze_options.DEFAULT_SIZE,
+        cols: maze_options.Size = maze_options.DEFAULT_SIZE,
         generator: maze_options.GeneratorName = "backtracker",
         mixing: maze_options.Share = None,
         openness: maze_options.Share = None,
@@ -129,15 +129,15 @@ class MazeEnv(gym.Env[Any, int]):
         split: maze_options.Split = None,
         layout: str | None = None,
         layout_change: maze_options.LayoutChange | None = None,
-        reward: maze_options.Reward = "step",
+        reward: maze_options.Reward | None = None,
         slip: maze_options.Probability = 0.0,
         wind: maze_options.Wind = None,
         pits: maze_options.Count = 0,
         pit_reward: float | None = None,
-        pit_terminates: bool = True,
+        pit_terminates: bool | None = None,
         keys: maze_options.KeyCount = 0,
-        start: maze_options.Place = "top-left",
-        exit: maze_options.Places = "bottom-right",
+        start: maze_options.Place | None = None,
+        exit: maze_options.Places | None = None,
         exit_rewards: maze_options.Rewards = None,
         observation: maze_options.Observation = "state",
         view: maze_options.View = None,
@@ -146,10 +146,9 @@ class MazeEnv(gym.Env[Any, int]):
         render_size: maze_options.RenderSize = 480,
     ) -> None:
         options = {name: value for name, value in locals().items() if name != "self"}
-        options["exit"] = exit if isinstance(exit, tuple) else (exit,)
         self.render_mode = render_mode
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
-        self.source = make_source(options, _defaults())
+        self.source = make_source(options)
         recipe = self.source.recipe
         self.rows, self.cols, self.slip = recipe.rows, recipe.cols, slip
         self.max_steps = 4 * self.rows * self.cols * (1 + recipe.keys) if max_steps is None else max_steps
@@ -338,7 +337,8 @@ class MazeEnv(gym.Env[Any, int]):
         at_step, level = self.source.change
         if self._lifetime == at_step:
             self._put_up(level)
-            if not terminated and not level.passages[self._state % self.num_cells].any():
+            walled_in = not level.passages[self._state % self.num_cells].any()
+            if not terminated and (walled_in or self._ends[self._state] != GOES_ON):
                 self._state = self.start_states[0]
 
     def _info(self, success: bool) -> dict[str, Any]:
@@ -375,10 +375,3 @@ class MazeEnv(gym.Env[Any, int]):
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
-
-
-@lru_cache
-def _defaults() -> dict[str, Any]:
-    """The options' defaults."""
-    defaults = {name: parameter.default for name, parameter in inspect.signature(MazeEnv).parameters.items()}
-    return defaults | {"exit": (defaults["exit"],)}

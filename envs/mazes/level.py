@@ -104,7 +104,7 @@ def place(recipe: Recipe, passages: Passages, rng: np.random.Generator) -> tuple
 
 
 def starting_cells(recipe: Recipe, passages: Passages, start: int, exits: IntArray, pits: BoolArray) -> IntArray:
-    """The start alone, or, where it is drawn at each reset, all cells from which an exit can be reached."""
+    """The start alone, or, where each reset draws it, all cells from which an exit can be reached past the pits."""
     if start >= 0:
         return np.array([start])
     return np.flatnonzero(distances_to(without(neighbours(passages, recipe.cols), pits), exits) > 0)
@@ -174,12 +174,17 @@ def lock_doors(
     pits: BoolArray,
     rng: np.random.Generator,
 ) -> tuple[SmallArray, SmallArray]:
-    """Keys [C] and doors [C, 4]: doors across the shortest path, each key on the start's side of its own door."""
+    """Keys [C] and doors [C, 4]: doors across the shortest path, each key on the start's side of its own door.
+
+    As many as asked for, and as there is room for: a passage that leads both ways, and a cell for the key.
+    """
     keys = np.zeros(rows * cols, dtype=np.int8)
     doors = np.zeros((rows * cols, 4), dtype=np.int8)
     if count == 0:
         return keys, doors
-    path = shortest_path(without(neighbours(passages, cols), pits), start, exits[:1])
+    ends = pits.copy()  # where nothing goes on: pits and exits
+    ends[exits] = True
+    path = shortest_path(without(neighbours(passages, cols), ends), start, exits[:1])
     moves = np.arange(1, len(path))  # not across the first: the robot needs a cell to find a key in
     back = beyond_all(path, cols) * 4 + (path + 2) % 4
     moves = moves[passages.reshape(-1)[back[1:]]]  # a door leads both ways
@@ -187,16 +192,21 @@ def lock_doors(
     for number, move in enumerate(np.sort(moves[:count])):  # the first door is the one nearest to the start
         cell, action = path[move] // 4, path[move] % 4
         doors[cell, action] = doors[beyond(cell, action, cols), (action + 2) % 4] = number + 1
+    before = start
     for number in range(1, min(count, len(moves)) + 1):
-        # Closed: this door and all behind it. The key lies where the robot can go and come back from to the door.
+        # Closed: this door and all behind it. The key lies where the robot can go from the door before, and from there
+        # to this one: so the doors can be opened one after the other, also where passages lead one way.
         ways = passages & ((doors == 0) | (doors < number))
-        successors = without(neighbours(ways, cols), pits)
+        successors = without(neighbours(ways, cols), ends)
         door = np.flatnonzero(doors[path // 4, path % 4] == number)[0]
         returns = distances_to(successors, path[door : door + 1] // 4) >= 0
-        free = returns & reached_from(successors, start) & (keys == 0) & ~pits
+        free = returns & reached_from(successors, before) & (keys == 0) & ~ends
+        before = path[door] // 4
         free[start] = False
-        free[exits] = False
         cells = np.flatnonzero(free)
+        if len(cells) == 0:
+            doors[:] = np.where(doors < number, doors, 0)
+            break
         keys[cells[below(rng, len(cells))]] = number
     return keys, doors
 

@@ -1,5 +1,6 @@
 """The types of a maze's options: what each accepts, and what it says of anything else."""
 
+import contextlib
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -11,6 +12,8 @@ from envs.mazes.generators import GENERATORS
 CORNERS = ("top-left", "top-right", "bottom-left", "bottom-right")
 PLACES = (*CORNERS, "random", "farthest")
 MAX_KEYS = 4
+DEFAULT_SIZE = 9
+MANY = 1_000_000_000  # more than anybody means
 
 
 def _choice(choices: tuple[str, ...], otherwise: str = "") -> PydanticCustomError:
@@ -67,7 +70,8 @@ def _numbers(kind: type) -> Any:
     def check(value: Any) -> Any:
         allowed = (int,) if kind is int else (int, float)
         if isinstance(value, list | tuple) and all(type(number) in allowed for number in value):
-            return tuple(map(kind, value))
+            with contextlib.suppress(OverflowError):
+                return tuple(map(kind, value))
         noun = "integers" if kind is int else "numbers"
         raise PydanticCustomError("numbers", "Input should be a list of {noun}", {"noun": noun})
 
@@ -88,16 +92,17 @@ MazeSeed = Annotated[int | None, BeforeValidator(_maze_seed)]
 GeneratorName = Annotated[str, BeforeValidator(_generator)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float | None, Field(ge=0, le=1)]
-RoomSize = Annotated[int | None, Field(ge=1)]
+RoomSize = Annotated[int | None, Field(ge=1, le=1000)]
 Reward = Literal["step", "distance", "goal"]
 Observation = Literal["state", "position", "grid", "view"]
 View = Annotated[int | None, Field(ge=1, le=99), AfterValidator(_odd)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=MANY)]
 KeyCount = Annotated[int, Field(ge=0, le=MAX_KEYS)]
-Wind = Annotated[tuple[int, ...] | None, _numbers(int)] | None
+Strength = Annotated[int, Field(ge=-1000, le=1000)]
+Wind = Annotated[tuple[Strength, ...] | None, _numbers(int)] | None
 Rewards = Annotated[tuple[float, ...] | None, _numbers(float)] | None
-Levels = Annotated[int | None, Field(ge=1)]
+Levels = Annotated[int | None, Field(ge=1, le=MANY)]
 Split = Literal["train", "test"] | None
-MaxSteps = Annotated[int | None, Field(ge=1)]
+MaxSteps = Annotated[int | None, Field(ge=1, le=MANY)]
 RenderSize = Annotated[int, Field(ge=32, le=4096)]
 RenderMode = Literal["human", "rgb_array", "ansi"] | None

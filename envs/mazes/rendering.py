@@ -58,6 +58,7 @@ class PygameCanvas:
 
     def __init__(self, size: tuple[int, int]) -> None:
         import pygame
+        import pygame.font
 
         self._pygame = pygame
         self.surface = pygame.Surface(size)
@@ -85,6 +86,9 @@ class PygameCanvas:
 
     def text(self, centre: Point, text: str, height: float, colour: Colour) -> None:
         """A line of text."""
+        if not self._pygame.font.get_init():  # also when somebody has quit pygame since
+            _font.cache_clear()
+            self._pygame.font.init()
         if height >= 6:
             label = _font(round(height * 1.35)).render(text, True, colour)
             self.surface.blit(label, label.get_rect(center=centre))
@@ -94,5 +98,4 @@ class PygameCanvas:
 def _font(size: int) -> Any:
     import pygame.font
 
-    pygame.font.init()
     return pygame.font.Font(None, size)

@@ -6,29 +6,33 @@ import numpy as np
 
 from envs.mazes.drawing import Drawing, parse_drawing
 from envs.mazes.generators import GENERATORS, Generator
+from envs.mazes.grid import distances_to, neighbours
 from envs.mazes.layouts import Layout, find_layout
-from envs.mazes.level import DISTANCE, FARTHEST, GOAL, RANDOM, STEP, Level, Recipe, draw_level, starting_cells
+from envs.mazes.level import DISTANCE, FARTHEST, GOAL, RANDOM, STEP, Level, Recipe, draw_level, starting_cells, without
 from envs.mazes.moves import exit_distances, move_tables
-from envs.mazes.options import CORNERS
+from envs.mazes.options import CORNERS, DEFAULT_SIZE
 from envs.mazes.source import Source
 from envs.mazes.splits import SPLITS, wall_keys
 
-_REWARDS = {"step": STEP, "distance": DISTANCE, "goal": GOAL}
-_ONLY_DRAWN = {"braid": 0.0, "one_way": 0.0, "pits": 0, "keys": 0, "levels": None, "split": None, "exit": None}
-_PIT_REWARDS = {"step": -100.0, "distance": -1.0, "goal": -1.0}  # S&B's cliff; one unit where a move is worth one
 Options = dict[str, Any]
 
+_REWARDS = {"step": STEP, "distance": DISTANCE, "goal": GOAL}
+_GENERATED_ONLY = {"braid": 0.0, "one_way": 0.0, "pits": 0, "keys": 0, "levels": None, "split": None, "exit": None}
+_DEFAULTS: Options = {"reward": "step", "pit_terminates": True, "start": "top-left", "exit": ("bottom-right",)}
+_PIT_REWARDS = {"step": -100.0, "distance": -1.0, "goal": -1.0}  # S&B's cliff; one unit where a move is worth one
 
-def make_source(options: Options, defaults: Options) -> Source:
-    """The source of levels that these options describe.
+
+def make_source(options: Options) -> Source:
+    """The source of levels that these options describe; None is what was not given.
 
     Raises:
         ValueError: options contradict each other, or the maze that comes of them cannot be solved.
     """
     if options["layout"] is not None:
-        return _layout_source(options, defaults)
+        return _layout_source(options)
     if options["layout_change"] is not None:
         raise ValueError("layout_change: changes one layout into another: expected a layout beside it, came none")
+    options = _with_defaults(options, {})
     generator = GENERATORS[options["generator"]]
     recipe = _recipe(options, generator)
     _check_together(options)
@@ -134,6 +138,8 @@ def _check_level(recipe: Recipe, level: Level) -> None:
             raise ValueError(f"start: the start is the exit, cell {named(exit_cell)}")
     if level.pits[level.starts].any():
         raise ValueError(f"start: the start is a pit, cell {named(level.starts[0])}")
+    if level.keys[level.starts].any():
+        raise ValueError(f"start: a key lies at the start, cell {named(level.starts[0])}")
     tables = move_tables(recipe, level)
     distances = exit_distances(tables.successors, tables.ends)
     for start in level.starts:
@@ -147,15 +153,14 @@ def _check_level(recipe: Recipe, level: Level) -> None:
 # -- layouts --------------------------------------------------------------------------------------------------
 
 
-def _layout_source(options: Options, defaults: Options) -> Source:
-    for name, default in _ONLY_DRAWN.items():
-        default = defaults["exit"] if name == "exit" else default
+def _layout_source(options: Options) -> Source:
+    for name, default in _GENERATED_ONLY.items():
         if options[name] != default:
             hint = "its exits are drawn, as 'E'" if name == "exit" else "it is for generated mazes"
             raise ValueError(f"{name}: a layout is beside it, and {hint}")
     layout = find_layout(options["layout"])
     drawing = parse_drawing(layout.drawing)
-    options = _with_layout(options, defaults, layout, drawing)
+    options = _with_layout(options, layout, drawing)
     recipe = _recipe(options, None)
     level = _drawn_level(recipe, drawing)
     _check_level(recipe, level)
@@ -165,17 +170,21 @@ def _layout_source(options: Options, defaults: Options) -> Source:
     return Source(recipe, level, change=change)
 
 
-def _with_layout(options: Options, defaults: Options, layout: Layout, drawing: Drawing) -> Options:
+def _with_defaults(options: Options, own: Options) -> Options:
+    """The options, where not given those of a layout's own, and where it has none the usual ones."""
+    return options | {name: value for name, value in (_DEFAULTS | own).items() if options[name] is None}
+
+
+def _with_layout(options: Options, layout: Layout, drawing: Drawing) -> Options:
     """The options, with what the layout says where nothing else was asked for."""
     rows, cols = drawing.maze.rows, drawing.maze.cols
     for name, drawn in (("rows", rows), ("cols", cols)):
-        if options[name] not in (defaults[name], drawn):
+        if options[name] not in (DEFAULT_SIZE, drawn):
             raise ValueError(f"{name}: the layout has {drawn}, came {options[name]}")
-    merged = options | {name: value for name, value in layout.options.items() if options[name] == defaults[name]}
+    own = layout.options if drawing.start is None else layout.options | {"start": divmod(drawing.start, cols)}
+    merged = _with_defaults(options, own)
     merged |= {"rows": rows, "cols": cols, "keys": int(drawing.keys.max())}
     merged["exit"] = tuple(divmod(cell, cols) for cell in drawing.exits)
-    if drawing.start is not None:
-        merged["start"] = divmod(drawing.start, cols)
     if merged["start"] == "random" and not merged["pit_terminates"]:
         raise ValueError("pit_terminates: false leads back to the start, and start = 'random' changes at each reset")
     return merged
@@ -184,10 +193,11 @@ def _with_layout(options: Options, defaults: Options, layout: Layout, drawing: D
 def _drawn_level(recipe: Recipe, drawing: Drawing) -> Level:
     passages = drawing.maze.passages
     exits = np.array(drawing.exits)
-    start = recipe.start
-    if start == FARTHEST:
-        start = int(np.argmax(drawing.maze.distances_to(int(exits[0]))))
+    distances = distances_to(without(neighbours(passages, recipe.cols), drawing.pits), exits)
+    start = int(np.argmax(distances)) if recipe.start == FARTHEST else recipe.start
     starts = starting_cells(recipe, passages, start, exits, drawing.pits)
+    if recipe.start == RANDOM:
+        starts = starts[drawing.keys[starts] == 0]
     if not len(starts):
         raise ValueError("start: no cell leads to an exit")
     return Level(passages, starts, exits, drawing.pits, drawing.keys, drawing.doors)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from envs.mazes.batch import BAD_ACTION, SOME_OVER, Levels, Results, Robots, Rules, store
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import Level
-from envs.mazes.moves import Tables
+from envs.mazes.moves import GOES_ON, Tables
 from envs.mazes.rendering import Renderer
 from envs.mazes.scene import Scene
 
@@ -41,7 +41,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         from envs.mazes.compiled import advance_kernel, begin_kernel, compiled_draw
 
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
+        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise ValueError(f"num_envs: expected an integer of at least 1, came {num_envs!r}")
         try:
             self._mode = AutoresetMode(autoreset_mode)
@@ -49,7 +49,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
             known = ", ".join(repr(known.value) for known in AutoresetMode)
             raise ValueError(f"autoreset_mode: expected {known}, came {autoreset_mode!r}") from None
         self.template = template = MazeEnv(**options)  # checks the options, and knows what follows from them
-        self.num_envs = num_envs
+        self.num_envs = num_envs = int(num_envs)
         self.render_mode = template.render_mode
         self.metadata = MazeEnv.metadata | {"autoreset_mode": self._mode}
         self.single_observation_space = template.observation_space
@@ -143,7 +143,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
             raise ValueError(f"reset_mask: expected an array of {self.num_envs} booleans, came {came}")
         if not mask.any():
             raise ValueError("reset_mask: expected at least one True, came none")
-        return mask
+        return mask.copy()
 
     def _seed(self, seed: int | Sequence[int | None] | None, chosen: NDArray[np.bool_]) -> None:
         from envs.mazes.pcg64 import pack
@@ -154,7 +154,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         elif isinstance(seed, int | np.integer):
             seeds = [int(seed) + index for index in range(self.num_envs)]
         else:
-            seeds = seed
+            seeds = [None if one is None else int(one) for one in seed]
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed: expected one for each of the {self.num_envs} environments, came {len(seeds)}")
         for index in map(int, np.flatnonzero(chosen)):
@@ -212,7 +212,8 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
             changes &= ~begins
         self._robots.which[changes] = 1
         walled_in = ~self._levels.passages[1].any(axis=1)[self._robots.states % self.template.num_cells]
-        self._robots.states[changes & walled_in & ~terminations] = self._levels.starts[1, 0]
+        at_an_end = self._levels.tables.ends[1][self._robots.states] != GOES_ON
+        self._robots.states[changes & (walled_in | at_an_end) & ~terminations] = self._levels.starts[1, 0]
 
     def _infos(self, known: NDArray[np.bool_], successes: NDArray[np.bool_]) -> Infos:
         robots = self._robots

@@ -14,6 +14,7 @@ from envs.mazes.difficulty import hitting_time, measure
 from envs.mazes.env import MazeEnv
 from envs.mazes.generators import GENERATORS
 from envs.mazes.grid import Maze, closed
+from envs.mazes.level import draw_level
 from envs.mazes.splits import TEST, TRAIN, canonical_hash, side, wall_keys
 from envs.registry import LADDER, OUR_MAZES, make_env
 
@@ -114,6 +115,16 @@ def test_levels_are_stratified_by_difficulty_without_changing_their_distribution
     single = [_walk(GENERATORS["wilson"](6, 6, rng)) for _ in range(300)]
     error = np.sqrt(np.var(single) / 300 * 2)
     assert abs(lengths.mean() - np.mean(single)) < 4 * error
+
+
+def test_a_level_is_the_candidate_of_its_rank_by_its_mean_walk() -> None:
+    env = make_maze(levels=9, level_seed=5, rows=5, cols=5, start="random", braid=0.2)
+    for number in range(9):
+        rng = np.random.default_rng(np.random.SeedSequence(5, spawn_key=(number,)))
+        candidates = [draw_level(env.source.recipe, rng).passages for _ in range(3)]
+        walks = [Maze(5, 5, passages).distances_to(24)[:24].mean() for passages in candidates]
+        env.reset(options={"level": number})
+        np.testing.assert_array_equal(env.maze.passages, candidates[int(np.argsort(walks)[number % 3])])
 
 
 def _length(env: MazeEnv, number: int) -> int:

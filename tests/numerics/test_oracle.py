@@ -12,6 +12,7 @@ from scipy.optimize import linprog
 
 from agents import planning
 from agents.oracle import Oracle
+from envs.mazes.difficulty import hitting_time
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
 from tests.helpers import LOCKED, MAZES
@@ -143,10 +144,24 @@ def test_policy_values_without_a_limit_by_hand() -> None:
     # h0 = 1 + (3 h0 + h1) / 4, h1 = 1 + (2 h1 + h0) / 4: h0 = 12, h1 = 8
     np.testing.assert_allclose(oracle.policy_values(uniform), [-12, -8, 0])
     assert oracle.gap(uniform) == pytest.approx(10)
-    with pytest.raises(ValueError, match="the policy may go on for ever, from state 0"):
+    with pytest.raises(ValueError, match="the policy may go on for ever from the start"):
         oracle.policy_value(np.zeros(3, dtype=int))
+    half = np.array([0, 1, 1])  # bumps for ever in the first cell, walks on from the second
+    np.testing.assert_array_equal(oracle.policy_values(half), [np.nan, -1, 0])
     discounted = Oracle(env, 0.9)
     assert discounted.policy_value(np.zeros(3, dtype=int)) == pytest.approx(-10)
+    slow = np.array([0, 0, 0])
+    assert Oracle(env, 0.995).policy_value(slow) == pytest.approx(-200)
+    roads = make_maze(layout="two-roads")  # its walls are states that never end, and no episode comes to them
+    assert Oracle(roads).value == -4
+    assert Oracle(roads).policy_value(Oracle.uniform(roads)) == pytest.approx(-hitting_time(roads.tables, roads.s))
+
+
+def test_a_state_that_never_ends_is_worth_nothing_where_nothing_costs_and_everything_where_it_does() -> None:
+    pocket = "#######\n#S   E#\n# #####\n# #   #\n#######"  # two cells that nothing leads into
+    for reward, worth in (("goal", 0.0), ("step", -np.inf)):
+        values = Oracle(make_maze(layout=pocket, reward=reward)).values
+        assert values[4:].tolist() == [worth, worth]
 
 
 def test_all_optimal_actions_are_there() -> None:

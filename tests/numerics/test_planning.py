@@ -122,6 +122,17 @@ def test_rewards_that_do_not_tell_are_scored_by_steps() -> None:
     assert (reference.reference, reference.measure) == (-10, "-steps")
 
 
+def test_pits_and_paying_exits_are_scored_by_the_return_also_where_they_are_drawn() -> None:
+    pit = "#####\n#S O#\n#   #\n#  E#\n#####"
+    for settings in ({"layout": pit}, {"pits": 2, "braid": 0.5}, {"exit_rewards": [3.0]}):
+        reference = reference_for(EnvEntry(id="RLLab/Maze-v0", settings=settings | {"reward": "goal"}), [1])
+        assert reference is not None
+        assert reference.measure == "return"
+    dyna = reference_for(EnvEntry(id="RLLab/Maze-v0", settings={"layout": "dyna-maze"}), [1])
+    assert dyna is not None
+    assert (dyna.measure, dyna.reference) == ("-steps", -14)
+
+
 def test_the_landers_reference_is_for_the_plain_lander_only() -> None:
     lander = reference_for(EnvEntry(id="LunarLander-v3"), [1])
     assert lander is not None

@@ -169,6 +169,83 @@ def test_keys_must_be_fetched() -> None:
     assert env.observation_space.n == 2 * 8  # type: ignore[attr-defined]
 
 
+@settings(deadline=None, max_examples=80)
+@given(
+    st.integers(2, 6), st.integers(2, 6), st.integers(0, 10_000), st.integers(1, 4), st.integers(1, 4), st.booleans()
+)
+def test_keys_have_a_place_of_their_own_also_among_many_exits(
+    rows: int, cols: int, seed: int, keys: int, num_exits: int, twisted: bool
+) -> None:
+    """Once there was no room for a key, and compiled code wrote where it should not."""
+    extra = {"braid": 0.7, "one_way": 0.2, "pits": 2} if twisted else {}
+    exits = ["random"] * min(num_exits, rows * cols - 1)
+    env = make_maze(rows=rows, cols=cols, keys=keys, exit=exits, maze_seed=seed, **extra)
+    level = env.level
+    placed = [int(key) for key in level.keys if key]
+    assert sorted(placed) == list(range(1, len(placed) + 1))
+    assert set(map(int, np.unique(level.doors))) - {0} == set(placed)
+    assert not level.keys[level.exits].any()
+    assert not level.keys[level.pits].any()
+    assert not level.keys[level.starts].any()
+    # Whoever has fetched the keys in their order can still come to an exit.
+    for number in range(1, len(placed) + 1):
+        cell = int(np.flatnonzero(level.keys == number)[0])
+        assert env.exit_distances[((1 << number) - 1) * env.num_cells + cell] > 0
+
+
+def test_the_share_of_one_way_passages_and_both_directions() -> None:
+    env = make_maze(rows=8, cols=8, generator="percolation", openness=1.0, one_way=0.3)
+    passages = env.maze.passages.reshape(8, 8, 4)
+    right, left = passages[:, :-1, 1], passages[:, 1:, 3]
+    down, up = passages[:-1, :, 2], passages[1:, :, 0]
+    assert (right != left).sum() + (down != up).sum() == round(0.3 * 2 * 8 * 7)
+    assert all((one & ~other).sum() > 3 for one, other in ((right, left), (left, right), (down, up), (up, down)))
+
+
+def test_a_random_start_has_a_way_past_the_pits() -> None:
+    env = make_maze(layout="###########\n#    O   E#\n###########", start="random")
+    assert env.start_states == [3]
+
+
+def test_start_and_reward_beside_a_layout_go_before_its_own() -> None:
+    assert make_maze(layout="dyna-maze").start_states == [18]
+    assert make_maze(layout="dyna-maze", start=[5, 5]).start_states == [50]
+    assert len(make_maze(layout="dyna-maze", start="random").start_states) == 46
+    assert make_maze(layout="dyna-maze").P[0][1][0][2] == 0
+    assert make_maze(layout="dyna-maze", reward="step").P[0][1][0][2] == -1
+    assert make_maze(layout="cliff-walking").P[36][1] == [(1.0, 36, -100.0, False)]
+    assert make_maze(layout="cliff-walking", pit_terminates=True).P[36][1] == [(1.0, 37, -100.0, True)]
+
+
+def test_the_farthest_start_of_a_layout_minds_every_exit_and_no_pit() -> None:
+    assert make_maze(layout="###########\n#E       E#\n###########", start="farthest").start_states == [2]
+    assert make_maze(layout="###########\n#E       O#\n###########", start="farthest").start_states == [3]
+
+
+def test_a_fall_into_a_pit_earns_the_pits_reward_alone() -> None:
+    for reward in ("step", "distance", "goal"):
+        env = make_maze(layout="#########\n#O S   E#\n#########", reward=reward, pit_reward=-7.0)
+        assert env.P[1][3] == [(1.0, 0, -7.0, True)]
+
+
+def test_one_way_passages_in_a_picture_point_the_way_they_lead() -> None:
+    text = "#######\n#S>  E#\n#^#v# #\n# <   #\n#######"
+    picture, _ = make_maze(layout=text, observation="grid").reset(seed=0)
+    assert [picture[line, column, 0] for line, column in ((2, 1), (1, 2), (2, 3), (3, 2))] == [40, 60, 80, 100]
+
+
+def test_an_exit_that_comes_under_the_robot_sends_it_back_and_one_that_it_reaches_keeps_it() -> None:
+    change = {"at_step": 1, "layout": "#######\n#S E  #\n#######"}
+    env = make_maze(layout="#######\n#S   E#\n#######", layout_change=change)
+    env.reset(seed=0)
+    assert env.step(1)[:3] == (0, -1.0, False)
+    reached = make_maze(
+        layout="#######\n#S E  #\n#######", layout_change={"at_step": 1, "layout": "#######\n#S   E#\n#######"}
+    )
+    reached.reset(seed=0)
+    assert reached.step(1)[:3] == (1, -1.0, True)
+
+
 def test_a_random_exit_is_none_of_the_others() -> None:
     for seed in range(60):
         env = make_maze(rows=2, cols=3, exit=["random", "bottom-right", "random"], maze_seed=seed)
@@ -279,6 +356,15 @@ OPEN = "#####\n#S E#\n#   #\n#   #\n#####"
         ({"levels": 0}, "greater than or equal to 1"),
         ({"levels": 3, "maze_seed": 4}, "maze_seed: the levels of a pool come from level_seed"),
         ({"split": "validation"}, "'train' or 'test'"),
+        ({"pit_reward": float("nan")}, "pit_reward: expected a finite number"),
+        ({"exit_rewards": [float("inf")]}, "exit_rewards.*finite number"),
+        ({"exit_rewards": [10**400]}, "exit_rewards: expected a list of numbers"),
+        ({"wind": [0] * 8 + [10**9]}, "less than or equal to 1000"),
+        ({"levels": 10**20}, "levels: expected less than or equal to 1000000000"),
+        ({"max_steps": 2**70}, "max_steps: expected less than or equal to 1000000000"),
+        ({"layout": "a\x00b"}, "layout: expected 'two-roads'"),
+        ({"layout": "#######\n#aA  E#\n#######"}, "start: a key lies at the start"),
+        ({"row": 3}, "unknown key 'row' .did you mean 'rows'"),
     ],
 )
 def test_bad_options_say_what_is_wrong(options: dict[str, Any], message: str) -> None:
