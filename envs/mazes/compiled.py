@@ -11,6 +11,7 @@ import inspect
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -122,16 +123,26 @@ def _entry_point(function: Callable[..., Any], space: dict[str, Any], folder: st
     return cast(Callable[..., Any], compiled)
 
 
+@lru_cache
 def cache_folder() -> Path:
-    """Where machine code is kept: in RL_LAB_CACHE, or the user's cache folder, by the sources' digest."""
+    """Where machine code is kept: in RL_LAB_CACHE, or the user's cache folder, by the sources' digest.
+
+    Where neither can be written, it is a new folder that nobody else can have put anything into.
+    """
     base = os.environ.get("RL_LAB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rl-lab"
-    return Path(base) / "numba" / _digest()
+    folder = Path(base) / "numba" / _digest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="rl-lab-"))
 
 
 @lru_cache
 def _digest() -> str:
     """Changes with everything that the machine code depends on."""
-    digest = hashlib.sha256(f"{sys.version} {np.__version__} {importlib.metadata.version('numba')}".encode())
+    versions = f"{sys.version} {np.__version__} {importlib.metadata.version('numba')}"
+    digest = hashlib.sha256(f"{versions} {Path(__file__).resolve()}".encode())  # numba keeps the sources' path, too
     for module in (*SOURCES, pcg64, sys.modules[__name__]):
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()[:16]

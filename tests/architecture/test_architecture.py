@@ -82,6 +82,20 @@ def test_machine_code_is_announced_once_and_kept(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.nbc"))
 
 
+def test_machine_code_works_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")  # a folder below it cannot be made, not even by root
+    code = "from envs.mazes.compiled import compiled_maze\nprint(compiled_maze('sidewinder', 4, 4, 0).passages.sum())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=dict(os.environ) | {"RL_LAB_CACHE": str(tmp_path / "file"), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "30\n"  # 15 passages, both ways
+
+
 def test_importing_rl_lab_registers_the_environments() -> None:
     code = "import gymnasium\nimport rl_lab\nassert 'RLLab/Maze-v0' in gymnasium.registry"
     assert "envs.mazes.env" not in modules_after(code)  # registered, not imported
