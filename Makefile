@@ -10,7 +10,7 @@ demo: install
 	$(BIN)/rl-lab demo
 
 test: install
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: install
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ is gone, and it stops as if interrupted.
 import _thread
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ def main() -> int:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
+    signal.signal(signal.SIGINT, _interrupt_once)
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     try:
@@ -35,6 +37,12 @@ def main() -> int:
         return 130
     answer({"manifest": manifest})
     return 0
+
+
+def _interrupt_once(signal_number: int, frame: Any) -> None:
+    """Ctrl-C comes twice, from the terminal and from the parent; the second must not cut off what the first writes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _stop_with_parent() -> None:
