@@ -200,7 +200,7 @@ def lock_doors(
         successors = without(neighbours(ways, cols), ends)
         door = np.flatnonzero(doors[path // 4, path % 4] == number)[0]
         returns = distances_to(successors, path[door : door + 1] // 4) >= 0
-        free = returns & reached_from(successors, before) & (keys == 0) & ~ends
+        free = returns & reached_from(successors, before) & (keys == 0)  # nothing returns from a pit or an exit
         before = path[door] // 4
         free[start] = False
         cells = np.flatnonzero(free)

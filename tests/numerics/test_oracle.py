@@ -84,7 +84,7 @@ def test_undiscounted_values_are_the_distances(
 @given(st.integers(0, 1000), st.sampled_from([0.9, 1.0]), st.booleans())
 def test_policy_iteration_is_value_iteration(seed: int, discount: float, slippery: bool) -> None:
     lake = gym.make("FrozenLake-v1", desc=generate_random_map(5, seed=seed), is_slippery=slippery)
-    model, _ = Oracle(lake, 0.9).model, None
+    model = Oracle(lake, 0.9).model
     np.testing.assert_allclose(
         planning.solve(model, discount), planning.value_iteration(model, discount, 1e-14), atol=1e-7
     )

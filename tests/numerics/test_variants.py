@@ -244,6 +244,10 @@ def test_an_exit_that_comes_under_the_robot_sends_it_back_and_one_that_it_reache
     )
     reached.reset(seed=0)
     assert reached.step(1)[:3] == (1, -1.0, True)
+    corridor = "#######\n#S E  #\n#######"
+    kept = make_maze(layout=corridor, layout_change={"at_step": 1, "layout": corridor})
+    kept.reset(seed=0)
+    assert kept.step(1)[:3] == (1, -1.0, True)  # it has reached an exit, which is one in the new layout, too
 
 
 def test_a_random_exit_is_none_of_the_others() -> None:
