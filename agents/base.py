@@ -6,7 +6,7 @@ A new agent subclasses `OnlineAgent` and writes `select_action` and `update`; ev
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +17,8 @@ from agents import storage
 from agents.seeding import generator
 
 Policy = Callable[[Any], Any]  # observation -> action
+Engine = Literal["auto", "python", "compiled"]
+MOST_UNTOLD = 1_000  # env steps, after which a monitor is told in any case: it may show progress
 
 
 class Settings(BaseModel):
@@ -57,6 +59,9 @@ class Monitor(Protocol):
     def max_steps(self) -> int:
         """The most environment steps that the whole training can take: for schedules."""
 
+    def until_needed(self) -> tuple[int, int]:
+        """How many env steps may pass, and how many episodes end, before it must be told; 0 when there is no budget."""
+
     def step(self, count: int = 1) -> None:
         """`count` environment steps were made. May evaluate the agent, which changes nothing in it."""
 
@@ -81,6 +86,7 @@ class Agent(ABC):
     """
 
     Settings: ClassVar[type[Settings]] = Settings
+    metric_names: ClassVar[tuple[str, ...]] = ()  # what `metrics` may give
     own_process: ClassVar[bool] = False  # draws from global generators, so that a trial needs a process to itself
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
@@ -130,6 +136,24 @@ class Agent(ABC):
         """One number [A] an action, or None: what viewers and overlays draw."""
         return None
 
+    def metrics(self) -> dict[str, float]:
+        """Numbers about what was learned, for the log of an episode."""
+        return {}
+
+    def table_size(self) -> dict[str, Any] | None:
+        """What a table takes, for the run folder; None where there is none."""
+        return None
+
+    def choose_engine(self, engine: Engine, env: gym.Env[Any, Any], max_steps: int) -> str:
+        """How `train` will work in an environment: what was chosen, in words, for the run folder.
+
+        Raises:
+            ValueError: "compiled" is asked for, and cannot be had here.
+        """
+        if engine == "compiled":
+            raise ValueError(f"the compiled engine trains tabular agents, and {type(self).__name__} is none of them")
+        return "python"
+
     def predict(
         self, observation: Any, state: Any = None, episode_start: Any = None, deterministic: bool = False
     ) -> tuple[Any, Any]:
@@ -157,9 +181,15 @@ class OnlineAgent(Agent):
         return None
 
     @property
-    def current_epsilon(self) -> float | None:
-        """Probability of a random action at this point of the training, for the log."""
+    def last_epsilon(self) -> float | None:
+        """Probability of a random action at the last step of the episode that has ended, for the log."""
         return None
+
+    def observe(
+        self, observation: Any, action: Any, reward: float, next_observation: Any, terminated: bool, truncated: bool
+    ) -> float | None:
+        """What the loop calls after a step: `update`, with all that it is told put together."""
+        return self.update(Transition(observation, action, reward, next_observation, terminated, truncated))
 
     def begin_episode(self) -> None:
         """A new episode begins; forget what belongs to the last one alone."""
@@ -171,26 +201,27 @@ class OnlineAgent(Agent):
             self.begin_episode()
             terminated = truncated = False
             total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
-            epsilon = self.current_epsilon
-            while monitor.running and not (terminated or truncated):
-                epsilon = self.current_epsilon
+            untold, until_needed = 0, min(monitor.until_needed()[0], MOST_UNTOLD)  # steps
+            while not (terminated or truncated) and until_needed > 0:
                 action = self.select_action(observation, explore=True)
                 next_observation, reward, terminated, truncated, info = env.step(action)
-                td_error = self.update(
-                    Transition(observation, action, float(reward), next_observation, terminated, truncated)
-                )
+                reward = float(reward)
+                td_error = self.observe(observation, action, reward, next_observation, terminated, truncated)
                 observation = next_observation
-                self.num_steps += 1
-                total_reward += float(reward)
+                total_reward += reward
                 length += 1
                 if td_error is not None:
                     error_sum += abs(td_error)
                     num_errors += 1
-                monitor.step()
+                untold += 1
+                if untold == until_needed or terminated or truncated:
+                    self.num_steps += untold
+                    monitor.step(untold)
+                    untold, until_needed = 0, min(monitor.until_needed()[0], MOST_UNTOLD)
             if terminated or truncated:
                 self.num_episodes += 1
                 mean_error = error_sum / num_errors if num_errors else None
-                monitor.episode(Episode(total_reward, length, epsilon, mean_error, info))
+                monitor.episode(Episode(total_reward, length, self.last_epsilon, mean_error, info))
                 monitor.safe_point()
 
     def get_state(self) -> storage.State:

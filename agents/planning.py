@@ -233,6 +233,11 @@ def reachable_states(model: FiniteModel, initial: FloatArray) -> BoolArray:
     return _closure(_any_action(model).T, initial > 0)
 
 
+def reached_states(model: FiniteModel, policy: FloatArray, initial: FloatArray) -> BoolArray:
+    """The states [S] that a policy [S, A] can come to from a distribution of the start [S]."""
+    return _closure(model.under(policy)[1].T, initial > 0)
+
+
 def can_end(model: FiniteModel) -> BoolArray:
     """The states [S] from which some policy can end the episode."""
     return _steps_to_end(model) >= 0

@@ -1,5 +1,10 @@
 """One run seed, several named generators: drawing from one never moves another."""
 
+from collections.abc import Iterator
+from itertools import chain
+from operator import length_hint
+from typing import Protocol
+
 import numpy as np
 
 STREAMS = ("environment", "exploration", "replay", "network", "table")
@@ -18,3 +23,32 @@ def generator(seed: int, name: str) -> np.random.Generator:
 def integer(seed: int, name: str) -> int:
     """A 31-bit integer seed for libraries that want one."""
     return int(stream(seed, name).generate_state(1)[0] >> 1)
+
+
+class Rng(Protocol):
+    """Where numbers in [0, 1) come from: a NumPy generator, or `UniformDraws`."""
+
+    def random(self) -> float:
+        """The next one."""
+
+
+class UniformDraws:
+    """`random()` of a generator (PCG64), drawn ahead in blocks: the same numbers, quicker from Python."""
+
+    BLOCK = 512
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._block: Iterator[float] = iter(())
+        self.random = chain.from_iterable(self._blocks()).__next__
+
+    def _blocks(self) -> Iterator[Iterator[float]]:
+        while True:
+            self._block = iter(self._rng.random(self.BLOCK).tolist())
+            yield self._block
+
+    def settle(self) -> None:
+        """The generator becomes what it would be if only what was taken had been drawn."""
+        self._rng.bit_generator.advance(-length_hint(self._block))  # type: ignore[attr-defined]
+        self._block = iter(())
+        self.random = chain.from_iterable(self._blocks()).__next__

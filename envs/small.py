@@ -21,6 +21,8 @@ Model = dict[int, dict[int, list[Outcome]]]
 class FiniteEnv(gym.Env[Any, Any]):
     """An environment that is its model: `P`, `initial_state_distrib` and the state `s`."""
 
+    render_mode: str | None = None
+
     def __init__(self, model: Model, start: int) -> None:
         self.P = model
         self.initial_state_distrib: NDArray[np.float64] = np.zeros(len(model))
@@ -40,7 +42,7 @@ class FiniteEnv(gym.Env[Any, Any]):
         super().reset(seed=seed)
         self.np_random.random()
         self.s = self._start
-        return self.s, self._info()
+        return self.s, self.info()
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
         """One step, drawn from the model."""
@@ -49,10 +51,15 @@ class FiniteEnv(gym.Env[Any, Any]):
             raise ValueError(f"action: expected 0 to {self.num_actions - 1}, came {action}")
         drawn = int(np.argmax(self._cumulative[self.s, action] > self.np_random.random()))
         _, self.s, reward, terminated = self.P[self.s][action][drawn]
-        return self.s, reward, terminated, False, self._info()
+        return self.s, reward, terminated, False, self.info()
 
-    def _info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
+        """What the last step said beside the observation, or the reset."""
         return {}
+
+    def put(self, state: int, start: int, steps: int) -> None:
+        """Put the environment where an episode has brought it: for engines that step elsewhere."""
+        self.s = state
 
 
 class RandomWalkEnv(FiniteEnv):
@@ -153,7 +160,8 @@ class MaximizationBiasEnv(FiniteEnv):
             model[2][action] = [(1.0, 2, 0.0, True)]
         super().__init__(model, 0)
 
-    def _info(self) -> dict[str, Any]:
+    def info(self) -> dict[str, Any]:
+        """Which actions the book has in this state: `action_mask`."""
         mask = np.ones(self.num_actions, dtype=np.int8)
         if self.s == 0:
             mask[2:] = 0

@@ -3,10 +3,11 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from agents.base import Engine
 from agents.registry import AGENTS, UnknownAgentError, find_agent
 from envs.registry import (
     CHECKED_BY_THEMSELVES,
@@ -69,6 +70,17 @@ def _check(spec: Spec) -> None:
         raise InputError(f'two entries have the label {twice!r}: give one of them a name of its own (name = "...")')
     if not folders:
         raise InputError("agents: no agent is left for any environment")
+
+
+def check_engine(engine: str) -> str:
+    """Raise where there is no such engine.
+
+    Raises:
+        InputError: the name is unknown.
+    """
+    if engine not in get_args(Engine):
+        raise unknown("engine", engine, get_args(Engine))
+    return engine
 
 
 def check_env_entry(entry: EnvEntry) -> None:

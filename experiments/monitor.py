@@ -13,10 +13,10 @@ from agents.base import Agent, Episode
 from experiments.evaluation import EvaluationEpisode, run_episode
 from experiments.run_folder import EPISODES, EVALUATIONS, TIMING, Log, RunFolder
 from experiments.seeding import episode_seeds
-from experiments.spec import NUM_CURVE_POINTS, Trial
+from experiments.spec import NUM_CURVE_POINTS, Budget, Trial
 
 PROGRESS_EVERY = 0.2  # seconds
-LOOK_AT_CLOCK_EVERY = 256  # env steps; a power of two
+UNLIMITED = 1 << 62
 
 
 class Progress(NamedTuple):
@@ -54,11 +54,11 @@ class RunMonitor:
         self._budget = trial.budget
         self._evaluation_env = evaluation_env
         self._on_progress = on_progress
-        self.max_steps = self._budget.steps or (self._budget.episodes or 0) * max_episode_steps
+        self.max_steps = most_steps(self._budget, max_episode_steps)
         self._evaluations = Log(folder.path / "evaluations.csv", EVALUATIONS)
         self._timing = Log(folder.path / "timing.csv", TIMING)
         self._info_columns = _scalar_info(evaluation_env)
-        self._episodes = Log(folder.path / "episodes.csv", [*EPISODES, *self._info_columns])
+        self._episodes = Log(folder.path / "episodes.csv", [*EPISODES, *agent.metric_names, *self._info_columns])
         self._last = Progress(0, 0, None, None)
         self._start = self._last_progress = time.perf_counter()
         self._evaluation_seconds = 0.0
@@ -82,6 +82,21 @@ class RunMonitor:
             return self.env_step < self._budget.steps
         return self.num_episodes < (self._budget.episodes or 0)
 
+    def until_needed(self) -> tuple[int, int]:
+        """How many env steps may pass, and how many episodes end, before something is due here."""
+        steps = UNLIMITED if self._budget.steps is None else self._budget.steps - self.env_step
+        episodes = UNLIMITED if self._budget.episodes is None else self._budget.episodes - self.num_episodes
+        if self._checkpoint_due or self.agent.metric_names:
+            episodes = min(episodes, 1)
+        elif self._episode_points:
+            episodes = min([episodes, *(point - self.num_episodes for point in self._later_episode_points())])
+        if episodes <= 0:
+            return 0, 0
+        return int(min(steps, self._next_point - self.env_step)), episodes
+
+    def _later_episode_points(self) -> Iterator[int]:
+        return (point for point in self._episode_points if point > self.num_episodes)
+
     def begin(self) -> None:
         """Before training: the curve's first point."""
         self._evaluate("curve")
@@ -95,8 +110,7 @@ class RunMonitor:
             self._evaluate("curve")
             while self._next_point <= self.env_step:
                 self._next_point = next(self._step_points, math.inf)
-        if self.env_step % LOOK_AT_CLOCK_EVERY < count:
-            self._report_progress()
+        self._report_progress()
 
     def episode(self, episode: Episode) -> None:
         """Log a training episode."""
@@ -113,6 +127,7 @@ class RunMonitor:
                 "epsilon": episode.epsilon,
                 "td_error": episode.td_error,
             }
+            | self.agent.metrics()
         )
         self.num_episodes += 1
         self._last = Progress(self.env_step, self.num_episodes, episode.total_reward, episode.epsilon)
@@ -191,6 +206,11 @@ class RunMonitor:
         if now - self._last_progress >= PROGRESS_EVERY or not self.running:
             self._last_progress = now
             self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))
+
+
+def most_steps(budget: Budget, max_episode_steps: int) -> int:
+    """The most env steps that a budget can take."""
+    return budget.steps or (budget.episodes or 0) * max_episode_steps
 
 
 def _evenly(budget: int) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from agents.base import Engine
 from agents.registry import find_agent
 from envs.registry import env_options
 from experiments.errors import InputError
@@ -134,6 +135,7 @@ class Trial(_Strict):
     seed: int
     budget: Budget
     evaluation: Evaluation
+    engine: Engine = "auto"  # changes no result
 
     @model_validator(mode="after")
     def _stays_below_the_output(self) -> Self:
@@ -168,6 +170,7 @@ class Spec(_Strict):
     steps: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
     evaluation: Evaluation = Evaluation()
+    engine: Engine = "auto"
     envs: list[EnvEntry] = Field(min_length=1)
     agents: list[AgentEntry] = Field(min_length=1)
 
@@ -193,6 +196,7 @@ class Spec(_Strict):
                 seed=seed,
                 budget=self.budget(env),
                 evaluation=self.evaluation,
+                engine=self.engine,
             )
             for seed in self.seed_list()
             for env in self.envs

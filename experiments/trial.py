@@ -18,7 +18,7 @@ from envs.wrappers import ResetSeed
 from experiments.errors import InputError, located
 from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.manifest import describe, now
-from experiments.monitor import Progress, RunMonitor
+from experiments.monitor import Progress, RunMonitor, most_steps
 from experiments.references import reference_for, score_measure
 from experiments.run_folder import Manifest, RunFolder
 from experiments.seeding import episode_seeds
@@ -44,6 +44,7 @@ def check_trial(trial: Trial) -> dict[str, Any]:
     try:
         with located(f"agents: {trial.agent.id} on {trial.env.id}"):
             agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
+            agent.choose_engine(trial.engine, env, most_steps(trial.budget, episode_limit(env)))
     finally:
         env.close()
     return agent.settings.model_dump(mode="json")
@@ -59,6 +60,7 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) 
         env, evaluation_env = envs
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
         manifest |= {"agent_settings": agent.settings.model_dump(mode="json"), "wrappers": _wrappers(env)}
+        manifest |= {"engine": agent.choose_engine(trial.engine, env, most_steps(trial.budget, episode_limit(env)))}
         manifest |= {"started": now(), "measure": score_measure(evaluation_env)}
         folder.write_manifest(manifest)
         folder.forget_results()
@@ -99,6 +101,7 @@ def _train(
         manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
     manifest |= {
         "status": "finished",
+        **({"table": agent.table_size()} if agent.table_size() else {}),
         "reference": _reference(trial, "final", trial.evaluation.final_episodes),
         "curve_reference": _reference(trial, "curve", trial.evaluation.episodes),
         "digests": {name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for name in DIGESTED},

@@ -16,7 +16,7 @@ from experiments.comparison import Comparison, compare_runs
 from experiments.errors import InputError, located
 from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
 from experiments.executor import Listener
-from experiments.loading import check_agent_entry, check_env_entry, load_spec, parse_spec
+from experiments.loading import check_agent_entry, check_engine, check_env_entry, load_spec, parse_spec
 from experiments.run_folder import RunFolder
 from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
@@ -55,6 +55,7 @@ def train(
     steps: int | None = None,
     episodes: int | None = None,
     seed: int = 0,
+    engine: str = "auto",
     out: str | Path = "runs",
     name: str = "train",
     progress: bool = False,
@@ -67,6 +68,7 @@ def train(
         steps: budget in env steps; without `steps` and `episodes` 100,000.
         episodes: budget in episodes.
         seed: of the run.
+        engine: "auto", "python" or "compiled": how tabular agents are trained; the result is the same.
         out: where run folders go.
         name: the experiment's name, the first folder below `out`.
         progress: show a progress bar.
@@ -80,8 +82,9 @@ def train(
     env_values = {"id": env} if isinstance(env, str) else _env_values(env)
     agent_values = {"id": agent} if isinstance(agent, str) else _agent_values(agent)
     result = train_entries(
-        env_values, agent_values, steps=steps, episodes=episodes, seed=seed, out=Path(out), name=name, progress=progress
-    )
+        env_values, agent_values,
+        steps=steps, episodes=episodes, seed=seed, engine=engine, out=Path(out), name=name, progress=progress,
+    )  # fmt: skip
     if isinstance(agent, Agent) and result["status"] == "finished":
         agent.load(RunFolder(Path(result["run"])).checkpoint)
     return result
@@ -95,11 +98,12 @@ def train_entries(
     episodes: int | None,
     seed: int,
     out: Path,
+    engine: str = "auto",
     name: str = "train",
     progress: bool = True,
 ) -> dict[str, Any]:
     """`train`, for an environment and an agent as they stand in a spec."""
-    values: dict[str, Any] = {"name": name, "seeds": [seed], "envs": [env], "agents": [agent]}
+    values: dict[str, Any] = {"name": name, "seeds": [seed], "engine": engine, "envs": [env], "agents": [agent]}
     values |= {key: value for key, value in (("steps", steps), ("episodes", episodes)) if value is not None}
     spec = parse_spec(values, "train")
     (trial,) = spec.trials()
@@ -116,11 +120,20 @@ def train_entries(
 
 
 def run_suite(
-    source: str, *, out: Path, jobs: int, seeds: int | None = None, steps: int | None = None, progress: bool = True
+    source: str,
+    *,
+    out: Path,
+    jobs: int,
+    seeds: int | None = None,
+    steps: int | None = None,
+    engine: str | None = None,
+    progress: bool = True,
 ) -> tuple[list[Trial], Outcome]:
     """Run a spec file or a bundled suite: its trials, and how they went."""
     spec = load_spec(source)
     changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    if engine is not None:
+        changes["engine"] = check_engine(engine)
     if steps is not None:
         envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
         changes |= {"steps": steps, "episodes": None, "envs": envs}

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agents.base import Agent, Episode
+from agents.registry import AGENTS
 from envs.registry import ENTRIES, make_env
 
 ENVS: dict[str, dict[str, Any]] = {
@@ -93,23 +94,12 @@ FAST_SETTINGS: dict[str, dict[str, Any]] = {
     "sb3_dqn": {"learning_starts": 20, "buffer_size": 500, "policy_kwargs": {"net_arch": [16]}},
     "sb3_ppo": {"n_steps": 64, "n_epochs": 2, "policy_kwargs": {"net_arch": [16]}},
 }
+TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
+PREDICTORS = ("td", "n_step_td", "td_lambda", "monte_carlo_prediction")
+EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS))
 PAIRS = [
-    ("random", "RLLab/Maze-v0"),
-    ("q_learning", "RLLab/Maze-v0"),
-    ("sarsa", "RLLab/Maze-v0"),
-    ("expected_sarsa", "RLLab/Maze-v0"),
-    ("double_q_learning", "RLLab/Maze-v0"),
-    ("value_iteration", "RLLab/Maze-v0"),
-    ("sb3_dqn", "RLLab/Maze-v0"),
-    ("sb3_ppo", "RLLab/Maze-v0"),
-    ("random", "LunarLander-v3"),
-    ("q_learning", "LunarLander-v3"),
-    ("sarsa", "LunarLander-v3"),
-    ("expected_sarsa", "LunarLander-v3"),
-    ("double_q_learning", "LunarLander-v3"),
-    ("heuristic_lander", "LunarLander-v3"),
-    ("sb3_dqn", "LunarLander-v3"),
-    ("sb3_ppo", "LunarLander-v3"),
+    *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration")),
+    *((name, "LunarLander-v3") for name in (*EVERYWHERE, "heuristic_lander")),
 ]
 
 
@@ -130,6 +120,11 @@ class Budget:
     @property
     def max_steps(self) -> int:
         return self.steps or 1_000_000
+
+    def until_needed(self) -> tuple[int, int]:
+        if self.steps is not None:
+            return self.steps - self.count, 1 << 60
+        return 1 << 60, (self.num_episodes or 0) - len(self.episodes)
 
     def step(self, count: int = 1) -> None:
         self.count += count

@@ -149,6 +149,7 @@ class MazeEnv(gym.Env[Any, int]):
         self.render_mode = render_mode
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
         self.source = make_source(options)
+        self._draws_owed = 0
         recipe = self.source.recipe
         self.rows, self.cols, self.slip = recipe.rows, recipe.cols, slip
         self.max_steps = 4 * self.rows * self.cols * (1 + recipe.keys) if max_steps is None else max_steps
@@ -163,6 +164,8 @@ class MazeEnv(gym.Env[Any, int]):
         self._pool: dict[int, Level] = {}
         self._level_number: int | None = None
         self._lifetime = 0  # steps in all
+        nothing_changes = self.source.change is None and self.source.num_levels is None
+        self._is_plain = kind == "state" and render_mode is None and nothing_changes  # a step is a look-up
         # Cumulative probabilities of a move straight on, to the right of it, to the left of it.
         self.straight, self.right = 1.0 - slip, 1.0 - slip + slip / 2
         self.left = self.right + slip / 2
@@ -280,6 +283,21 @@ class MazeEnv(gym.Env[Any, int]):
         """The current state, under toy_text's name."""
         return self._state
 
+    @property
+    def np_random(self) -> np.random.Generator:
+        """The environment's generator, as after a draw a step."""
+        rng = super().np_random
+        if self._draws_owed:
+            rng.random(self._draws_owed)
+            self._draws_owed = 0
+        return rng
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator) -> None:
+        self._draws_owed = 0
+        self._np_random = value
+        self._np_random_seed = -1  # Gymnasium's word for "not known"
+
     # -- Gymnasium ----------------------------------------------------------------------------------------
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -288,6 +306,8 @@ class MazeEnv(gym.Env[Any, int]):
         Raises:
             ValueError: `options` asks for a level that there is not.
         """
+        if seed is not None:
+            self._draws_owed = 0
         super().reset(seed=seed)
         number = self.source.check_level_option(options)
         if self.source.num_levels is not None:
@@ -312,22 +332,26 @@ class MazeEnv(gym.Env[Any, int]):
         action = int(action)
         if not 0 <= action < 4:
             raise ValueError(f"action: expected 0 (up), 1 (right), 2 (down) or 3 (left), came {action}")
-        draw = self.np_random.random()  # one draw a step, as in toy_text, also when nothing slips
-        if draw >= self.straight:
+        # One draw a step, as in toy_text. Where nothing slips it decides nothing, and is made up for when asked for.
+        if self.slip == 0:
+            self._draws_owed += 1
+        elif (draw := self.np_random.random()) >= self.straight:
             action = slipped(action, draw, self.right, self.left)
         move = self._state * 4 + action
         reward = self._rewards[move]
         state = self._state = self._successors[move]
-        self._steps += 1
+        steps = self._steps = self._steps + 1
         end = self._ends[state]
         terminated = end != GOES_ON
+        truncated = not terminated and steps >= self.max_steps
+        if self._is_plain:
+            return state, reward, terminated, truncated, {"success": end == AT_EXIT, "steps": steps}
         if self.source.change is not None:
             self._age(terminated)
         if self.render_mode is not None:
             self._trail.append(self._state)
             if self.render_mode == "human":
                 self.render()
-        truncated = not terminated and self._steps >= self.max_steps
         return self.observe(self._state), reward, terminated, truncated, self._info(end == AT_EXIT)
 
     def _age(self, terminated: bool) -> None:
@@ -345,6 +369,14 @@ class MazeEnv(gym.Env[Any, int]):
         if self._level_number is None:
             return {"success": success, "steps": self._steps}
         return {"success": success, "steps": self._steps, "level": self._level_number}
+
+    def info(self) -> dict[str, Any]:
+        """What the last step said beside the observation, or the reset."""
+        return self._info(self._ends[self._state] == AT_EXIT)
+
+    def put(self, state: int, start: int, steps: int) -> None:
+        """Put the robot where an episode has brought it that began in `start`: for engines that step elsewhere."""
+        self._state, self._steps, self._trail = state, steps, [start]
 
     def observe(self, state: int) -> Any:
         """The observation of a state in the current maze."""

@@ -16,6 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+ENGINES = ("auto", "python", "compiled")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
@@ -40,6 +41,16 @@ def _whole_number(value: str | int, least: int) -> int:
 
 
 Out = Annotated[Path, typer.Option("--out", help="Folder that the run folders go into.")]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="auto|python|compiled",
+        help="Tabular agents: the loop in Python, or machine code; the result is the same.",
+        show_default="auto, or the spec's",
+        autocompletion=lambda: list(ENGINES),
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 EnvOptions = Annotated[
     list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")

@@ -9,6 +9,7 @@ import typer
 
 from rl_lab.cli.app import (
     FAILED,
+    EngineOption,
     EnvOptions,
     Json,
     Out,
@@ -69,12 +70,13 @@ def run(
     steps: Annotated[
         int | None, typer.Option(parser=positive, metavar="N", help="Env steps a run instead of the spec's budgets.")
     ] = None,
+    engine: EngineOption = None,
 ) -> None:
     """Run an experiment: every agent in every environment with every seed. Finished trials are skipped."""
     from experiments.executor import available_cores
     from rl_lab.api import run_suite
 
-    trials, outcome = run_suite(spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps)
+    trials, outcome = run_suite(spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps, engine=engine)
     folder = out / trials[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
@@ -105,6 +107,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
     ] = None,
     env_options: EnvOptions = None,
+    engine: EngineOption = None,
     out: Out = Path("runs"),
     json_: Json = False,
 ) -> None:
@@ -118,6 +121,7 @@ def train(
         steps=steps,
         episodes=episodes,
         seed=seed,
+        engine=engine or "auto",
         out=out,
         progress=not json_,
     )

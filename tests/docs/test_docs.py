@@ -68,7 +68,7 @@ def test_links_and_pictures_are_there(page: Path) -> None:
 
 
 def test_every_setting_has_a_meaning_and_every_option_is_on_its_page() -> None:
-    from agents.tabular import TabularSettings
+    from agents.tabular.settings import TabularSettings
     from envs.mazes.generators import GENERATORS
     from envs.registry import env_options
 

@@ -232,6 +232,9 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
     class Watched:
         running, max_steps = True, 64
 
+        def until_needed(self) -> tuple[int, int]:
+            return 1, 1
+
         def step(self, count: int = 1) -> None:
             self.max_steps = 0
             self.running = False

@@ -9,35 +9,17 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.discretiser import Discretiser
-from agents.q_learning import QLearning
-from agents.schedules import decayed, linear
-from agents.table import QTable
+from agents.tabular.discretiser import Discretiser
+from agents.tabular.q_learning import QLearning
+from agents.tabular.settings import TabularSettings
+from agents.tabular.table import Table
 from envs.registry import make_env
 from tests.helpers import Budget, train
 
 
-def test_linear_at_its_ends() -> None:
-    assert linear(1.0, 0.1, 100, 0) == 1.0
-    assert linear(1.0, 0.1, 100, 50) == pytest.approx(0.55, abs=1e-15)
-    assert linear(1.0, 0.1, 100, 100) == 0.1
-    assert linear(1.0, 0.1, 100, 10**9) == 0.1
-
-
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 10_000), st.integers(0, 20_000))
-def test_linear_stays_between_its_ends(initial: float, final: float, decay_steps: int, step: int) -> None:
-    value = linear(initial, final, decay_steps, step)
-    assert min(initial, final) - 1e-12 <= value <= max(initial, final) + 1e-12
-
-
-def test_multiplicative_decay_reaches_the_books_floor() -> None:
-    epsilon, episodes = 1.0, 0
-    while epsilon > 0.01:
-        epsilon = decayed(epsilon, 0.995, 0.01)
-        episodes += 1
-    assert epsilon == 0.01
-    assert episodes == 919  # 0.995 ** 918 = 0.01004, 0.995 ** 919 = 0.00999
-    assert decayed(0.01, 0.995, 0.01) == 0.01
+def table(num_actions: int, initial_values: Any, seed: int, num_states: int = 11**8, kind: str = "auto") -> Table:
+    parameters = TabularSettings().parameters(num_actions)
+    return Table(num_states, parameters, kind, (), num_actions, initial_values, seed)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +30,14 @@ def test_multiplicative_decay_reaches_the_books_floor() -> None:
         ({"epsilon_schedule": "linear", "epsilon": 0.0, "epsilon_decay_steps": 4}, [0.0] * 5),
         ({"epsilon_schedule": "constant", "epsilon": 0.3}, [0.3] * 5),
         ({"epsilon_schedule": "linear", "epsilon_min": 0.0, "epsilon_decay_steps": 4}, [0.75, 0.25, 0.0, 0.0, 0.0]),
+        (
+            {"epsilon_schedule": "linear", "epsilon_min": 0.2, "epsilon_decay_steps": 4, "decay_every": "episode"},
+            [1.0, 0.8, 0.6, 0.4, 0.2],
+        ),
+        (
+            {"epsilon_decay": 0.5, "epsilon_min": 0.0, "decay_every": "step"},
+            [1 / 2, 1 / 8, 1 / 32, 1 / 128, 1 / 512],
+        ),
     ],
 )
 def test_the_logged_epsilon_is_that_of_the_episodes_last_step(settings: dict[str, Any], expected: list[float]) -> None:
@@ -55,7 +45,7 @@ def test_the_logged_epsilon_is_that_of_the_episodes_last_step(settings: dict[str
     agent = QLearning(make_env("RLLab/Maze-v0", **options), **settings)
     monitor = train(agent, "RLLab/Maze-v0", options, Budget(episodes=5))
     assert [episode.length for episode in monitor.episodes] == [2] * 5
-    assert [episode.epsilon for episode in monitor.episodes] == expected
+    assert [episode.epsilon for episode in monitor.episodes] == pytest.approx(expected, abs=1e-15)
 
 
 def test_bins_inside_outside_and_on_the_edges() -> None:
@@ -79,7 +69,8 @@ def test_the_books_grid_costs_what_its_visits_cost() -> None:
     assert agent.discretiser.num_states == 11**8
     train(agent, "LunarLander-v3", {}, Budget(steps=500))
     assert 10 < len(agent.table) <= 500
-    assert agent.table.values.nbytes < 100_000
+    assert not agent.table.dense
+    assert agent.table_size()["bytes"] == agent.table.num_bytes < 100_000
 
 
 def test_default_edges_come_from_the_bounds_or_from_the_book() -> None:
@@ -99,23 +90,50 @@ def test_edges_that_do_not_fit(edges: Any, message: str) -> None:
 
 
 def test_looking_stores_nothing_and_the_first_visit_keeps_what_was_seen() -> None:
-    table = QTable(4, "random", seed=1)
-    seen = table[12345]
-    assert len(table) == 0
+    one = table(4, "random", seed=1)
+    seen = one[12345]
+    assert len(one) == 0
     assert all(0 <= value < 1 for value in seen)
-    table.row(1)
-    assert table.values[table.row(12345)].tolist() == seen  # whichever state came first
-    assert QTable(4, "random", seed=2)[12345] != seen
+    one.row(1)
+    assert one.memory.q[one.row(12345)].tolist() == seen  # whichever state came first
+    assert table(4, "random", seed=2)[12345] != seen
+
+
+def test_dense_and_sparse_tables_begin_alike() -> None:
+    dense, sparse = (table(4, "random", seed=1, num_states=50, kind=kind) for kind in ("dense", "sparse"))
+    assert dense.dense
+    assert not sparse.dense
+    assert [dense[state] for state in range(50)] == [sparse[state] for state in range(50)]
+    values = np.array([dense[state] for state in range(50)])
+    assert abs(values.mean() - 0.5) < 4 * (1 / 12 / 200) ** 0.5  # uniform: 4 standard errors
+    assert len(np.unique(values)) == 200
+
+
+def test_a_table_is_dense_when_small() -> None:
+    assert table(4, "zero", 0, num_states=250_000).dense
+    assert not table(4, "zero", 0, num_states=250_001).dense
 
 
 def test_tables_grow_and_keep_their_values() -> None:
-    table = QTable(2, 7.0, seed=0)
+    one = table(2, 7.0, seed=0)
     for state in range(1000):
-        row = table.row(state * 3)  # first: it may replace `values` by a larger array
-        table.values[row, 0] = state
-    assert table.used().shape == (1000, 2)
-    assert table[300 * 3] == [300.0, 7.0]
-    assert table[1] == [7.0, 7.0]
+        row = one.row(state * 3)  # first: it may replace the arrays by longer ones
+        one.memory.q[row, 0] = state
+    assert len(one) == 1000
+    assert one[300 * 3] == [300.0, 7.0]
+    assert one[1] == [7.0, 7.0]
+    other = table(2, 7.0, seed=0)
+    other.set_state(one.get_state())
+    assert [other[state * 3] for state in range(1000)] == [one[state * 3] for state in range(1000)]
+    assert other[1] == [7.0, 7.0]
+
+
+def test_the_books_decay_reaches_its_floor() -> None:
+    options: dict[str, Any] = {"max_steps": 1, "rows": 3, "cols": 3}
+    agent = QLearning(make_env("RLLab/Maze-v0", **options))
+    monitor = train(agent, "RLLab/Maze-v0", options, Budget(episodes=921))
+    epsilons = [episode.epsilon or 0.0 for episode in monitor.episodes]
+    assert epsilons[918] > epsilons[919] == epsilons[920] == 0.01  # 0.995 ** 918 = 0.01004, 0.995 ** 919 = 0.00999
 
 
 def test_position_and_state_observations_learn_the_same_maze() -> None:

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agents.seeding import integer
+from agents.tabular.settings import TabularSettings
+
 UNBOUNDED = 1e6  # a bound beyond this is no bound
 DEFAULT_LOW, DEFAULT_HIGH = -1.0, 1.0  # edges of an unbounded dimension: the book's linspace(-1, 1, 10)
 MAX_DIMENSIONS = 32  # beyond it a table of bins cannot learn: images, for instance
+RANDOM_STEPS = 2_000  # of random play, to which quantile bins are fitted
 
 
 class Discretiser:
@@ -69,6 +74,45 @@ class Discretiser:
             if not all(low < high for low, high in pairwise(dimension)):
                 raise ValueError(f"edges of dimension {index}: expected increasing numbers, came {dimension}")
         return cls(per_dimension)
+
+
+def make_discretiser(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -> Discretiser:
+    """The discretiser that an agent's settings ask for.
+
+    Raises:
+        ValueError: the edges do not fit the space, or random play needs a copy of an environment that has no spec.
+    """
+    space = env.observation_space
+    assert isinstance(space, spaces.Box)
+    if settings.bins == "uniform":
+        return Discretiser.for_space(space, settings.edges, settings.num_edges)
+    Discretiser.for_space(space, None, 1)  # complains of a wrong shape
+    return Discretiser(quantile_edges(random_play(env, seed), settings.num_edges))
+
+
+def random_play(env: gym.Env[Any, Any], seed: int) -> NDArray[np.float64]:
+    """The observations [RANDOM_STEPS, D] of random actions in a copy of an environment."""
+    if env.spec is None:
+        raise ValueError("bins = 'quantile' plays in a copy of the environment: expected one from gymnasium.make")
+    copy = gym.make(env.spec, disable_env_checker=True)
+    try:
+        copy.action_space.seed(integer(seed, "environment"))
+        observation, _ = copy.reset(seed=integer(seed, "environment"))
+        seen = []
+        for _ in range(RANDOM_STEPS):
+            seen.append(observation)
+            observation, _, terminated, truncated, _ = copy.step(copy.action_space.sample())
+            if terminated or truncated:
+                observation, _ = copy.reset()
+    finally:
+        copy.close()
+    return np.asarray(seen, dtype=np.float64)
+
+
+def quantile_edges(observations: NDArray[np.float64], num_edges: int) -> list[list[float]]:
+    """For each dimension the edges that part the observations [N, D] into equal shares; those that coincide once."""
+    shares = np.arange(1, num_edges + 1) / (num_edges + 1)
+    return [sorted(set(np.quantile(column, shares).tolist())) for column in observations.T]
 
 
 def _even(low: float, high: float, num_edges: int) -> list[float]:

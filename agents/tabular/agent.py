@@ -1,0 +1,181 @@
+"""What tabular agents share: the memory, the bins of Box observations, and the two speeds.
+
+An algorithm is its `update_rule`, and nothing else; see `agents.tabular.q_learning` for the shortest.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from agents.base import Engine, Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
+from agents.seeding import UniformDraws
+from agents.storage import State
+from agents.tabular import engine as compiled_engine
+from agents.tabular.discretiser import Discretiser, make_discretiser
+from agents.tabular.memory import EPSILON_GREEDY, GIVEN, LAST, TIME
+from agents.tabular.rules import Rules, compiled_rules, python_rules
+from agents.tabular.sampler import why_not
+from agents.tabular.settings import TabularSettings
+from agents.tabular.table import Table
+
+WORTH_COMPILING = 50_000  # env steps: below, loading the machine code takes longer than Python's loop
+
+
+class TabularAgent(OnlineAgent):
+    """Learns numbers of states and actions by a rule on arrays.
+
+    A subclass names its `update_rule`, a function on arrays (see `agents.tabular.learning.update`), the arrays that it
+    `needs` besides `q`, and the `parts` that stand in for names in functions that it shares.
+    """
+
+    Settings: ClassVar[type[Settings]] = TabularSettings
+    settings: TabularSettings
+    name: ClassVar[str]  # for messages
+    update_rule: ClassVar[Callable[..., float]]
+    needs: ClassVar[tuple[str, ...]] = ()
+    parts: ClassVar[dict[str, Callable[..., Any]]] = {}
+    values_states: ClassVar[bool] = False  # is `q` a table of state values?
+    long_updates: ClassVar[bool] = False  # does an update go through much memory? Then machine code pays in any loop
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        self.num_actions = require_discrete_actions(self.name, env.action_space)
+        self.discretiser: Discretiser | None = None
+        space = env.observation_space
+        if isinstance(space, spaces.Box):
+            try:
+                self.discretiser = make_discretiser(self.settings, env, seed)
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {error}") from error
+            num_states = self.discretiser.num_states
+        elif isinstance(space, spaces.Discrete) and space.start == 0:
+            num_states = int(space.n)
+        else:
+            raise ValueError(f"{self.name} needs Discrete or Box observations, came {space}")
+        parameters = self.settings.parameters(self.num_actions)._replace(values_states=self.values_states)
+        needs, columns = self.needs, self.num_actions
+        if self.values_states:
+            parameters = parameters._replace(exploration=GIVEN)
+            needs, columns = (*needs, "policy"), 1
+        self.parameters = parameters
+        self.table = Table(
+            num_states, parameters, self.settings.table, needs, columns, self.settings.initial_values, seed
+        )
+        self._numbered = self.discretiser is None and self.table.dense  # an observation is its row
+        self._act = self._rules_in_python().act
+        self._ahead = UniformDraws(self.exploration_rng)
+        self._draws: UniformDraws | np.random.Generator = self._ahead
+        self._grows_history = "history" in needs
+        self._rules = self._rules_in_python()
+        self._learn = self._rules.learn
+        self._learns_in_machine_code = self._runs_in_machine_code = False
+
+    # -- the readable loop ------------------------------------------------------------------------------------
+
+    def state(self, observation: Any) -> int:
+        """The table's state of an observation."""
+        return int(observation) if self.discretiser is None else self.discretiser(observation)
+
+    def row(self, observation: Any) -> int:
+        """The row of an observation's state, made if this is its first visit."""
+        return observation if self._numbered else self.table.row(self.state(observation))
+
+    def begin_episode(self) -> None:
+        """What belongs to the last episode alone is forgotten."""
+        self._rules.begin(self.table.view, self.parameters)
+
+    def select_action(self, observation: Any, *, explore: bool) -> int:
+        """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
+        if explore:
+            state = observation if self._numbered else self.row(observation)
+            return self._act(self.table.view, self.parameters, self._draws, state)
+        q_values = self.table[self.state(observation)]
+        return q_values.index(max(q_values))
+
+    def update(self, transition: Transition) -> float | None:
+        """Learn from one transition; the error, if anything was learned yet."""
+        return self.observe(*transition)
+
+    def observe(
+        self, observation: Any, action: Any, reward: float, next_observation: Any, terminated: bool, truncated: bool
+    ) -> float | None:
+        """Learn from one transition; the error, if anything was learned yet."""
+        if self._numbered:
+            state, next_state = observation, next_observation
+        else:
+            state, next_state = self.row(observation), self.row(next_observation)
+        if self._grows_history and self.table.memory.counters[TIME] == len(self.table.memory.states):
+            self.table.keep_more_steps()
+        error = self._learn(
+            self.table.memory if self._learns_in_machine_code else self.table.view,
+            self.parameters, self._draws, state, action, reward, next_state, terminated, truncated,
+        )  # fmt: skip
+        return None if error != error else error  # nan is no error
+
+    @property
+    def last_epsilon(self) -> float | None:
+        """Probability of a random action at the last step of the episode that has ended."""
+        if self.parameters.exploration != EPSILON_GREEDY:
+            return None
+        return float(self.table.memory.rates[LAST])
+
+    def action_values(self, observation: Any) -> NDArray[np.float64] | None:
+        """Q(S, .) [A]."""
+        return np.array(self.table[self.state(observation)])
+
+    # -- the second speed -------------------------------------------------------------------------------------
+
+    def choose_engine(self, engine: Engine, env: gym.Env[Any, Any], max_steps: int) -> str:
+        """Whole episodes in machine code where that is exact ("auto": and worth its while), else the loop in Python.
+
+        In Python's loop the updates that go through much memory are in machine code, unless "python" is asked for.
+        """
+        reason = why_not(env) if self._numbered else "its table is sparse, or its observations are put into bins"
+        if engine == "compiled" and reason is not None:
+            raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
+        worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
+        self._runs_in_machine_code = worth_it and reason is None
+        self._learns_in_machine_code = worth_it and reason is not None and self.long_updates
+        self._ahead.settle()
+        self._draws = self.exploration_rng if self._learns_in_machine_code else self._ahead  # machine code draws itself
+        self._learn = (self.rules_in_machine_code() if self._learns_in_machine_code else self._rules).learn
+        if self._runs_in_machine_code:
+            return "compiled"
+        return "python, updates compiled" if self._learns_in_machine_code else "python"
+
+    def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
+        """Interact with `env` until the monitor's budget is spent; at either speed the result is the same."""
+        if self._runs_in_machine_code and why_not(env) is None:
+            self._ahead.settle()
+            compiled_engine.train(self, env, monitor)
+        else:
+            super().train(env, monitor)
+
+    def _rules_in_python(self) -> Rules:
+        return python_rules(type(self).update_rule, tuple(sorted(self.parts.items())))
+
+    def rules_in_machine_code(self) -> Rules:
+        """The same rules, compiled."""
+        return compiled_rules(self.name, type(self).update_rule, tuple(sorted(self.parts.items())))
+
+    def table_size(self) -> dict[str, Any]:
+        """Dense or sparse, its states, and the bytes of all arrays."""
+        kind = "dense" if self.table.dense else "sparse"
+        return {"kind": kind, "states": len(self.table), "bytes": self.table.num_bytes}
+
+    # -- on disk ----------------------------------------------------------------------------------------------
+
+    def get_state(self) -> State:
+        """Counters, generator, and the memory."""
+        self._ahead.settle()
+        return super().get_state() | {"memory": self.table.get_state()}
+
+    def set_state(self, state: State) -> None:
+        """Take over a state that `get_state` gave."""
+        self._ahead.settle()
+        super().set_state(state)
+        self.table.set_state(state["memory"])

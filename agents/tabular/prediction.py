@@ -1,0 +1,204 @@
+"""What a given policy is worth: TD(0), n-step TD, TD(lambda), Monte Carlo (Sutton & Barto, 2nd ed., ch. 5 to 7, 12).
+
+`memory.q` is a table of state values V with one column, so that control's functions do for prediction what is the
+same there: `action` is 0.
+"""
+
+from typing import Annotated, Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from agents import planning
+from agents.base import Policy, Settings
+from agents.oracle import exact_model, has_model
+from agents.seeding import Rng
+from agents.tabular import monte_carlo, n_step
+from agents.tabular.agent import TabularAgent
+from agents.tabular.learning import move
+from agents.tabular.memory import Memory, Parameters
+from agents.tabular.settings import MonteCarloSettings, NStepSettings, TabularSettings, TraceSettings
+from agents.tabular.traces import cut, move_all, visit
+from agents.td import td_target
+
+
+def td_update(
+    memory: Memory,
+    parameters: Parameters,
+    rng: Rng,
+    state: int,
+    action: int,
+    reward: float,
+    next_state: int,
+    terminated: bool,
+    truncated: bool,
+) -> float:
+    """V(S) moves towards R + discount * V(S') (section 6.1)."""
+    target = td_target(reward, terminated, memory.q[next_state, 0], parameters.discount)
+    return move(memory.q, memory, parameters, state, 0, target)
+
+
+def td_lambda_update(
+    memory: Memory,
+    parameters: Parameters,
+    rng: Rng,
+    state: int,
+    action: int,
+    reward: float,
+    next_state: int,
+    terminated: bool,
+    truncated: bool,
+) -> float:
+    """Every V(s) moves by the error R + discount * V(S') - V(S), in proportion to its trace (section 12.2)."""
+    error = td_target(reward, terminated, memory.q[next_state, 0], parameters.discount) - memory.q[state, 0]
+    visit(memory, parameters, state, 0)
+    move_all(memory, parameters, error)
+    return error
+
+
+def value_of_rest(memory: Memory, parameters: Parameters, rng: Rng, next_state: int) -> float:
+    """V(S')."""
+    return memory.q[next_state, 0]
+
+
+def value_of(memory: Memory, parameters: Parameters, state: int) -> float:
+    """V(s)."""
+    return memory.q[state, 0]
+
+
+class PredictionSettings(TabularSettings):
+    """Settings of the predictors."""
+
+    policy: Annotated[list[int] | list[list[float]] | None, Field(union_mode="left_to_right")] = Field(
+        None,
+        description="the policy: one action for each state, or the probabilities of all; without it every action is "
+        "equally likely",
+    )
+
+
+class NStepPredictionSettings(PredictionSettings, NStepSettings):
+    """Settings of `n_step_td`."""
+
+
+class TracePredictionSettings(PredictionSettings, TraceSettings):
+    """Settings of `td_lambda`."""
+
+
+class MonteCarloPredictionSettings(PredictionSettings, MonteCarloSettings):
+    """Settings of `monte_carlo_prediction`."""
+
+
+class Predictor(TabularAgent):
+    """Follows a policy that is given, and learns what its states are worth.
+
+    Where the environment has an exact model, `value_error` in the log is the root mean squared error over the states
+    that the policy can come to, after each episode.
+    """
+
+    Settings: ClassVar[type[Settings]] = PredictionSettings
+    settings: PredictionSettings
+    metric_names = ("value_error",)
+    values_states = True
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        space = env.observation_space
+        if not isinstance(space, gym.spaces.Discrete) or not self.table.dense:
+            raise ValueError(f"{self.name} needs numbered states (Discrete) in a dense table, came {space}")
+        self.given_policy = self._given_policy(int(space.n))
+        self.table.memory.policy[:] = self.given_policy
+        self.true_values = self._true_values(env)
+
+    def _true_values(self, env: gym.Env[Any, Any]) -> NDArray[np.float64] | None:
+        """V [S], nan in states that the policy never comes to; None where there is no exact model."""
+        if not has_model(env.unwrapped) or not getattr(env.unwrapped, "fixed_model", True):
+            return None
+        model, initial = exact_model(env, self.name)
+        values = planning.unlimited_policy_values(model, self.given_policy, self.settings.discount)
+        values[~planning.reached_states(model, self.given_policy, initial)] = np.nan
+        return values
+
+    def _given_policy(self, num_states: int) -> NDArray[np.float64]:
+        given = self.settings.policy
+        if given is None:
+            return np.full((num_states, self.num_actions), 1 / self.num_actions)
+        expected = f"policy: expected {num_states} actions from 0 to {self.num_actions - 1}, one a state, or "
+        expected += f"{num_states} lists of {self.num_actions} probabilities"
+        array = np.asarray(given) if len({len(row) if isinstance(row, list) else 0 for row in given}) == 1 else None
+        if array is None or len(array) != num_states:
+            raise ValueError(f"{self.name}: {expected}, came {len(given)} of them or rows of different lengths")
+        if array.ndim == 1 and array.dtype.kind == "i" and array.min() >= 0 and array.max() < self.num_actions:
+            chosen: NDArray[np.float64] = np.eye(self.num_actions)[array]
+            return chosen
+        if array.shape == (num_states, self.num_actions) and (array >= 0).all() and np.allclose(array.sum(axis=1), 1):
+            return array.astype(np.float64)
+        raise ValueError(f"{self.name}: {expected} that add up to 1, came others")
+
+    def policy(self, seed: int) -> Policy:
+        """The given policy; where it is random it draws from `seed`."""
+        rng = np.random.default_rng([self.seed, seed])
+        return lambda observation: int(rng.choice(self.num_actions, p=self.given_policy[observation]))
+
+    def select_action(self, observation: Any, *, explore: bool) -> int:
+        """An action of the given policy; without exploring its likeliest, the lowest of several."""
+        if explore:
+            return super().select_action(observation, explore=True)
+        return int(np.argmax(self.given_policy[observation]))
+
+    def action_values(self, observation: Any) -> None:
+        """A predictor has no opinion of actions."""
+        return
+
+    @property
+    def state_values(self) -> NDArray[np.float64]:
+        """V [S]."""
+        values: NDArray[np.float64] = self.table.memory.q[:, 0].copy()
+        return values
+
+    def metrics(self) -> dict[str, float]:
+        """How wrong the values are."""
+        if self.true_values is None:
+            return {}
+        known = np.isfinite(self.true_values)
+        errors = self.table.memory.q[known, 0] - self.true_values[known]
+        return {"value_error": float(np.sqrt(np.mean(errors**2)))}
+
+
+class TD(Predictor):
+    """TD(0): learns a guess from a guess."""
+
+    name = "td"
+    update_rule = staticmethod(td_update)
+
+
+class NStepTD(Predictor):
+    """Learns from n real rewards and a guess of the rest (section 7.1)."""
+
+    Settings: ClassVar[type[Settings]] = NStepPredictionSettings
+    name = "n_step_td"
+    needs = ("ring",)
+    update_rule = staticmethod(n_step.update)
+    parts = {"value_of_rest": value_of_rest, "seen_from": n_step.sampled}  # noqa: RUF012
+
+
+class TDLambda(Predictor):
+    """Every state of the way learns from every step, less the longer ago it was left."""
+
+    Settings: ClassVar[type[Settings]] = TracePredictionSettings
+    name = "td_lambda"
+    long_updates = True
+    needs = ("traces",)
+    update_rule = staticmethod(td_lambda_update)
+    parts = {"forget": cut}  # noqa: RUF012
+
+
+class MonteCarloPrediction(Predictor):
+    """Averages the returns that came (section 5.1)."""
+
+    Settings: ClassVar[type[Settings]] = MonteCarloPredictionSettings
+    name = "monte_carlo_prediction"
+    needs = ("traces", "history")
+    update_rule = staticmethod(monte_carlo.update)
+    parts = {"forget": monte_carlo.forget, "expected_value": value_of}  # noqa: RUF012

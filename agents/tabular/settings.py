@@ -1,0 +1,172 @@
+"""The settings of the tabular agents: each default, range and meaning."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from agents.base import Settings
+from agents.tabular.memory import (
+    ACCUMULATING,
+    BOLTZMANN,
+    CONSTANT,
+    DUTCH,
+    EPSILON_GREEDY,
+    EXPONENTIAL,
+    LINEAR,
+    POLYNOMIAL,
+    REPLACING,
+    UCB,
+    VISITS,
+    Parameters,
+)
+
+InitialValues = Literal["zero", "random"] | float
+SCHEDULES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "visits": VISITS}
+LEARNING_RATES = {"constant": CONSTANT, "visits": VISITS, "polynomial": POLYNOMIAL}
+EXPLORATIONS = {"epsilon_greedy": EPSILON_GREEDY, "boltzmann": BOLTZMANN, "ucb": UCB}
+TRACES = {"accumulating": ACCUMULATING, "replacing": REPLACING, "dutch": DUTCH}
+
+
+class TabularSettings(Settings):
+    """Settings of every tabular agent."""
+
+    learning_rate: float = Field(0.1, ge=0, le=1, description="share of the error that an update takes; the book's")
+    learning_rate_schedule: Literal["constant", "visits", "polynomial"] = Field(
+        "constant", description="'visits' is 1 / N(s, a), 'polynomial' 1 / N(s, a) ** learning_rate_power"
+    )
+    learning_rate_power: float = Field(
+        0.8, gt=0.5, le=1, description="of 'polynomial'; Even-Dar & Mansour 2003 advise about 0.8"
+    )
+    discount: float = Field(0.99, ge=0, le=1, description="weight of the next step's value; the book's")
+    exploration: Literal["epsilon_greedy", "boltzmann", "ucb"] = Field(
+        "epsilon_greedy",
+        description="'boltzmann' draws in proportion to exp(Q / temperature), 'ucb' takes the highest upper bound",
+    )
+    epsilon: float = Field(1.0, ge=0, le=1, description="probability of a random action at the start; the book's")
+    epsilon_schedule: Literal["exponential", "linear", "constant", "visits"] = Field(
+        "exponential",
+        description="'exponential' multiplies by epsilon_decay after every episode, 'linear' goes to epsilon_min over "
+        "epsilon_decay_steps, 'visits' is epsilon / N(s), 'constant' stays",
+    )
+    epsilon_decay: float = Field(0.995, gt=0, le=1, description="factor of 'exponential'; the book's")
+    epsilon_min: float = Field(0.01, ge=0, le=1, description="where the decay ends; the book's")
+    epsilon_decay_steps: int = Field(10_000, ge=1, description="length of 'linear', in env steps (or episodes)")
+    temperature: float = Field(1.0, gt=0, description="of 'boltzmann' at the start, in the unit of the return")
+    temperature_schedule: Literal["exponential", "linear", "constant"] = Field(
+        "constant", description="as epsilon's, with the three settings below"
+    )
+    temperature_decay: float = Field(0.995, gt=0, le=1, description="factor of 'exponential'")
+    temperature_min: float = Field(0.01, gt=0, description="where the decay ends")
+    temperature_decay_steps: int = Field(10_000, ge=1, description="length of 'linear', in env steps (or episodes)")
+    decay_every: Literal["step", "episode"] | None = Field(
+        None, description="when a schedule moves; without it 'linear' at every step, 'exponential' after every episode"
+    )
+    confidence: float = Field(2.0, ge=0, description="c of 'ucb': Q + c * sqrt(ln N(s) / N(s, a)); the textbook's")
+    count_bonus: float = Field(
+        0.0, ge=0, description="added to every reward, times 1 / sqrt(N(s, a)): curiosity (Strehl & Littman 2008)"
+    )
+    initial_values: InitialValues = Field(
+        "zero", description="of a state not met yet: 'zero', 'random' in [0, 1), or a number (optimistic when high)"
+    )
+    table: Literal["auto", "dense", "sparse"] = Field(
+        "auto", description="'dense' has a row for every state, 'sparse' for those met; 'auto' is dense when small"
+    )
+    bins: Literal["uniform", "quantile"] = Field(
+        "uniform", description="where the edges of Box observations lie: evenly, or where random play is found"
+    )
+    edges: Annotated[list[float] | list[list[float]] | None, Field(union_mode="left_to_right")] = Field(
+        None, description="bin edges of Box observations: one list for all dimensions, or one list for each"
+    )
+    num_edges: int = Field(
+        10, ge=1, le=10_000, description="where edges are not given: evenly between the bounds, or between -1 and 1"
+    )
+
+    @model_validator(mode="after")
+    def _edges_or_quantiles(self) -> Self:
+        if self.edges is not None and self.bins == "quantile":
+            raise ValueError("bins: expected 'uniform' where edges are given, came 'quantile'")
+        return self
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        boltzmann = self.exploration == "boltzmann"
+        schedule = self.temperature_schedule if boltzmann else self.epsilon_schedule
+        initial = self.temperature if boltzmann else self.epsilon
+        every = self.decay_every or ("step" if schedule == "linear" else "episode")
+        counts = (
+            self.learning_rate_schedule != "constant"
+            or self.exploration == "ucb"
+            or schedule == "visits"
+            or self.count_bonus > 0
+        )
+        return Parameters(
+            num_actions=num_actions,
+            discount=self.discount,
+            learning_rate=self.learning_rate,
+            learning_rate_schedule=LEARNING_RATES[self.learning_rate_schedule],
+            learning_rate_power=self.learning_rate_power,
+            exploration=EXPLORATIONS[self.exploration],
+            schedule=SCHEDULES[schedule],
+            initial_rate=initial,
+            least_rate=min(initial, self.temperature_min if boltzmann else self.epsilon_min),  # a decay never rises
+            decay=self.temperature_decay if boltzmann else self.epsilon_decay,
+            decay_length=self.temperature_decay_steps if boltzmann else self.epsilon_decay_steps,
+            every_step=every == "step" and schedule in ("linear", "exponential"),
+            confidence=self.confidence,
+            count_bonus=self.count_bonus,
+            counts_visits=counts,
+        )
+
+
+class NStepSettings(TabularSettings):
+    """Settings of the n-step agents."""
+
+    n: int = Field(4, ge=1, le=10_000, description="steps of reward before a value stands in")
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(n=self.n)
+
+
+class TraceSettings(TabularSettings):
+    """Settings of the agents with eligibility traces."""
+
+    trace_decay: float = Field(0.9, ge=0, le=1, description="lambda: what a trace keeps at every step, times discount")
+    traces: Literal["accumulating", "replacing", "dutch"] = Field(
+        "replacing", description="what a visit does to a trace: add 1, set it to 1, or in between"
+    )
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        parameters = super().parameters(num_actions)
+        return parameters._replace(trace_decay=self.trace_decay, trace_kind=TRACES[self.traces])
+
+
+class MonteCarloSettings(TabularSettings):
+    """Settings of the Monte Carlo agents."""
+
+    visits: Literal["first", "every"] = Field("first", description="which visits of an episode count")
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(first_visit=self.visits == "first")
+
+
+class DynaSettings(TabularSettings):
+    """Settings of `dyna_q`."""
+
+    planning_steps: int = Field(10, ge=0, le=100_000, description="imagined updates after every real one")
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(planning_steps=self.planning_steps)
+
+
+class DynaPlusSettings(DynaSettings):
+    """Settings of `dyna_q_plus`."""
+
+    kappa: float = Field(0.001, ge=0, description="bonus of an action, times sqrt(steps since it was last tried)")
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(kappa=self.kappa)
