@@ -208,6 +208,7 @@ class OnlineAgent(Agent):
                 reward = float(reward)
                 td_error = self.observe(observation, action, reward, next_observation, terminated, truncated)
                 observation = next_observation
+                self.num_steps += 1
                 total_reward += reward
                 length += 1
                 if td_error is not None:
@@ -215,7 +216,6 @@ class OnlineAgent(Agent):
                     num_errors += 1
                 untold += 1
                 if untold == until_needed or terminated or truncated:
-                    self.num_steps += untold
                     monitor.step(untold)
                     untold, until_needed = 0, min(monitor.until_needed()[0], MOST_UNTOLD)
             if terminated or truncated:

@@ -103,6 +103,24 @@ PAIRS = [
 ]
 
 
+ENGINE_ENVS: list[tuple[str, dict[str, Any]]] = [  # what the compiled engine knows
+    ("RLLab/Maze-v0", {"rows": 4, "cols": 4}),
+    ("RLLab/Maze-v0", {"rows": 5, "cols": 3, "slip": 0.3, "start": "random", "max_steps": 20}),
+    ("RLLab/Maze-Pits-v0", {"rows": 5, "cols": 5, "pits": 2}),
+    ("RLLab/Maze-v0", {"rows": 4, "cols": 4, "keys": 1, "slip": 1.0, "exit_rewards": [5.0]}),
+    ("RLLab/Maze-v0", {"layout": "windy-gridworld", "slip": 0.1}),
+    ("RLLab/RandomWalk-v0", {"states": 5}),
+    ("RLLab/MaximizationBias-v0", {}),
+    ("FrozenLake-v1", {}),
+    ("FrozenLake-v1", {"is_slippery": False}),
+    ("FrozenLake8x8-v1", {"success_rate": 0.8}),
+    ("CliffWalking-v1", {}),
+    ("CliffWalking-v1", {"is_slippery": True}),
+    ("Taxi-v4", {}),
+    ("Taxi-v4", {"is_rainy": True}),
+]
+
+
 class Budget:
     """A monitor that counts steps and episodes, and keeps the episodes."""
 
