@@ -42,7 +42,7 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
     """The environments' speeds; `seconds` for each measurement of each round."""
     assert envs.registry is not None
     return [
-        _compare(
+        compare(
             f"vector, {NUM_ENVS} mazes 15 x 15, one fixed maze",
             "steps/s",
             _vector("vector_entry_point", {}),
@@ -50,7 +50,7 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
             _vector("sync", {}),
             (rounds, seconds),
         ),
-        _compare(
+        compare(
             f"vector, {NUM_ENVS} mazes 15 x 15, a new maze every episode",
             "steps/s",
             _vector("vector_entry_point", {"maze_seed": None}),
@@ -58,7 +58,7 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
             _vector("sync", {"maze_seed": None}),
             (rounds, seconds),
         ),
-        _compare(
+        compare(
             "single maze 9 x 9, gym.make",
             "steps/s",
             _single("envs:RLLab/Maze-v0"),
@@ -66,7 +66,7 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
             _single("FrozenLake8x8-v1"),
             (rounds, seconds),
         ),
-        _compare(
+        compare(
             "a backtracker's maze 15 x 15, compiled",
             "mazes/s",
             _compiled_mazes(),
@@ -77,9 +77,10 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
     ]
 
 
-def _compare(
+def compare(
     name: str, unit: str, measure: Measure, baseline_name: str, baseline: Measure, effort: tuple[int, float]
 ) -> Comparison:
+    """One speed against another, in turns; effort: rounds, and seconds of each measurement."""
     rounds, seconds = effort
     pairs = [(measure(seconds), baseline(seconds)) for _ in range(rounds)]
     ratios = [speed / other for speed, other in pairs]
@@ -89,7 +90,7 @@ def _compare(
     )
 
 
-def _timed(action: Callable[[], int], seconds: float) -> float:
+def timed(action: Callable[[], int], seconds: float) -> float:
     """How many a second, of what `action` does so many of at a time."""
     count, begun = 0, time.perf_counter()
     while True:
@@ -111,8 +112,8 @@ def _vector(mode: str, options: dict[str, Any]) -> Measure:
         env.step(actions[turn % len(actions)])
         return NUM_ENVS
 
-    _timed(some_steps, 0.2)
-    return lambda seconds: _timed(some_steps, seconds)
+    timed(some_steps, 0.2)
+    return lambda seconds: timed(some_steps, seconds)
 
 
 def _single(env_id: str) -> Measure:
@@ -127,7 +128,7 @@ def _single(env_id: str) -> Measure:
                 env.reset()
         return len(actions)
 
-    return lambda seconds: _timed(some_steps, seconds)
+    return lambda seconds: timed(some_steps, seconds)
 
 
 def _compiled_mazes() -> Measure:
@@ -144,7 +145,7 @@ def _compiled_mazes() -> Measure:
         return 100
 
     some_mazes()
-    return lambda seconds: _timed(some_mazes, seconds)
+    return lambda seconds: timed(some_mazes, seconds)
 
 
 def _python_mazes(seconds: float) -> float:
@@ -156,4 +157,4 @@ def _python_mazes(seconds: float) -> float:
         GENERATORS["backtracker"](15, 15, rng)
         return 1
 
-    return _timed(a_maze, seconds)
+    return timed(a_maze, seconds)

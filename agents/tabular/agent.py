@@ -127,6 +127,10 @@ class TabularAgent(OnlineAgent):
         """Q(S, .) [A]."""
         return np.array(self.table[self.state(observation)])
 
+    def settle(self) -> None:
+        """The exploration generator is put where its draws have come to: they are taken ahead, in blocks."""
+        self._ahead.settle()
+
     # -- the second speed -------------------------------------------------------------------------------------
 
     def choose_engine(self, engine: Engine, env: gym.Env[Any, Any], max_steps: int) -> str:
@@ -140,7 +144,7 @@ class TabularAgent(OnlineAgent):
         worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
         self._runs_in_machine_code = worth_it and reason is None
         self._learns_in_machine_code = worth_it and reason is not None and self.long_updates
-        self._ahead.settle()
+        self.settle()
         self._draws = self.exploration_rng if self._learns_in_machine_code else self._ahead  # machine code draws itself
         self._learn = (self.rules_in_machine_code() if self._learns_in_machine_code else self._rules).learn
         if self._runs_in_machine_code:
@@ -150,7 +154,6 @@ class TabularAgent(OnlineAgent):
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent; at either speed the result is the same."""
         if self._runs_in_machine_code and why_not(env) is None:
-            self._ahead.settle()
             compiled_engine.train(self, env, monitor)
         else:
             super().train(env, monitor)
@@ -171,11 +174,11 @@ class TabularAgent(OnlineAgent):
 
     def get_state(self) -> State:
         """Counters, generator, and the memory."""
-        self._ahead.settle()
+        self.settle()
         return super().get_state() | {"memory": self.table.get_state()}
 
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave."""
-        self._ahead.settle()
+        self.settle()
         super().set_state(state)
         self.table.set_state(state["memory"])

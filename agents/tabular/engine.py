@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -22,21 +22,41 @@ MOST_EPISODES = 1 << 14
 
 def train(agent: "TabularAgent", env: gym.Env[Any, Any], monitor: Monitor) -> None:
     """What the loop of `agents.base` does, episode after episode, until the monitor's budget is spent."""
-    _Session(agent, env, monitor).train()
+    Session(agent, env).train(monitor)
 
 
 def train_many(
-    agents: Sequence["TabularAgent"], envs: Sequence[gym.Env[Any, Any]], monitors: Sequence[Monitor], jobs: int
-) -> None:
-    """Train agents, each in an environment of its own, `jobs` at once: machine code needs no lock of Python's."""
+    agents: Sequence["TabularAgent"], envs: Sequence[gym.Env[Any, Any]], num_steps: int, jobs: int
+) -> list[Episodes]:
+    """Train agents, each in an environment of its own, on `jobs` cores; their episodes.
+
+    Each ends as it would alone. Machine code needs no lock of Python's, so that threads do.
+    """
+
+    def train_one(agent: "TabularAgent", env: gym.Env[Any, Any]) -> Episodes:
+        session = Session(agent, env)
+        left, parts = num_steps, []
+        while left > 0:
+            done, ended = session.advance(left, left)
+            parts.append([column.copy() for column in ended])
+            left -= done
+            agent.num_steps += done
+            agent.num_episodes += len(ended.lengths)
+        session.put_env()
+        return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+    if agents:
+        agents[0].rules_in_machine_code()  # once, before the threads begin
     with ThreadPoolExecutor(jobs) as pool:
-        for _ in pool.map(train, agents, envs, monitors):
-            pass
+        return list(pool.map(train_one, agents, envs))
 
 
-class _Session:
-    def __init__(self, agent: "TabularAgent", env: gym.Env[Any, Any], monitor: Monitor) -> None:
-        self.agent, self.env, self.monitor = agent, env, monitor
+class Session:
+    """An agent's training in an environment, which begins between two episodes."""
+
+    def __init__(self, agent: "TabularAgent", env: gym.Env[Any, Any]) -> None:
+        agent.settle()
+        self.agent, self.env = agent, env
         self.sampler = make_sampler(env)
         self.rules = agent.rules_in_machine_code()
         self.position = np.zeros(8, dtype=np.int64)
@@ -46,45 +66,51 @@ class _Session:
         self.ended = Episodes(**columns)
         self.told = 0  # steps of the episode under way that the monitor knows of
 
-    def train(self) -> None:
-        agent, monitor = self.agent, self.monitor
+    def train(self, monitor: Monitor) -> None:
+        """Train until the monitor's budget is spent, and put the environment where the training has come to."""
         try:
             while monitor.running:
-                num_steps, num_episodes = monitor.until_needed()
-                room = len(agent.table.memory.states) if "history" in agent.needs else NO_LIMIT
-                self.rules.run(
-                    agent.table.memory, agent.parameters, self.sampler,
-                    agent.exploration_rng, self.env.unwrapped.np_random,
-                    self.position, self.sums, self.ended,
-                    min(num_steps, MOST_STEPS), min(num_episodes, MOST_EPISODES), room,
-                )  # fmt: skip
-                if self.position[episodes.UNDER_WAY] and self.position[episodes.LENGTH] == room:
-                    agent.table.keep_more_steps()
-                self._tell(int(self.position[episodes.STEPS]), int(self.position[episodes.EPISODES]))
+                self._tell(monitor, *self.advance(*monitor.until_needed()))
         finally:
-            self._put_env()
+            self.put_env()
 
-    def _tell(self, num_steps: int, num_episodes: int) -> None:
+    def advance(self, most_steps: int, most_episodes: int) -> tuple[int, Episodes]:
+        """Go on; the steps that were made, and the episodes that have ended (in arrays that the next call overwrites).
+
+        It stops after these many steps or ends of episodes, or sooner.
+        """
+        agent = self.agent
+        room = len(agent.table.memory.states) if "history" in agent.needs else NO_LIMIT
+        self.rules.run(
+            agent.table.memory, agent.parameters, self.sampler, agent.exploration_rng, self.env.unwrapped.np_random,
+            self.position, self.sums, self.ended, min(most_steps, MOST_STEPS), min(most_episodes, MOST_EPISODES), room,
+        )  # fmt: skip
+        if self.position[episodes.UNDER_WAY] and self.position[episodes.LENGTH] == room:
+            agent.table.keep_more_steps()
+        count = int(self.position[episodes.EPISODES])
+        return int(self.position[episodes.STEPS]), Episodes(*(cast(Any, column[:count]) for column in self.ended))
+
+    def _tell(self, monitor: Monitor, num_steps: int, ended: Episodes) -> None:
         """Tell the monitor what has happened, in the order in which it happened."""
-        ended = Episodes(*(column[:num_episodes].tolist() for column in self.ended))
         has_epsilon = self.agent.parameters.exploration == EPSILON_GREEDY
-        for total_reward, length, rate, error, outcome in zip(*ended, strict=True):
-            self._step(length - self.told)
+        columns = (column.tolist() for column in ended)
+        for total_reward, length, rate, error, outcome in zip(*columns, strict=True):
+            self._step(monitor, length - self.told)
             num_steps -= length - self.told
             self.told = 0
             self.agent.num_episodes += 1
             info = self._info(outcome, length)
-            self.monitor.episode(
+            monitor.episode(
                 Episode(total_reward, length, rate if has_epsilon else None, None if error != error else error, info)
             )
-            self.monitor.safe_point()
+            monitor.safe_point()
         self.told += num_steps
-        self._step(num_steps)
+        self._step(monitor, num_steps)
 
-    def _step(self, count: int) -> None:
+    def _step(self, monitor: Monitor, count: int) -> None:
         if count > 0:
             self.agent.num_steps += count
-            self.monitor.step(count)
+            monitor.step(count)
 
     def _info(self, outcome: int, length: int) -> dict[str, Any]:
         """The environment's, at the episode's last step."""
@@ -92,7 +118,8 @@ class _Session:
         put(self.env, int(sampler.next_states[outcome]), 0, length, 0)
         return last_info(self.env, float(sampler.probabilities[outcome]))
 
-    def _put_env(self) -> None:
+    def put_env(self) -> None:
+        """Put the environment where the training has come to."""
         state, start, length, action = (
             int(self.position[index]) for index in (episodes.STATE, episodes.START, episodes.LENGTH, episodes.ACTION)
         )

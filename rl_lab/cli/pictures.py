@@ -73,9 +73,11 @@ def play(
     print(f"{result['episodes']} episodes finished" + (f", returns: {returns}" if returns else ""))
 
 
-@app.command(epilog="Example: rl-lab speed envs --rounds 3")
+@app.command(epilog="Example: rl-lab speed tabular --rounds 3")
 def speed(
-    what: Annotated[str, typer.Argument(metavar="envs", help="What to measure.")] = "envs",
+    what: Annotated[
+        str, typer.Argument(metavar="envs|tabular", help="What to measure.", autocompletion=lambda: ["envs", "tabular"])
+    ] = "envs",
     rounds: Annotated[
         int, typer.Option(parser=positive, metavar="N", help="Rounds; the median of their ratios counts.")
     ] = 5,
@@ -83,12 +85,15 @@ def speed(
 ) -> None:
     """Measure speeds, each against another in the same run."""
     from experiments.errors import unknown
-    from experiments.speed import environment_speeds
     from rl_lab.tables import print_speeds
 
-    if what != "envs":
-        raise unknown("speed", what, ["envs"])
-    comparisons = environment_speeds(rounds)
+    if what == "envs":
+        from experiments.speed import environment_speeds as speeds
+    elif what == "tabular":
+        from experiments.tabular_speed import tabular_speeds as speeds
+    else:
+        raise unknown("speed", what, ["envs", "tabular"])
+    comparisons = speeds(rounds)
     if json_:
         print(json.dumps([comparison.as_dict() for comparison in comparisons]))
     else:

@@ -134,7 +134,7 @@ def test_a_state_saved_by_one_engine_goes_on_in_the_other(name: str, env_id: str
             agent = make_agent(name, env, seed=1)
             if state is not None:
                 agent.set_state(state)
-            agent.choose_engine(engine, env, 0)  # type: ignore[arg-type]
+            agent.choose_engine(engine, env, 0)
             budget = Budget(steps=777)
             agent.train(env, budget)
             state = agent.get_state()
@@ -163,7 +163,7 @@ def test_compiled_is_refused_with_the_reason(env_id: str, options: dict[str, Any
 def test_compiled_is_refused_under_a_wrapper_that_changes_more_than_the_limit() -> None:
     from envs.wrappers import ResetSeed
 
-    env = gym.wrappers.TransformReward(make_env("RLLab/Maze-v0"), lambda reward: reward / 2)
+    env = gym.wrappers.TransformReward(make_env("RLLab/Maze-v0"), lambda reward: float(reward) / 2)
     agent = make_agent("q_learning", env)
     with pytest.raises(ValueError, match="the wrapper TransformReward changes more than the limit of steps"):
         agent.choose_engine("compiled", env, 10**9)
