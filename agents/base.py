@@ -87,6 +87,9 @@ class Agent(ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
     metric_names: ClassVar[tuple[str, ...]] = ()  # what `metrics` may give
+    controls: ClassVar[bool] = True  # learns which actions are best
+    resumes_exactly: ClassVar[bool] = True  # saved, loaded and trained further, it is as if it had never stopped
+    seeded_policy: ClassVar[bool] = False  # its policy is random, and depends on the agent's seed
     own_process: ClassVar[bool] = False  # draws from global generators, so that a trial needs a process to itself
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:

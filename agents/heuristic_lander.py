@@ -11,6 +11,8 @@ from agents.base import OnlineAgent
 class HeuristicLander(OnlineAgent):
     """Aims for the pad and fires against drift, tilt and fall; learns nothing."""
 
+    controls = False
+
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic

@@ -11,6 +11,9 @@ from agents.base import OnlineAgent, Policy
 class RandomAgent(OnlineAgent):
     """Draws every action uniformly from the action space."""
 
+    controls = False
+    seeded_policy = True
+
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         # Greedy calls outside an evaluation have no seed: they draw from a generator that is no part of the state.

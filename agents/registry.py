@@ -25,11 +25,18 @@ AGENTS = {
     "monte_carlo": ("agents.tabular.monte_carlo:MonteCarlo", "averages the returns of whole episodes"),
     "dyna_q": ("agents.tabular.dyna:DynaQ", "Q-learning that plans with what it remembers"),
     "dyna_q_plus": ("agents.tabular.dyna:DynaQPlus", "Dyna-Q that is curious about what it has not tried for long"),
+    "prioritized_sweeping": (
+        "agents.tabular.prioritized_sweeping:PrioritizedSweeping",
+        "plans where values are most wrong, and backwards from there",
+    ),
+    "linear_q": ("agents.tabular.linear:LinearQ", "Q-learning on a sum of tiles, for Box observations"),
+    "linear_sarsa_lambda": ("agents.tabular.linear:LinearSarsaLambda", "SARSA(lambda) on a sum of tiles"),
     "td": ("agents.tabular.prediction:TD", "predicts what a given policy is worth: TD(0)"),
     "n_step_td": ("agents.tabular.prediction:NStepTD", "the same, from n real rewards"),
     "td_lambda": ("agents.tabular.prediction:TDLambda", "the same, with eligibility traces"),
     "monte_carlo_prediction": ("agents.tabular.prediction:MonteCarloPrediction", "the same, from whole returns"),
     "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
+    "policy_iteration": ("agents.planners:PolicyIteration", "exact planning by evaluating and improving a policy"),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
     "sb3_dqn": ("agents.sb3:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
     "sb3_ppo": (

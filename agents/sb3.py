@@ -152,6 +152,7 @@ class SB3Agent(Agent):
     """An algorithm of stable-baselines3; it owns its loop, so `train` is its own."""
 
     own_process: ClassVar[bool] = True
+    resumes_exactly: ClassVar[bool] = False
     settings: SB3Settings
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
@@ -164,6 +165,8 @@ class SB3Agent(Agent):
         supported = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary | spaces.Dict
         if not isinstance(env.observation_space, supported):
             raise ValueError(f"stable-baselines3 cannot observe {env.observation_space}")
+        if isinstance(env.action_space, spaces.Discrete) and env.action_space.start != 0:
+            raise ValueError(f"stable-baselines3 counts actions from 0, came {env.action_space}")
         self._model: Model | None = None
 
     @property

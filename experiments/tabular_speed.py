@@ -13,6 +13,7 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.budget import Budget
 from agents.registry import make_agent
 from agents.tabular.engine import Session
 from agents.tabular.sampler import make_sampler
@@ -70,34 +71,8 @@ def _readable(seconds: float) -> float:
 
 def _train_readably(num_steps: int) -> int:
     agent, env = _agent(0)
-    agent.train(env, Counting(num_steps))
+    agent.train(env, Budget(steps=num_steps))
     return num_steps
-
-
-class Counting:
-    """A monitor that counts env steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.max_steps = self.left = steps
-
-    @property
-    def running(self) -> bool:
-        """Is there budget left?"""
-        return self.left > 0
-
-    def until_needed(self) -> tuple[int, int]:
-        """All that is left."""
-        return self.left, self.left
-
-    def step(self, count: int = 1) -> None:
-        """Count."""
-        self.left -= count
-
-    def episode(self, episode: Any) -> None:
-        """Nothing is kept."""
-
-    def safe_point(self) -> None:
-        """Nothing is saved."""
 
 
 def _book(seconds: float) -> float:

@@ -5,7 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agents.base import Agent, Episode
+from agents.base import Agent
+from agents.budget import Budget
 from agents.registry import AGENTS
 from envs.registry import ENTRIES, make_env
 
@@ -96,10 +97,11 @@ FAST_SETTINGS: dict[str, dict[str, Any]] = {
 }
 TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
 PREDICTORS = ("td", "n_step_td", "td_lambda", "monte_carlo_prediction")
-EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS))
+LINEAR = ("linear_q", "linear_sarsa_lambda")  # for Box observations
+EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS + LINEAR))
 PAIRS = [
-    *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration")),
-    *((name, "LunarLander-v3") for name in (*EVERYWHERE, "heuristic_lander")),
+    *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration", "policy_iteration")),
+    *((name, "LunarLander-v3") for name in (*EVERYWHERE, *LINEAR, "heuristic_lander")),
 ]
 
 
@@ -119,39 +121,6 @@ ENGINE_ENVS: list[tuple[str, dict[str, Any]]] = [  # what the compiled engine kn
     ("Taxi-v4", {}),
     ("Taxi-v4", {"is_rainy": True}),
 ]
-
-
-class Budget:
-    """A monitor that counts steps and episodes, and keeps the episodes."""
-
-    def __init__(self, steps: int | None = None, episodes: int | None = None) -> None:
-        self.steps, self.num_episodes = steps, episodes
-        self.count = 0
-        self.episodes: list[Episode] = []
-
-    @property
-    def running(self) -> bool:
-        if self.steps is not None:
-            return self.count < self.steps
-        return len(self.episodes) < (self.num_episodes or 0)
-
-    @property
-    def max_steps(self) -> int:
-        return self.steps or 1_000_000
-
-    def until_needed(self) -> tuple[int, int]:
-        if self.steps is not None:
-            return self.steps - self.count, 1 << 60
-        return 1 << 60, (self.num_episodes or 0) - len(self.episodes)
-
-    def step(self, count: int = 1) -> None:
-        self.count += count
-
-    def episode(self, episode: Episode) -> None:
-        self.episodes.append(episode)
-
-    def safe_point(self) -> None:
-        pass
 
 
 def train(agent: Agent, env_id: str, options: dict[str, Any], monitor: Budget, seed: int = 0) -> Budget:

@@ -41,21 +41,16 @@ class TabularAgent(OnlineAgent):
     values_states: ClassVar[bool] = False  # is `q` a table of state values?
     long_updates: ClassVar[bool] = False  # does an update go through much memory? Then machine code pays in any loop
 
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "update" in vars(cls) and "observe" not in vars(cls):
+            cls.observe = OnlineAgent.observe  # type: ignore[method-assign]  # which calls the subclass's `update`
+
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         self.num_actions = require_discrete_actions(self.name, env.action_space)
         self.discretiser: Discretiser | None = None
-        space = env.observation_space
-        if isinstance(space, spaces.Box):
-            try:
-                self.discretiser = make_discretiser(self.settings, env, seed)
-            except ValueError as error:
-                raise ValueError(f"{self.name}: {error}") from error
-            num_states = self.discretiser.num_states
-        elif isinstance(space, spaces.Discrete) and space.start == 0:
-            num_states = int(space.n)
-        else:
-            raise ValueError(f"{self.name} needs Discrete or Box observations, came {space}")
+        num_states = self._num_states(env, seed)
         parameters = self.settings.parameters(self.num_actions)._replace(values_states=self.values_states)
         needs, columns = self.needs, self.num_actions
         if self.values_states:
@@ -65,7 +60,8 @@ class TabularAgent(OnlineAgent):
         self.table = Table(
             num_states, parameters, self.settings.table, needs, columns, self.settings.initial_values, seed
         )
-        self._numbered = self.discretiser is None and self.table.dense  # an observation is its row
+        numbered = isinstance(env.observation_space, spaces.Discrete)
+        self._numbered = numbered and self.table.dense  # an observation is its row
         self._act = self._rules_in_python().act
         self._ahead = UniformDraws(self.exploration_rng)
         self._draws: UniformDraws | np.random.Generator = self._ahead
@@ -73,6 +69,19 @@ class TabularAgent(OnlineAgent):
         self._rules = self._rules_in_python()
         self._learn = self._rules.learn
         self._learns_in_machine_code = self._runs_in_machine_code = False
+
+    def _num_states(self, env: gym.Env[Any, Any], seed: int) -> int:
+        """The number of states, for which Box observations are put into bins."""
+        space = env.observation_space
+        if isinstance(space, spaces.Box):
+            try:
+                self.discretiser = make_discretiser(self.settings, env, seed)
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {error}") from error
+            return self.discretiser.num_states
+        if isinstance(space, spaces.Discrete) and space.start == 0:
+            return int(space.n)
+        raise ValueError(f"{self.name} needs Discrete or Box observations, came {space}")
 
     # -- the readable loop ------------------------------------------------------------------------------------
 
@@ -98,12 +107,12 @@ class TabularAgent(OnlineAgent):
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""
-        return self.observe(*transition)
+        return TabularAgent.observe(self, *transition)
 
     def observe(
         self, observation: Any, action: Any, reward: float, next_observation: Any, terminated: bool, truncated: bool
     ) -> float | None:
-        """Learn from one transition; the error, if anything was learned yet."""
+        """`update`, without the cost of a `Transition`."""
         if self._numbered:
             state, next_state = observation, next_observation
         else:
@@ -138,7 +147,7 @@ class TabularAgent(OnlineAgent):
 
         In Python's loop the updates that go through much memory are in machine code, unless "python" is asked for.
         """
-        reason = why_not(env) if self._numbered else "its table is sparse, or its observations are put into bins"
+        reason = self._why_not(env)
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
         worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
@@ -151,9 +160,19 @@ class TabularAgent(OnlineAgent):
             return "compiled"
         return "python, updates compiled" if self._learns_in_machine_code else "python"
 
+    def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
+        """Why machine code would not do what Python's loop does here; None where it would."""
+        for name in ("update", "observe", "select_action", "begin_episode", "train"):
+            home = getattr(type(self), name).__module__
+            if not home.startswith("agents.tabular."):
+                return f"its {name} is Python of its own ({home})"
+        if not self._numbered:
+            return "its table is sparse, or its observations are put into bins"
+        return why_not(env)
+
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent; at either speed the result is the same."""
-        if self._runs_in_machine_code and why_not(env) is None:
+        if self._runs_in_machine_code and self._why_not(env) is None:
             compiled_engine.train(self, env, monitor)
         else:
             super().train(env, monitor)

@@ -76,6 +76,12 @@ class Discretiser:
         return cls(per_dimension)
 
 
+def bounds(space: spaces.Box) -> tuple[list[float], list[float]]:
+    """The lower and upper bounds [D] of a space; -1 and 1 where a dimension has none."""
+    pairs = [_bounded(low, high) for low, high in zip(space.low.tolist(), space.high.tolist(), strict=True)]
+    return [low for low, _ in pairs], [high for _, high in pairs]
+
+
 def make_discretiser(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -> Discretiser:
     """The discretiser that an agent's settings ask for.
 
@@ -116,6 +122,8 @@ def quantile_edges(observations: NDArray[np.float64], num_edges: int) -> list[li
 
 
 def _even(low: float, high: float, num_edges: int) -> list[float]:
-    if not (abs(low) < UNBOUNDED and abs(high) < UNBOUNDED):
-        low, high = DEFAULT_LOW, DEFAULT_HIGH
-    return [float(edge) for edge in np.linspace(low, high, num_edges)]
+    return [float(edge) for edge in np.linspace(*_bounded(low, high), num_edges)]
+
+
+def _bounded(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if abs(low) < UNBOUNDED and abs(high) < UNBOUNDED else (DEFAULT_LOW, DEFAULT_HIGH)

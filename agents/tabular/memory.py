@@ -63,6 +63,7 @@ class Memory(NamedTuple):
     first_q: FloatArray  # [R, A] the two tables of Double Q-learning, of which q is the mean
     second_q: FloatArray  # [R, A]
     visits: IntArray  # [R, A] N(s, a)
+    weights: FloatArray  # [R, A] of tiles, where a function of them stands in for the table
     policy: FloatArray  # [R, A] probabilities of a policy that is given
     traces: FloatArray  # [R, A] eligibility traces; Monte Carlo's time of the first visit
     model_rewards: FloatArray  # [R, A] the last reward seen

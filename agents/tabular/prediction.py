@@ -101,6 +101,8 @@ class Predictor(TabularAgent):
     settings: PredictionSettings
     metric_names = ("value_error",)
     values_states = True
+    controls = False
+    seeded_policy = True
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)

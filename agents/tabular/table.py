@@ -21,6 +21,7 @@ FIRST_STEPS = 1_024
 
 PER_PAIR: dict[str, Any] = {  # what an algorithm may need: arrays [R, A] and their kind of number
     "q": np.float64, "first_q": np.float64, "second_q": np.float64, "visits": np.int64, "policy": np.float64,
+    "weights": np.float64,
     "traces": np.float64, "model_rewards": np.float64, "model_states": np.int64, "last_tried": np.int64,
 }  # fmt: skip
 PER_STEP: dict[str, Any] = {"states": np.int64, "actions": np.int64, "rewards": np.float64}  # [H]

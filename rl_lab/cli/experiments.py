@@ -135,6 +135,38 @@ def train(
         raise typer.Exit(FAILED)
 
 
+@app.command(epilog="Example: rl-lab check my_agents:Sarsa")
+def check(
+    agent: Annotated[
+        str,
+        typer.Argument(metavar="AGENT", help="module:Class, or an agent's name.", autocompletion=agents),
+    ],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENV",
+            help="An environment to check it in.",
+            show_default="a corridor with two arms",
+            autocompletion=environments,
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Check that an agent keeps the contract: seeds, saving, going on, targets, learning, errors."""
+    from rl_lab.checking import check_agent_by_name, print_checks
+
+    results = check_agent_by_name(agent, assignments("--set", set_), env)
+    if json_:
+        print(json.dumps(results))
+    else:
+        print_checks(agent, results)
+    if any(result["outcome"] == "failed" for result in results):
+        raise typer.Exit(FAILED)
+
+
 @app.command(epilog="Example: rl-lab evaluate runs/train/maze/q/seed-0 --episodes 20")
 def evaluate(
     run: Run,

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from agents.base import Agent
+from agents.budget import Budget
 from agents.registry import AGENTS, make_agent
 from envs.registry import make_env
-from tests.helpers import ENVS, FAST_SETTINGS, PAIRS, Budget, files, train
+from tests.helpers import ENVS, FAST_SETTINGS, PAIRS, files, train
 
 pairs = pytest.mark.parametrize(("name", "env_id"), PAIRS)
 

@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.base import Agent
+from agents.budget import Budget
 from agents.registry import make_agent
 from agents.tabular.sampler import uniform_thresholds, why_not
 from agents.tabular.table import Table
 from envs.registry import make_env
 from envs.wrappers import step_limit
-from tests.helpers import ENGINE_ENVS, PREDICTORS, TABULAR, Budget
+from tests.helpers import ENGINE_ENVS, LINEAR, PREDICTORS, TABULAR
 
-COMPILED = [name for name in TABULAR if hasattr(make_agent(name, make_env("RLLab/RandomWalk-v0")), "update_rule")]
+COMPILED = [name for name in TABULAR if name not in ("prioritized_sweeping", *LINEAR)]
 EXPLORATIONS: list[dict[str, Any]] = [
     {},
     {"epsilon": 0.3, "epsilon_schedule": "constant"},
@@ -143,6 +144,31 @@ def test_a_state_saved_by_one_engine_goes_on_in_the_other(name: str, env_id: str
 
 
 @pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("sarsa_lambda", {"traces": "dutch"}),
+        ("watkins_q_lambda", {"table": "sparse"}),
+        ("dyna_q", {}),
+        ("linear_q", {"num_weights": 64}),
+        ("linear_sarsa_lambda", {"exploration": "ucb"}),
+    ],
+)
+def test_the_plain_loop_with_compiled_updates_is_the_same(name: str, settings: dict[str, Any]) -> None:
+    """Where the engine cannot go: bins, sparse tables, tiles."""
+    results = []
+    for engine, words in (("python", "python"), ("auto", "python, updates compiled")):
+        env = make_env("RLLab/Maze-v0", rows=4, cols=4, observation="position", slip=0.1)
+        env.reset(seed=2)
+        agent = make_agent(name, env, seed=2, **settings)
+        assert agent.choose_engine(engine, env, 10**9) == words  # type: ignore[arg-type]
+        budgets = [Budget(steps=700), Budget(episodes=3)]
+        for budget in budgets:
+            agent.train(env, budget)
+        results.append(everything(agent, env, budgets))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(
     ("env_id", "options", "reason"),
     [
         ("LunarLander-v3", {}, "its observations are put into bins"),
@@ -192,6 +218,42 @@ def test_starts_are_drawn_as_the_maze_draws_them(count: int, index: int) -> None
         if draw < 1:
             chosen = int(np.argmax(thresholds > draw))
             assert chosen == min(int(draw * count), count - 1)
+
+
+def test_c_says_the_same() -> None:
+    """The same algorithm, written again in C: the same table, bit for bit, where no multiplication is fused."""
+    from agents.tabular.engine import Session
+    from experiments import tabular_speed
+
+    in_c = tabular_speed.compile_c("-ffp-contract=off")
+    if in_c is None:
+        pytest.skip("no C compiler")
+    table, num_episodes = tabular_speed.train_in_c(in_c, 100_000)
+    env = make_env("RLLab/Maze-v0", rows=15, cols=15)
+    env.reset(seed=0)
+    agent: Any = make_agent("q_learning", env, seed=0, **tabular_speed.SETTINGS)
+    steps, ended = Session(agent, env).advance(100_000, 10**9)
+    assert (steps, len(ended.lengths)) == (100_000, num_episodes)
+    assert table.tobytes() == agent.table.memory.q.tobytes()
+
+
+def test_many_seeds_train_in_one_call_each_as_it_would_alone() -> None:
+    from agents.tabular.engine import train_many
+
+    def made(seed: int) -> tuple[Any, gym.Env[Any, Any]]:
+        env = make_env("RLLab/Maze-v0", rows=5, cols=5, slip=0.2)
+        env.reset(seed=seed)
+        return make_agent("q_learning", env, seed=seed), env
+
+    together = [made(seed) for seed in range(5)]
+    agents, envs = zip(*together, strict=True)
+    ended = train_many(agents, envs, 5_000, jobs=2)
+    for seed in range(5):
+        agent, env = made(seed)
+        agent.train(env, budget := Budget(steps=5_000))
+        assert plain(agent.get_state()) == plain(agents[seed].get_state())
+        assert ended[seed].total_rewards.tolist() == [episode.total_reward for episode in budget.episodes]
+        assert everything(agent, env, []) == everything(agents[seed], envs[seed], [])
 
 
 def test_the_memory_has_no_more_arrays_than_are_needed() -> None:

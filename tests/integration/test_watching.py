@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from agents.budget import Budget
 from envs.registry import make_env
 from experiments.overlays import maze_overlay
 from rl_lab import make_agent
 from tests.conftest import Command
-from tests.helpers import Budget, train
+from tests.helpers import train
 
 
 def run_folder(rl_lab: Command, env: str, agent: str, *options: str) -> str:

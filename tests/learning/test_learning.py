@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from agents.base import Agent
+from agents.budget import Budget
 from agents.oracle import Oracle
 from agents.registry import make_agent
 from envs.registry import make_env
 from experiments.evaluation import evaluate_agent, make_evaluation_env
 from experiments.spec import EnvEntry
-from tests.helpers import Budget, train
+from tests.helpers import train
 
 MAZE: dict[str, Any] = {"rows": 6, "cols": 6}
 

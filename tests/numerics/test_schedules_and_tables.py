@@ -9,12 +9,13 @@ from gymnasium import spaces
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.budget import Budget
 from agents.tabular.discretiser import Discretiser
 from agents.tabular.q_learning import QLearning
 from agents.tabular.settings import TabularSettings
 from agents.tabular.table import Table
 from envs.registry import make_env
-from tests.helpers import Budget, train
+from tests.helpers import train
 
 
 def table(num_actions: int, initial_values: Any, seed: int, num_states: int = 11**8, kind: str = "auto") -> Table:

@@ -1,0 +1,377 @@
+"""Checks that every agent should pass: `rl-lab check my_module:MyAgent`, or in a test
+
+@pytest.mark.parametrize("check", check_agent(MyAgent), ids=str)
+def test_my_agent(check):
+    check()
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+
+from agents.base import Agent, OnlineAgent, Transition
+from agents.budget import Budget
+
+MakeEnv = Callable[[], gym.Env[Any, Any]]
+STEPS = 300  # of training, in most checks
+TEACHING = 2_000  # times that a transition is repeated, until its target is learned
+
+
+class CheckError(AssertionError):
+    """An agent does not keep the contract: what was expected, and what came."""
+
+
+class NotApplicableError(Exception):
+    """The check says nothing about this agent, and why."""
+
+
+class Corridor(gym.Env[int, int]):
+    """Two arms: from the middle of five cells, left ends at once and earns 1; right takes three steps and earns 4.
+
+    Every step costs 0.5, so the optimum is 2.5, to the right; what pays sooner is worse. With its exact model.
+    """
+
+    START, NUM_STATES = 1, 5
+    OPTIMUM = 2.5
+
+    def __init__(self) -> None:
+        self.observation_space: Any = spaces.Discrete(self.NUM_STATES)
+        self.action_space: Any = spaces.Discrete(2)
+        ends = {0: 1.0, self.NUM_STATES - 1: 4.0}
+        self.P: dict[int, dict[int, list[tuple[float, int, float, bool]]]] = {}
+        for state in range(self.NUM_STATES):
+            self.P[state] = {}
+            for action, change in enumerate((-1, 1)):
+                reached = state if state in ends else state + change
+                reward = 0.0 if state in ends else ends.get(reached, 0.0) - 0.5
+                self.P[state][action] = [(1.0, reached, reward, reached in ends)]
+        self.initial_state_distrib = np.eye(self.NUM_STATES)[self.START]
+        self.s = self.START
+        self.steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """Begin in the second cell."""
+        super().reset(seed=seed)
+        self.s, self.steps = self.START, 0
+        return self.s, {}
+
+    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+        """One step; at most 50 in an episode."""
+        _, self.s, reward, terminated = self.P[self.s][int(action)][0]
+        self.steps += 1
+        return self.s, reward, terminated, not terminated and self.steps >= 50, {}
+
+
+class Counted(gym.Wrapper[Any, Any, Any, Any]):
+    """Counts the steps, and keeps the lengths of the episodes that have ended."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.steps, self.length = 0, 0
+        self.lengths: list[int] = []
+
+    def reset(self, **keywords: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        self.length = 0
+        return self.env.reset(**keywords)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """One step."""
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.steps, self.length = self.steps + 1, self.length + 1
+        if terminated or truncated:
+            self.lengths.append(self.length)
+        return observation, reward, terminated, truncated, info
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of an agent: call it. It returns where all is well."""
+
+    name: str
+    run: Callable[["Case"], None]
+    case: "Case"
+
+    def __call__(self) -> None:
+        """Check.
+
+        Raises:
+            CheckError: the agent does not pass.
+            NotApplicableError: the check says nothing about this agent.
+        """
+        self.run(self.case)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is checked: an agent's class and settings, in an environment."""
+
+    agent_class: type[Agent]
+    settings: dict[str, Any]
+    make_env: MakeEnv | None
+
+    def env(self) -> gym.Env[Any, Any]:
+        """A new environment, which has been reset: its generator is seeded."""
+        env = Corridor() if self.make_env is None else self.make_env()
+        env.reset(seed=5)
+        env.action_space.seed(5)
+        return env
+
+    def agent(self, seed: int = 3) -> Agent:
+        """A new agent."""
+        return self.agent_class(self.env(), seed=seed, **self.settings)
+
+    def in_corridor(self) -> None:
+        """The check asks for the corridor."""
+        if self.make_env is not None:
+            raise NotApplicableError("it is made in the two-armed corridor, and another environment was given")
+
+
+def check_agent(agent_class: type[Agent], make_env: MakeEnv | None = None, **settings: Any) -> Iterator[Check]:
+    """The checks of an agent, one by one.
+
+    Args:
+        agent_class: a subclass of `agents.base.Agent`.
+        make_env: makes an environment for agents that cannot act in the two-armed corridor, a `Discrete(5)` with two
+            actions; the checks that need the corridor then do not apply.
+        settings: of the agent.
+    """
+    case = Case(agent_class, settings, make_env)
+    for run in CHECKS:
+        yield Check(run.__name__.removeprefix("check_"), run, case)
+
+
+def check_contract(case: Case) -> None:
+    """It is an `Agent`; actions are in the action space, action values one an action, the policy is a function."""
+    expect(issubclass(case.agent_class, Agent), "a subclass of agents.base.Agent", case.agent_class.__mro__)
+    agent, env = case.agent(), case.env()
+    observation, _ = env.reset()
+    for explore in (False, True):
+        action = agent.select_action(observation, explore=explore)
+        expect(env.action_space.contains(action), f"an action of {env.action_space}", action)
+    action = agent.policy(0)(observation)
+    expect(env.action_space.contains(action), f"an action of {env.action_space} from policy(0)", action)
+    action, state = agent.predict(observation)
+    expect(env.action_space.contains(_item(action)), f"an action of {env.action_space} from predict", action)
+    expect(state is None, "predict to return no state", state)
+    values = agent.action_values(observation)
+    if values is not None:
+        expect(isinstance(values, np.ndarray) and values.dtype == np.float64, "action_values of float64", values)
+        expect(values.shape == (int(env.action_space.n),), "one value an action", values.shape)  # type: ignore[attr-defined]
+
+
+def check_monitor_hears_of_every_step_and_episode(case: Case) -> None:
+    """Training stops with its budget, and the episodes' lengths add up to the steps."""
+    agent, budget, env = case.agent(), Budget(steps=STEPS), Counted(case.env())
+    agent.train(env, budget)
+    expect(budget.count >= STEPS, f"at least {STEPS} steps", budget.count)
+    expect(budget.count == env.steps, f"the monitor to hear of {env.steps} steps", budget.count)
+    heard = [episode.length for episode in budget.episodes]
+    expect(heard == env.lengths, f"the monitor to hear of episodes of lengths {env.lengths}", heard)
+    agent.train(case.env(), few := Budget(episodes=3))
+    expect(len(few.episodes) >= 3, "3 episodes", len(few.episodes))
+
+
+def check_same_seed_same_training(case: Case) -> None:
+    """Two agents of one seed train alike, to the byte; of another they need not."""
+    states = []
+    episodes = []
+    for _ in range(2):
+        agent, budget = case.agent(), Budget(steps=STEPS)
+        agent.train(case.env(), budget)
+        states.append(_files(agent))
+        episodes.append(budget.episodes)
+    expect(episodes[0] == episodes[1], "the same episodes from the same seed", "others")
+    expect(states[0] == states[1], "the same state from the same seed", _difference(*states))
+
+
+def check_save_and_load(case: Case) -> None:
+    """What was saved and loaded is saved as the same bytes, and acts alike."""
+    agent, loaded = case.agent(), case.agent(seed=4)
+    agent.train(case.env(), Budget(steps=STEPS))
+    _copy(agent, loaded)
+    saved, again = _files(agent), _files(loaded)
+    expect(saved == again, "a loaded agent to be saved alike", _difference(saved, again))
+    if case.agent_class.seeded_policy:
+        return
+    for observation in _observations(case):
+        one, other = agent.policy(7)(observation), loaded.policy(7)(observation)
+        expect(np.array_equal(one, other), f"a loaded agent to act alike in {observation}", f"{one} and {other}")
+
+
+def check_stopping_and_going_on(case: Case) -> None:
+    """10 episodes, saved, loaded by another agent, and 10 more are 20."""
+    if not case.agent_class.resumes_exactly:
+        raise NotApplicableError("it says itself that it does not go on exactly (resumes_exactly)")
+    whole, first, second = case.agent(), case.agent(), case.agent()
+    env, uninterrupted = case.env(), Budget(episodes=20)
+    whole.train(env, uninterrupted)
+    env, one, two = case.env(), Budget(episodes=10), Budget(episodes=10)
+    first.train(env, one)
+    _copy(first, second)
+    second.train(env, two)
+    same = one.episodes + two.episodes == uninterrupted.episodes
+    expect(same, "10 and 10 episodes to be 20 without a stop", "others")
+    expect(_files(whole) == _files(second), "the same state", _difference(_files(whole), _files(second)))
+
+
+def check_greedy_actions_change_nothing(case: Case) -> None:
+    """`explore=False`, `policy`, `action_values` and `predict` leave the whole state as it was."""
+    agent = case.agent()
+    agent.train(case.env(), Budget(steps=STEPS))
+    before = _files(agent)
+    for observation in _observations(case):
+        agent.select_action(observation, explore=False)
+        agent.policy(1)(observation)
+        agent.action_values(observation)
+        agent.predict(observation, deterministic=True)
+    expect(_files(agent) == before, "looking to change nothing", _difference(before, _files(agent)))
+
+
+def check_no_global_randomness(case: Case) -> None:
+    """Training neither draws from the global generators of NumPy and `random`, nor depends on them."""
+    if case.agent_class.own_process:
+        raise NotApplicableError("it says itself that it draws from global generators (own_process)")
+    import random as library
+
+    before = repr(np.random.get_state()), repr(library.getstate())  # noqa: NPY002
+    agent = case.agent()
+    agent.train(case.env(), Budget(steps=STEPS))
+    after = repr(np.random.get_state()), repr(library.getstate())  # noqa: NPY002
+    expect(before == after, "the global generators to be left alone", "draws from them")
+
+
+def check_termination_and_truncation(case: Case) -> None:
+    """A target at a limit of steps exceeds that at a termination by exactly discount * max Q(next)."""
+    case.in_corridor()
+    discount = getattr(case.agent().settings, "discount", None)
+    agents = [case.agent(), case.agent()]
+    if not case.agent_class.controls or not isinstance(agents[0], OnlineAgent) or not isinstance(discount, float):
+        raise NotApplicableError("it is about agents that learn by `update`, with a discount")
+    if agents[0].action_values(1) is None or type(agents[0]).update is OnlineAgent.update:
+        raise NotApplicableError("it is about agents that learn action values by `update`")
+    learned = []
+    for agent, terminated in zip(agents, (True, False), strict=True):
+        assert isinstance(agent, OnlineAgent)
+        for _ in range(TEACHING):  # whatever is done in the next state is worth 8
+            for action in range(2):
+                _teach(agent, Transition(2, action, 8.0, 0, True, False))
+        for _ in range(TEACHING):
+            _teach(agent, Transition(1, 0, 1.0, 2, terminated, not terminated))
+        learned.append((agent.action_values(1), agent.action_values(2)))
+    (ended, _), (cut, following) = learned
+    if ended is None or cut is None or following is None:
+        raise CheckError("expected action values, came None")
+    expect(abs(ended[0] - 1.0) < 0.05, "the reward alone, 1, where the episode terminates", ended[0])
+    expected = ended[0] + discount * following.max()
+    expect(abs(cut[0] - expected) < 0.05, f"{expected:.2f} where a limit cuts the episode off", f"{cut[0]:.2f}")
+
+
+def check_learning(case: Case) -> None:
+    """It finds the better of two arms, which pays later; its optimum is known."""
+    case.in_corridor()
+    if not case.agent_class.controls:
+        raise NotApplicableError("it says itself that it learns no policy (controls)")
+    agent = case.agent()
+    agent.train(case.env(), Budget(steps=6_000))
+    env = case.env()
+    policy, total, over = agent.policy(0), 0.0, False
+    observation, _ = env.reset()
+    while not over:
+        observation, reward, terminated, truncated, _ = env.step(policy(observation))
+        total, over = total + float(reward), terminated or truncated
+    expect(total == Corridor.OPTIMUM, f"the optimum of the corridor, {Corridor.OPTIMUM}, after 6,000 steps", total)
+
+
+def check_spaces_it_cannot_handle(case: Case) -> None:
+    """Where it cannot act it says so when it is made, in a ValueError of one line."""
+    box, one_of_two = spaces.Box(-1.0, 1.0, (2,)), spaces.Discrete(2)
+    strange: list[tuple[Any, Any]] = [
+        (one_of_two, box),
+        (spaces.Dict({"a": one_of_two, "b": box}), one_of_two),
+        (spaces.Box(0, 255, (8, 8, 3), np.uint8), one_of_two),
+        (spaces.Discrete(3), spaces.MultiDiscrete([2, 2])),
+        (spaces.Discrete(3), spaces.Discrete(2, start=5)),
+    ]
+    for observations, actions in strange:
+        env = Corridor()
+        env.observation_space, env.action_space = observations, actions
+        where = f"{observations} and {actions}"
+        try:
+            agent = case.agent_class(env, seed=0, **case.settings)
+        except ValueError as error:
+            expect(bool(str(error)) and "\n" not in str(error).strip(), f"one line for {where}", str(error))
+            continue
+        except Exception as error:
+            raise CheckError(f"expected a ValueError, or an agent, for {where}, came {error!r}") from error
+        observations.seed(0)
+        action = agent.select_action(observations.sample(), explore=True)
+        expect(actions.contains(action), f"an action of {actions}", action)
+
+
+CHECKS = (
+    check_contract,
+    check_monitor_hears_of_every_step_and_episode,
+    check_same_seed_same_training,
+    check_save_and_load,
+    check_stopping_and_going_on,
+    check_greedy_actions_change_nothing,
+    check_no_global_randomness,
+    check_termination_and_truncation,
+    check_learning,
+    check_spaces_it_cannot_handle,
+)
+
+
+def expect(holds: bool, expected: str, came: Any) -> None:
+    """Raise where something does not hold."""
+    if not holds:
+        raise CheckError(f"expected {expected}, came {came}")
+
+
+def _item(action: Any) -> Any:
+    return action.item() if isinstance(action, np.ndarray) and action.ndim == 0 else action
+
+
+def _teach(agent: OnlineAgent, transition: Transition) -> None:
+    """One episode of one step."""
+    agent.begin_episode()
+    agent.select_action(transition.observation, explore=True)
+    agent.update(transition)
+
+
+def _observations(case: Case) -> list[Any]:
+    env = case.env()
+    seen = [env.reset()[0]]
+    for _ in range(20):
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        seen.append(env.reset()[0] if terminated or truncated else observation)
+    return seen
+
+
+def _files(agent: Agent) -> dict[str, bytes]:
+    """What the agent saves."""
+    with tempfile.TemporaryDirectory() as folder:
+        agent.save(Path(folder) / "saved")
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _copy(agent: Agent, other: Agent) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        agent.save(Path(folder) / "saved")
+        other.load(Path(folder) / "saved")
+
+
+def _difference(one: dict[str, bytes], other: dict[str, bytes]) -> str:
+    names = [name for name in sorted({*one, *other}) if one.get(name) != other.get(name)]
+    return f"other bytes in {', '.join(Path(name).name for name in names)}"

@@ -1,0 +1,102 @@
+"""Tile coding (Sutton & Barto, 2nd ed., section 9.5.4): several grids over the observations, each displaced."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from agents.tabular.discretiser import bounds
+
+WORD = (1 << 64) - 1
+
+
+class TileCoder:
+    """The tiles of an observation, one in each tiling.
+
+    Tiling k is displaced by k / num_tilings of a tile times (1, 3, 5, ...) (the book's asymmetric displacement). Where
+    there are more tiles than room, their numbers are hashed, and those that meet in a place are counted.
+
+    Args:
+        space: observations [D]; an unbounded dimension is tiled between -1 and 1.
+        num_tilings: T.
+        num_tiles: along each dimension of a tiling.
+        size: W, the most places there are.
+    """
+
+    def __init__(self, space: spaces.Box, num_tilings: int, num_tiles: int, size: int) -> None:
+        self.num_tilings, self.num_tiles = num_tilings, num_tiles
+        self.low, self.high = bounds(space)
+        self.widths = [(high - low) / num_tiles for low, high in zip(self.low, self.high, strict=True)]
+        self.tiles_a_tiling = (num_tiles + 1) ** len(self.low)  # one more, for the displacement
+        self.is_hashed = self.tiles_a_tiling * num_tilings > size
+        self.size = size if self.is_hashed else self.tiles_a_tiling * num_tilings
+        self.met: set[int] = set()  # tiles
+        self.taken: set[int] = set()  # their places
+
+    def __call__(self, observation: NDArray[Any]) -> list[int]:
+        """The places [T] of an observation [D]."""
+        tiles = self.tiles(observation)
+        if self.is_hashed:
+            self.meet(tiles)
+        return [self._place(tile) for tile in tiles]
+
+    def places(self, observation: NDArray[Any]) -> list[int]:
+        """The same, when only looking: nothing is counted."""
+        return [self._place(tile) for tile in self.tiles(observation)]
+
+    def tiles(self, observation: NDArray[Any]) -> list[int]:
+        """The numbers [T] of an observation's tiles."""
+        tiles = []
+        scaled = [
+            (min(max(value, low), high) - low) / width
+            for value, low, high, width in zip(observation.tolist(), self.low, self.high, self.widths, strict=True)
+        ]
+        for tiling in range(self.num_tilings):
+            tile = 0
+            for dimension, value in enumerate(scaled):
+                displacement = tiling * (2 * dimension + 1) / self.num_tilings % 1.0
+                tile = tile * (self.num_tiles + 1) + math.floor(value + displacement)
+            tiles.append(tile + tiling * self.tiles_a_tiling)
+        return tiles
+
+    def _place(self, tile: int) -> int:
+        return _hashed(tile) % self.size if self.is_hashed else tile
+
+    def meet(self, tiles: Iterable[int]) -> None:
+        """Count tiles that are met."""
+        for tile in tiles:
+            if tile not in self.met:
+                self.met.add(tile)
+                self.taken.add(self._place(tile))
+
+    @property
+    def num_collisions(self) -> int:
+        """How many of the tiles that were met share the place of one that was met before."""
+        return len(self.met) - len(self.taken)
+
+
+def _hashed(number: int) -> int:
+    """A whole number of any size, mixed to 64 bits (splitmix64, Steele et al. 2014)."""
+    word = 0
+    while True:
+        word = (word ^ number) + 0x9E3779B97F4A7C15 & WORD
+        word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & WORD
+        word = (word ^ word >> 27) * 0x94D049BB133111EB & WORD
+        word ^= word >> 31
+        number >>= 64
+        if number == 0:
+            return word
+
+
+def check_tiles(space: spaces.Space[Any], name: str) -> spaces.Box:
+    """The space, where it can be tiled.
+
+    Raises:
+        ValueError: it is no Box of one dimension with at most as many numbers as bins can take.
+    """
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not np.issubdtype(space.dtype, np.number):
+        raise ValueError(f"{name} needs observed numbers in a row (a Box of shape [D]), came {space}")
+    return space
