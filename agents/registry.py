@@ -34,6 +34,7 @@ AGENTS = {
     "td": ("agents.tabular.prediction:TD", "predicts what a given policy is worth: TD(0)"),
     "n_step_td": ("agents.tabular.prediction:NStepTD", "the same, from n real rewards"),
     "td_lambda": ("agents.tabular.prediction:TDLambda", "the same, with eligibility traces"),
+    "lambda_return": ("agents.tabular.prediction:LambdaReturn", "the same, from lambda-returns, off-line"),
     "monte_carlo_prediction": ("agents.tabular.prediction:MonteCarloPrediction", "the same, from whole returns"),
     "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
     "policy_iteration": ("agents.planners:PolicyIteration", "exact planning by evaluating and improving a policy"),

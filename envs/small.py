@@ -31,6 +31,7 @@ class FiniteEnv(gym.Env[Any, Any]):
         self.observation_space = spaces.Discrete(len(model))
         self.action_space = spaces.Discrete(self.num_actions)
         self.s = self._start = start
+        self.steps = 0
         self._cumulative = {
             (state, action): np.cumsum([outcome[0] for outcome in outcomes])
             for state, actions in model.items()
@@ -41,7 +42,7 @@ class FiniteEnv(gym.Env[Any, Any]):
         """Begin an episode."""
         super().reset(seed=seed)
         self.np_random.random()
-        self.s = self._start
+        self.s, self.steps = self._start, 0
         return self.s, self.info()
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
@@ -51,6 +52,7 @@ class FiniteEnv(gym.Env[Any, Any]):
             raise ValueError(f"action: expected 0 to {self.num_actions - 1}, came {action}")
         drawn = int(np.argmax(self._cumulative[self.s, action] > self.np_random.random()))
         _, self.s, reward, terminated = self.P[self.s][action][drawn]
+        self.steps += 1
         return self.s, reward, terminated, False, self.info()
 
     def info(self) -> dict[str, Any]:
@@ -59,7 +61,7 @@ class FiniteEnv(gym.Env[Any, Any]):
 
     def put(self, state: int, start: int, steps: int) -> None:
         """Put the environment where an episode has brought it: for engines that step elsewhere."""
-        self.s = state
+        self.s, self.steps = state, steps
 
 
 class RandomWalkEnv(FiniteEnv):
@@ -161,8 +163,8 @@ class MaximizationBiasEnv(FiniteEnv):
         super().__init__(model, 0)
 
     def info(self) -> dict[str, Any]:
-        """Which actions the book has in this state: `action_mask`."""
+        """Which actions the book has in this state: `action_mask`; and whether the worse way was taken: `left`."""
         mask = np.ones(self.num_actions, dtype=np.int8)
         if self.s == 0:
             mask[2:] = 0
-        return {"action_mask": mask}
+        return {"action_mask": mask, "left": self.s == 1 or self.steps == 2}

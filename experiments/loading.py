@@ -17,7 +17,7 @@ from envs.registry import (
     env_options,
 )
 from experiments.errors import InputError, explain, located, unknown
-from experiments.spec import AgentEntry, EnvEntry, Evaluation, Spec, check_label
+from experiments.spec import AgentEntry, EnvEntry, Evaluation, Figure, Spec, check_label
 
 
 def parse_spec(values: dict[str, Any], place: str) -> Spec:
@@ -38,7 +38,12 @@ def parse_spec(values: dict[str, Any], place: str) -> Spec:
 def _known_keys(error: ValidationError) -> list[str]:
     """The keys that are known where the first problem is."""
     location = error.errors(include_url=False)[0]["loc"]
-    models: dict[Any, type[BaseModel]] = {"evaluation": Evaluation, "envs": EnvEntry, "agents": AgentEntry}
+    models: dict[Any, type[BaseModel]] = {
+        "figure": Figure,
+        "evaluation": Evaluation,
+        "envs": EnvEntry,
+        "agents": AgentEntry,
+    }
     model = models.get(location[0], Spec) if len(location) > 1 else Spec
     return list(model.model_fields)
 

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
+@lru_cache
 def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
@@ -57,6 +59,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@lru_cache
 def git_state() -> dict[str, Any] | None:
     """Commit of this project's checkout, and the digest of what differs from it (None: nothing does)."""
     root = Path(__file__).resolve().parent.parent

@@ -6,6 +6,7 @@ steps. For LunarLander they are 200 ("solved") and a measured random policy.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import gymnasium as gym
@@ -45,7 +46,13 @@ def reference_for(entry: EnvEntry, seeds: Sequence[int]) -> Reference | None:
     """The reference of an environment on these evaluation episodes, or None where there is none."""
     if entry.id == "LunarLander-v3" and not entry.changed_settings().keys() - {"reset_seed"}:
         return Reference(LUNAR_LANDER_RANDOM, LUNAR_LANDER_RANDOM_ERROR, LUNAR_LANDER_SOLVED, "solved", "return")
-    env = make_evaluation_env(entry)
+    return _of_environment(entry.model_dump_json(), tuple(seeds))
+
+
+@lru_cache(maxsize=64)
+def _of_environment(entry: str, seeds: tuple[int, ...]) -> Reference | None:
+    """The exact reference of an entry (as JSON, which can be a key): every trial of an experiment asks for the same."""
+    env = make_evaluation_env(EnvEntry.model_validate_json(entry))
     try:
         return _exact_reference(env, seeds)
     finally:

@@ -7,10 +7,11 @@ from pathlib import Path
 from experiments.curves import write_curves
 from experiments.errors import InputError
 from experiments.executor import Listener, execute, limit_threads
+from experiments.figures import write_figure
 from experiments.output import check_folder, check_output, prepare
 from experiments.results import group_runs, read_runs
 from experiments.run_folder import Manifest
-from experiments.spec import Trial
+from experiments.spec import Figure, Trial
 from experiments.trial import check_trial
 
 
@@ -28,8 +29,10 @@ class Outcome:
         return [manifest for manifest in self.manifests if manifest["status"] == "failed"]
 
 
-def run_trials(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> Outcome:
-    """Run the trials of an experiment; finished ones are skipped.
+def run_trials(
+    trials: Sequence[Trial], out: Path, jobs: int, listener: Listener, figure: Figure | None = None
+) -> Outcome:
+    """Run the trials of an experiment; finished ones are skipped. With a figure, it stands for the learning curves.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -48,7 +51,10 @@ def run_trials(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener
         (to_run if fresh else skipped).append(trial)
     limit_threads()
     manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener)
-    return Outcome(manifests, skipped, _draw_curves(trials, out))
+    if figure is None:
+        return Outcome(manifests, skipped, _draw_curves(trials, out))
+    order = [trial.agent.label for trial in trials]
+    return Outcome(manifests, skipped, write_figure(figure, out / trials[0].experiment, order))
 
 
 def _draw_curves(trials: Sequence[Trial], out: Path) -> list[Path]:

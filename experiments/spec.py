@@ -4,12 +4,13 @@ Trials = environments x agents x seeds. Reading one, and checking the names in i
 """
 
 import hashlib
+import itertools
 import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from agents.base import Engine
@@ -161,6 +162,50 @@ def _seeds(value: Any) -> Any:
     return value
 
 
+class Figure(_Strict):
+    """A figure of the training episodes: what is drawn against what. A line for each agent."""
+
+    title: str
+    x: str = "episode"  # "episode", "env_step" (then y adds up), or a setting of the agents
+    y: str = "return"  # a column of episodes.csv
+    lines: str | None = None  # where x is a setting: the one that tells lines apart
+    xlabel: str | None = None
+    ylabel: str | None = None
+    xlim: tuple[float, float] | None = None
+    ylim: tuple[float, float] | None = None
+    smooth: Annotated[int, Field(ge=1)] = 1  # episodes that a point is the mean of
+    factor: float = 1.0  # of y, such as 100 for percent
+    symbol: str | None = None  # that the legend has for `lines`
+    marks: dict[str, float] = {}  # horizontal lines, by their label
+    marks_x: dict[str, float] = {}  # vertical ones
+
+    @field_validator("xlim", "ylim", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
+def _expanded(agents: Any) -> Any:
+    """Agents with a `grid` of settings, each as one agent for every combination."""
+    if not isinstance(agents, list):
+        return agents
+    expanded: list[Any] = []
+    for agent in agents:
+        grid = agent.get("grid") if isinstance(agent, dict) else None
+        if grid is None:
+            expanded.append(agent)
+            continue
+        if not isinstance(grid, dict) or not all(isinstance(values, list) and values for values in grid.values()):
+            expected = "lists of values, one for each setting"
+            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
+        rest = {key: value for key, value in agent.items() if key != "grid"}
+        for values in itertools.product(*grid.values()):
+            chosen = dict(zip(grid, values, strict=True))
+            words = "-".join(f"{key}={value}" for key, value in chosen.items())
+            expanded.append(rest | chosen | {"name": f"{agent.get('name', agent.get('id'))}-{words}"})
+    return expanded
+
+
 class Spec(_Strict):
     """An experiment."""
 
@@ -172,7 +217,8 @@ class Spec(_Strict):
     evaluation: Evaluation = Evaluation()
     engine: Engine = "auto"
     envs: list[EnvEntry] = Field(min_length=1)
-    agents: list[AgentEntry] = Field(min_length=1)
+    agents: Annotated[list[AgentEntry], BeforeValidator(_expanded)] = Field(min_length=1)
+    figure: Figure | None = None  # instead of learning curves
 
     def seed_list(self) -> list[int]:
         """The seeds, one by one."""

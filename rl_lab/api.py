@@ -138,7 +138,7 @@ def run_suite(
         envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
         changes |= {"steps": steps, "episodes": None, "envs": envs}
     trials = spec.model_copy(update=changes).trials()
-    return trials, run_trials(trials, out, jobs, _listener(trials, progress))
+    return trials, run_trials(trials, out, jobs, _listener(trials, progress), spec.figure)
 
 
 def _listener(trials: Sequence[Trial], progress: bool) -> Listener:

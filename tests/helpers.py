@@ -96,7 +96,7 @@ FAST_SETTINGS: dict[str, dict[str, Any]] = {
     "sb3_ppo": {"n_steps": 64, "n_epochs": 2, "policy_kwargs": {"net_arch": [16]}},
 }
 TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
-PREDICTORS = ("td", "n_step_td", "td_lambda", "monte_carlo_prediction")
+PREDICTORS = ("td", "n_step_td", "td_lambda", "lambda_return", "monte_carlo_prediction")
 LINEAR = ("linear_q", "linear_sarsa_lambda")  # for Box observations
 EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS + LINEAR))
 PAIRS = [

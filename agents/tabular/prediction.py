@@ -17,8 +17,8 @@ from agents.oracle import exact_model, has_model
 from agents.seeding import Rng
 from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
-from agents.tabular.learning import move
-from agents.tabular.memory import Memory, Parameters
+from agents.tabular.learning import NOTHING, move
+from agents.tabular.memory import TIME, Memory, Parameters
 from agents.tabular.settings import MonteCarloSettings, NStepSettings, TabularSettings, TraceSettings
 from agents.tabular.traces import cut, move_all, visit
 from agents.td import td_target
@@ -56,6 +56,35 @@ def td_lambda_update(
     visit(memory, parameters, state, 0)
     move_all(memory, parameters, error)
     return error
+
+
+def lambda_return_update(
+    memory: Memory,
+    parameters: Parameters,
+    rng: Rng,
+    state: int,
+    action: int,
+    reward: float,
+    next_state: int,
+    terminated: bool,
+    truncated: bool,
+) -> float:
+    """At the end, every V(S) moves towards its lambda-return, by the values of the whole episode (section 12.1)."""
+    monte_carlo.remember(memory, state, 0, reward)
+    if not (terminated or truncated):
+        return NOTHING
+    following = 0.0 if terminated else memory.q[next_state, 0]
+    ret, length = following, memory.counters[TIME]
+    for time in range(length - 1, -1, -1):
+        # G(t) = R + discount * ((1 - lambda) V(S') + lambda G(t + 1)): it takes the place of the reward.
+        mixed = (1.0 - parameters.trace_decay) * following + parameters.trace_decay * ret
+        ret = memory.rewards[time] + parameters.discount * mixed
+        memory.rewards[time] = ret
+        following = memory.q[memory.states[time], 0]
+    errors = 0.0
+    for time in range(length):
+        errors += abs(move(memory.q, memory, parameters, memory.states[time], 0, memory.rewards[time]))
+    return errors / length
 
 
 def value_of_rest(memory: Memory, parameters: Parameters, rng: Rng, next_state: int) -> float:
@@ -194,6 +223,16 @@ class TDLambda(Predictor):
     needs = ("traces",)
     update_rule = staticmethod(td_lambda_update)
     parts = {"forget": cut}  # noqa: RUF012
+
+
+class LambdaReturn(Predictor):
+    """The off-line lambda-return algorithm: what TD(lambda) stands for, with all that came later at hand."""
+
+    Settings: ClassVar[type[Settings]] = TracePredictionSettings
+    name = "lambda_return"
+    needs = ("traces", "history")
+    update_rule = staticmethod(lambda_return_update)
+    parts = {"forget": monte_carlo.forget}  # noqa: RUF012
 
 
 class MonteCarloPrediction(Predictor):

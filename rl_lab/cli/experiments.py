@@ -82,7 +82,7 @@ def run(
     print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
     for figure in outcome.figures:
         if figure.suffix == ".png":
-            print(f"learning curves: {figure}")
+            print(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")
     print(f"next: rl-lab compare {folder}")
     if failed:
         raise typer.Exit(FAILED)
