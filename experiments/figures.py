@@ -64,7 +64,7 @@ def write_figure(figure: Figure, folder: Path, order: Sequence[str] = ()) -> lis
         for line in lines:
             for row in zip(line.x.tolist(), line.mean.tolist(), line.low.tolist(), line.high.tolist(), strict=True):
                 writer.writerow([line.label, *row, line.num_runs])
-    return [*_draw(figure, lines, path), path.with_suffix(".csv")]
+    return [*draw(figure, lines, path), path.with_suffix(".csv")]
 
 
 def figure_lines(figure: Figure, runs: Sequence[Run]) -> list[Line]:
@@ -152,7 +152,8 @@ def _interval(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     return values.mean(axis=0), low, high
 
 
-def _draw(figure: Figure, lines: list[Line], path: Path) -> list[Path]:
+def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
+    """The figure as PNG and SVG."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Picture

@@ -1,6 +1,7 @@
 """Prioritized sweeping (Moore & Atkeson 1993; Sutton & Barto, 2nd ed., section 8.4).
 
-The queue and the sets of predecessors are Python's: this agent has the readable loop only.
+The model counts what followed every pair, so that it is right on slippery ground as well. It, the queue and the sets of
+predecessors are Python's: this agent has the readable loop only.
 """
 
 import heapq
@@ -15,9 +16,8 @@ from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
-from agents.tabular.dyna import remember
 from agents.tabular.learning import move
-from agents.tabular.memory import THE_END, UNTRIED, Memory, Parameters
+from agents.tabular.memory import THE_END, Memory, Parameters
 from agents.tabular.settings import DynaSettings
 from agents.td import td_target
 
@@ -35,22 +35,15 @@ def update(
     terminated: bool,
     truncated: bool,
 ) -> float:
-    """The model remembers the step; how wrong Q(S, A) is by Q-learning's target is said, and nothing moves yet."""
-    remember(memory, parameters, state, action, reward, THE_END if terminated else next_state)
-    return target(memory, parameters, state, action) - memory.q[state, action]
-
-
-def target(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
-    """Q-learning's target of a pair that the model knows."""
-    next_state = memory.model_states[state, action]
-    terminated = next_state == THE_END
-    next_value = 0.0 if terminated else best_value(memory.q, next_state, parameters.num_actions)
-    return td_target(memory.model_rewards[state, action], terminated, next_value, parameters.discount)
+    """Says how wrong Q(S, A) is by Q-learning's target; nothing moves yet."""
+    next_value = best_value(memory.q, next_state, parameters.num_actions)
+    return td_target(reward, terminated, next_value, parameters.discount) - memory.q[state, action]
 
 
 class PrioritizedSweepingSettings(DynaSettings):
     """Settings of `prioritized_sweeping`."""
 
+    learning_rate: float = Field(1.0, ge=0, le=1, description="share of the error that an update takes; 1: all of it")
     threshold: float = Field(1e-4, ge=0, description="errors that are smaller are not worth an update")
 
 
@@ -60,33 +53,41 @@ class PrioritizedSweeping(TabularAgent):
     Settings: ClassVar[type[Settings]] = PrioritizedSweepingSettings
     settings: PrioritizedSweepingSettings
     name = "prioritized_sweeping"
-    needs = ("model",)
     update_rule = staticmethod(update)
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
+        self.rewards: defaultdict[Pair, float] = defaultdict(float)  # their sums
+        self.followers: defaultdict[Pair, dict[int, int]] = defaultdict(dict)  # next state (or THE_END) -> how often
+        self.predecessors: defaultdict[int, set[Pair]] = defaultdict(set)  # the pairs that have led to a state
         self.priorities: dict[Pair, float] = {}  # of the pairs that wait
         self.queue: list[tuple[float, Pair]] = []  # (-priority, pair); what `priorities` does not say is out of date
-        self.predecessors: defaultdict[int, set[Pair]] = defaultdict(set)  # the pairs that lead to a state
 
     def update(self, transition: Transition) -> float | None:
-        """Note what happened, then update up to `planning_steps` pairs in the order of their errors."""
-        pair = self.row(transition.observation), int(transition.action)
-        before = int(self.table.memory.model_states[pair])
+        """Count what happened, then update up to `planning_steps` pairs in the order of their errors."""
         error = super().update(transition)
-        after = int(self.table.memory.model_states[pair])
-        if before != after:
-            self.predecessors[before].discard(pair)
-            self.predecessors[after].add(pair)
+        pair = self.row(transition.observation), int(transition.action)
+        next_state = THE_END if transition.terminated else self.row(transition.next_observation)
+        self.rewards[pair] += transition.reward
+        self.followers[pair][next_state] = self.followers[pair].get(next_state, 0) + 1
+        self.predecessors[next_state].add(pair)
         self._enqueue(pair)
         for _ in range(self.settings.planning_steps):
             if not self._sweep():
                 break
         return error
 
+    def target(self, pair: Pair) -> float:
+        """The mean reward + discount * the mean of max_a Q(S', a), over all that has followed a pair."""
+        followers, memory = self.followers[pair], self.table.view
+        count, value = sum(followers.values()), 0.0
+        for next_state, times in followers.items():
+            if next_state != THE_END:
+                value += times / count * best_value(memory.q, next_state, self.num_actions)
+        return self.rewards[pair] / count + self.settings.discount * value
+
     def _enqueue(self, pair: Pair) -> None:
-        memory = self.table.view
-        priority = abs(target(memory, self.parameters, *pair) - memory.q[pair])
+        priority = abs(self.target(pair) - self.table.view.q[pair])
         if priority > max(self.settings.threshold, self.priorities.get(pair, 0.0)):
             self.priorities[pair] = priority
             heapq.heappush(self.queue, (-priority, pair))
@@ -98,24 +99,31 @@ class PrioritizedSweeping(TabularAgent):
             if self.priorities.get(pair) == -priority:
                 del self.priorities[pair]
                 memory = self.table.view
-                move(memory.q, memory, self.parameters, *pair, target(memory, self.parameters, *pair))
+                move(memory.q, memory, self.parameters, *pair, self.target(pair))
                 for predecessor in self.predecessors[pair[0]]:
                     self._enqueue(predecessor)
                 return True
         return False
 
+    # -- on disk ----------------------------------------------------------------------------------------------
+
     def get_state(self) -> State:
-        """As of every table, and the pairs that wait."""
+        """As of every table; the model, and the pairs that wait."""
+        model = [[*pair, self.rewards[pair], list(followers.items())] for pair, followers in self.followers.items()]
         waiting = [[*pair, priority] for pair, priority in sorted(self.priorities.items())]
-        return super().get_state() | {"waiting": waiting}
+        return super().get_state() | {"model": model, "waiting": waiting}
 
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave."""
         super().set_state(state)
+        for known in (self.rewards, self.followers, self.predecessors):
+            known.clear()
+        for one, action, reward, followers in state["model"]:
+            pair = int(one), int(action)
+            self.rewards[pair] = float(reward)
+            self.followers[pair] = {int(next_state): int(times) for next_state, times in followers}
+            for next_state in self.followers[pair]:
+                self.predecessors[next_state].add(pair)
         self.priorities = {(int(one), int(action)): float(priority) for one, action, priority in state["waiting"]}
         self.queue = [(-priority, pair) for pair, priority in self.priorities.items()]
         heapq.heapify(self.queue)
-        self.predecessors.clear()
-        following = self.table.memory.model_states
-        for one, action in zip(*(following != UNTRIED).nonzero(), strict=True):
-            self.predecessors[int(following[one, action])].add((int(one), int(action)))
