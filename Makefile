@@ -39,6 +39,8 @@ lock: install
 figures: install
 	$(BIN)/python docs/make_figures.py
 	$(BIN)/python docs/make_mazes.py
+	$(BIN)/python docs/make_algorithms.py
+	$(BIN)/python docs/make_textbook.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

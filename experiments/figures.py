@@ -174,7 +174,7 @@ def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
         axes.set_title(figure.title, fontsize=12, fontweight="bold", pad=22)
         runs = sorted({line.num_runs for line in lines})
         many = f"{runs[0]} runs" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
-        caption = f"means of {many} each, with 95% bootstrap intervals"
+        caption = f"means of {many} each, with 95% bootstrap intervals" if runs[-1] > 1 else ""
         axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", fontsize=9, color="#555555")
         if figure.ylim is not None:
             axes.set_ylim(*figure.ylim)

@@ -1,6 +1,7 @@
 """The output folder: is it free for an experiment, and what is in it already?"""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,22 @@ def check_output(out: Path) -> None:
         raise InputError(f"--out {out}: the folder {nearest} is not writable")
 
 
-def check_folder(trial: Trial, out: Path) -> None:
-    """Check, without changing anything, that the trial's folder is free for it.
+def check_folders(trials: Sequence[Trial], out: Path) -> None:
+    """Check, without changing anything, that the trials' folders are free for them.
 
     Raises:
         InputError: the folder holds the same trial with other settings, or its neighbours are in another environment.
     """
-    folder = RunFolder(out / trial.folder)
-    if (folder.path / MANIFEST).exists():
-        _check_same_trial(folder, trial)
-    neighbours = folder.path.parent.parent
-    if neighbours.is_dir():
-        for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
-            check_same_task(run.trial, trial, str(neighbours))
+    of_environment: dict[Path, Trial] = {}
+    for trial in trials:
+        folder = RunFolder(out / trial.folder)
+        if (folder.path / MANIFEST).exists():
+            _check_same_trial(folder, trial)
+        of_environment.setdefault(folder.path.parent.parent, trial)
+    for neighbours, trial in of_environment.items():  # trials of one environment's label are of one task
+        if neighbours.is_dir():
+            for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
+                check_same_task(run.trial, trial, str(neighbours))
 
 
 def _check_same_trial(folder: RunFolder, trial: Trial) -> None:

@@ -8,7 +8,7 @@ from experiments.curves import write_curves
 from experiments.errors import InputError
 from experiments.executor import Listener, execute, limit_threads
 from experiments.figures import write_figure
-from experiments.output import check_folder, check_output, prepare
+from experiments.output import check_folders, check_output, prepare
 from experiments.results import group_runs, read_runs
 from experiments.run_folder import Manifest
 from experiments.spec import Figure, Trial
@@ -43,7 +43,7 @@ def run_trials(
         key = (trial.env.model_dump_json(), trial.agent.model_dump_json())
         if key not in settings:
             settings[key] = check_trial(trial)
-        check_folder(trial, out)
+    check_folders(trials, out)
     to_run: list[Trial] = []
     skipped: list[Trial] = []
     for trial in trials:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rl_lab.api import compare, evaluate, make_agent, make_env, train, watch
 
 __version__ = "0.2.0"
-__all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "watch"]
+__all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "train_seeds", "watch"]
 
 # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
 if Path(sys.argv[0] if sys.argv else "").stem != "rl-lab":

@@ -25,6 +25,11 @@ from experiments.trial import load_agent, refuse_code_inside
 from rl_lab.progress import ProgressDisplay, Silence
 from rl_lab.watching import watch_run
 
+__all__ = [
+    *("SeedRuns", "compare", "evaluate", "make_agent", "make_env", "run_suite"),
+    *("train", "train_entries", "train_seeds", "watch"),
+]
+
 
 def make_env(id: str, *, render_mode: str | None = None, **options: Any) -> gym.Env[Any, Any]:
     """`gymnasium.make` with the lab's checks, for the lab's, Gymnasium's and your own (`module:Class`) environments.

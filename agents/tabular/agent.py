@@ -148,9 +148,11 @@ class TabularAgent(OnlineAgent):
         In Python's loop the updates that go through much memory are in machine code, unless "python" is asked for.
         """
         reason = self._why_not(env)
+        worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
+        if worth_it and reason is None and not type(self).update_rule.__module__.startswith("agents."):
+            reason = self._try_to_compile(env)
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
-        worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
         self._runs_in_machine_code = worth_it and reason is None
         self._learns_in_machine_code = worth_it and reason is not None and self.long_updates
         self.settle()
@@ -169,6 +171,15 @@ class TabularAgent(OnlineAgent):
         if not self._numbered:
             return "its table is sparse, or its observations are put into bins"
         return why_not(env)
+
+    def _try_to_compile(self, env: gym.Env[Any, Any]) -> str | None:
+        """Why a rule of the user's own cannot be compiled; None where it can."""
+        try:
+            compiled_engine.Session(self, env).advance(0, 0)
+        except Exception as error:  # whatever numba makes of it
+            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            return f"numba cannot compile its update_rule: {first}"
+        return None
 
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent; at either speed the result is the same."""

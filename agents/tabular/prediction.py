@@ -19,6 +19,7 @@ from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
 from agents.tabular.learning import NOTHING, move
 from agents.tabular.memory import TIME, Memory, Parameters
+from agents.tabular.monte_carlo import remember
 from agents.tabular.settings import MonteCarloSettings, NStepSettings, TabularSettings, TraceSettings
 from agents.tabular.traces import cut, move_all, visit
 from agents.td import td_target
@@ -70,7 +71,7 @@ def lambda_return_update(
     truncated: bool,
 ) -> float:
     """At the end, every V(S) moves towards its lambda-return, by the values of the whole episode (section 12.1)."""
-    monte_carlo.remember(memory, state, 0, reward)
+    remember(memory, state, 0, reward)
     if not (terminated or truncated):
         return NOTHING
     following = 0.0 if terminated else memory.q[next_state, 0]

@@ -1,20 +1,23 @@
 """What the README and the docs show is true: commands run, Python runs, specs are valid, links and pictures exist."""
 
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from agents.registry import AGENTS, find_agent
 from experiments.loading import parse_spec
 from tests.conftest import ROOT, Command
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --set activation_fn=Tanh"}
 SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab run first-benchmark": "--seeds 1 --steps 250",
     "rl-lab run book-lander": "--seeds 1 --steps 2000",
+    "rl-lab run figure-8.2 --jobs 1": "--seeds 1",
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
 }
 
@@ -30,7 +33,9 @@ def with_commands() -> list[Path]:
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
 def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
     for block in blocks(page, "python"):
-        (tmp_path / "my_agents.py").write_text(block)  # where the page says that it is
+        before = page.read_text().partition(block)[0]
+        named = re.findall(r"`(my_\w+\.py)`", before)  # where the page says that it is
+        (tmp_path / (named[-1] if named else "example.py")).write_text(block)
     for line in "".join(blocks(page, "sh")).splitlines():
         command = line.split(" #")[0].strip()
         arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
@@ -67,12 +72,32 @@ def test_links_and_pictures_are_there(page: Path) -> None:
         assert "://" in target or (page.parent / target).exists(), target
 
 
+def test_the_pages_of_the_algorithms_are_of_today() -> None:
+    """Their code is the sources', their text that of algorithms.toml; every agent of ours has one."""
+    make_algorithms = runpy.run_path(str(ROOT / "docs" / "make_algorithms.py"))
+    pages = {path.stem: path.read_text() for path in (ROOT / "docs" / "algorithms").glob("*.md")}
+    others = {"random", "heuristic_lander", "sb3_dqn", "sb3_ppo"}
+    assert set(pages) == set(AGENTS) - others
+    for name, text in pages.items():
+        assert text == make_algorithms["page"](name), f"{name}: run docs/make_algorithms.py --pages"
+
+
+def test_the_textbooks_numbers_are_there() -> None:
+    page = (ROOT / "docs" / "textbook.md").read_text()
+    tables = re.findall(r"<!-- numbers: (\S+) -->\n(.*?)<!-- end -->", page, re.S)
+    assert [name for name, _ in tables] == re.findall(r"images/textbook/(\S+)\.png", page)
+    assert all(table.count("\n") > 4 for _, table in tables)
+
+
 def test_every_setting_has_a_meaning_and_every_option_is_on_its_page() -> None:
     from agents.tabular.settings import TabularSettings
     from envs.mazes.generators import GENERATORS
     from envs.registry import env_options
 
-    assert all(field.description for field in TabularSettings.model_fields.values())
+    for name in AGENTS:
+        settings = find_agent(name).Settings
+        if issubclass(settings, TabularSettings):
+            assert all(field.description for field in settings.model_fields.values()), name
     page = (ROOT / "docs" / "environments.md").read_text()
     assert all(f"`{name}`" in page for name in [*env_options("RLLab/Maze-v0"), *GENERATORS])
 
