@@ -32,18 +32,18 @@ class NotApplicableError(Exception):
 
 
 class Corridor(gym.Env[int, int]):
-    """Two arms: from the middle of five cells, left ends at once and earns 1; right takes three steps and earns 4.
+    """Two arms: from the second of four cells, left ends at once and earns 0.25; right takes two steps and earns 4.
 
-    Every step costs 0.5, so the optimum is 2.5, to the right; what pays sooner is worse. With its exact model.
+    Every step costs 0.5, so the optimum is 3, to the right; what pays sooner is worse. With its exact model.
     """
 
-    START, NUM_STATES = 1, 5
-    OPTIMUM = 2.5
+    START, NUM_STATES = 1, 4
+    OPTIMUM = 3.0
 
     def __init__(self) -> None:
         self.observation_space: Any = spaces.Discrete(self.NUM_STATES)
         self.action_space: Any = spaces.Discrete(2)
-        ends = {0: 1.0, self.NUM_STATES - 1: 4.0}
+        ends = {0: 0.25, self.NUM_STATES - 1: 4.0}
         self.P: dict[int, dict[int, list[tuple[float, int, float, bool]]]] = {}
         for state in range(self.NUM_STATES):
             self.P[state] = {}
@@ -141,7 +141,7 @@ def check_agent(agent_class: type[Agent], make_env: MakeEnv | None = None, **set
 
     Args:
         agent_class: a subclass of `agents.base.Agent`.
-        make_env: makes an environment for agents that cannot act in the two-armed corridor, a `Discrete(5)` with two
+        make_env: makes an environment for agents that cannot act in the two-armed corridor, a `Discrete(4)` with two
             actions; the checks that need the corridor then do not apply.
         settings: of the agent.
     """

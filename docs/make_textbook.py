@@ -1,4 +1,4 @@
-"""Puts the textbook's figures into docs/images/textbook and their numbers into docs/textbook.md: `make figures` runs it."""
+"""Draws the textbook's figures into docs/images/textbook, and writes their numbers into docs/textbook.md."""
 
 import csv
 import re

@@ -1,6 +1,6 @@
 """RL Lab: run, watch and compare reinforcement-learning agents.
 
-    from rl_lab import train, evaluate, compare, watch, make_env, make_agent
+    from rl_lab import train, train_seeds, evaluate, compare, watch, make_env, make_agent
 
 Importing it registers the lab's environments with Gymnasium.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rl_lab.api import compare, evaluate, make_agent, make_env, train, watch
+    from rl_lab.api import compare, evaluate, make_agent, make_env, train, train_seeds, watch
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "train_seeds", "watch"]
 
 # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.

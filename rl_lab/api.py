@@ -17,6 +17,7 @@ from experiments.errors import InputError, located
 from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
 from experiments.executor import Listener
 from experiments.loading import check_agent_entry, check_engine, check_env_entry, load_spec, parse_spec
+from experiments.many_seeds import SeedRuns, train_seeds
 from experiments.run_folder import RunFolder
 from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
@@ -26,8 +27,16 @@ from rl_lab.progress import ProgressDisplay, Silence
 from rl_lab.watching import watch_run
 
 __all__ = [
-    *("SeedRuns", "compare", "evaluate", "make_agent", "make_env", "run_suite"),
-    *("train", "train_entries", "train_seeds", "watch"),
+    "SeedRuns",
+    "compare",
+    "evaluate",
+    "make_agent",
+    "make_env",
+    "run_suite",
+    "train",
+    "train_entries",
+    "train_seeds",
+    "watch",
 ]
 
 

@@ -27,7 +27,7 @@ def check_agent_by_name(name: str, settings: dict[str, Any], env_id: str | None)
         make = lambda: make_env(env_id)  # noqa: E731
     agent_class = find_agent(name)
     checks = list(check_agent(agent_class, make, **settings))
-    where = env_id or "the two-armed corridor (Discrete(5), two actions; --env names another environment)"
+    where = env_id or "the two-armed corridor (Discrete(4), two actions; --env names another environment)"
     with located(f"{name} in {where}"):
         checks[0].case.agent()
     return [_run(check) for check in checks]
