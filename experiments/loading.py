@@ -1,6 +1,7 @@
 """Reading a specification and checking it in full, before anything is written."""
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -59,6 +60,8 @@ def _check(spec: Spec) -> None:
         check_env_entry(env)
     for agent in spec.agents:
         check_agent_entry(agent)
+    if spec.figure is not None:
+        _check_figure(spec.figure, spec.agents)
     labels = [env.label for env in spec.envs]
     names = {name for env in spec.envs for name in (env.id, env.label)}
     for agent in spec.agents:
@@ -75,6 +78,19 @@ def _check(spec: Spec) -> None:
         raise InputError(f'two entries have the label {twice!r}: give one of them a name of its own (name = "...")')
     if not folders:
         raise InputError("agents: no agent is left for any environment")
+
+
+def _check_figure(figure: Figure, agents: Sequence[AgentEntry]) -> None:
+    """Its settings are settings of every agent; whether its column is there is known when a run has ended."""
+    if figure.x in ("episode", "env_step"):
+        if figure.lines is not None:
+            raise InputError(f"figure: lines: expected none where x is {figure.x!r} (a line for each agent)")
+        return
+    for agent in agents:
+        settings = find_agent(agent.id).Settings.model_fields
+        for key, name in (("x", figure.x), ("lines", figure.lines)):
+            if name is not None and name not in settings:
+                raise InputError(f"figure: {key}: {unknown('setting', name, ['episode', 'env_step', *settings])}")
 
 
 def check_engine(engine: str) -> str:
