@@ -21,6 +21,15 @@ def print_outcome(result: dict[str, Any]) -> None:
     if run.reference is not None:
         line += f" (random policy {run.reference.random:.2f}, {run.reference.kind} {run.reference.reference:.2f})"
     print(line)
+    if table := run.manifest.get("table"):
+        collisions = f", {table['collisions']} collisions" if "collisions" in table else ""
+        states = f"{table['states']:,} {'places' if collisions else 'states'}"
+        size = _size(table["bytes"])
+        print(f"table: {table['kind']}, {states}, {size}{collisions}; engine: {run.manifest['engine']}")
     print(f"run folder: {folder}")
     print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
     print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 100_000 else f"{num_bytes / 1e3:.1f} kB"
