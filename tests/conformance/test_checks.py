@@ -10,7 +10,8 @@ import pytest
 
 from agents.base import Agent, Transition
 from agents.budget import Budget
-from agents.checking import Case, Check, CheckError, Corridor, NotApplicableError, check_agent
+from agents.checking import Case, Check, CheckError, NotApplicableError, check_agent
+from agents.corridor import Corridor
 from agents.oracle import Oracle
 from agents.registry import AGENTS, find_agent
 from agents.tabular.prediction import TD
