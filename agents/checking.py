@@ -195,10 +195,10 @@ def check_no_global_randomness(case: Case) -> None:
 def check_termination_and_truncation(case: Case) -> None:
     """A target at a limit of steps exceeds that at a termination by exactly discount * max Q(next)."""
     case.in_corridor()
-    discount = getattr(case.agent().settings, "discount", None)
+    discount = getattr(case.agent().settings, "discount", None)  # where none is told, it may be anything above 0.5
     agents = [case.agent(), case.agent()]
-    if not case.agent_class.controls or not isinstance(agents[0], OnlineAgent) or not isinstance(discount, float):
-        raise NotApplicableError("it is about agents that learn by `update`, with a discount")
+    if not case.agent_class.controls or not isinstance(agents[0], OnlineAgent):
+        raise NotApplicableError("it is about agents that learn which actions are best, by `update`")
     if agents[0].action_values(1) is None or type(agents[0]).update is OnlineAgent.update:
         raise NotApplicableError("it is about agents that learn action values by `update`")
     learned = []
@@ -214,8 +214,9 @@ def check_termination_and_truncation(case: Case) -> None:
     if ended is None or cut is None or following is None:
         raise CheckError("expected action values, came None")
     expect(abs(ended[0] - 1.0) < 0.05, "the reward alone, 1, where the episode terminates", ended[0])
-    expected = ended[0] + discount * following.max()
-    expect(abs(cut[0] - expected) < 0.05, f"{expected:.2f} where a limit cuts the episode off", f"{cut[0]:.2f}")
+    least, most = (ended[0] + factor * following.max() for factor in (discount or 0.5, discount or 1.0))
+    expected = f"{least:.2f}" if discount else f"{least:.2f} to {most:.2f}"
+    expect(least - 0.05 < cut[0] < most + 0.05, f"{expected} where a limit cuts the episode off", f"{cut[0]:.2f}")
 
 
 def check_learning(case: Case) -> None:

@@ -38,7 +38,13 @@ class Corridor(gym.Env[int, int]):
         return self.s, {}
 
     def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
-        """One step; at most 50 in an episode."""
+        """One step; at most 50 in an episode.
+
+        Raises:
+            ValueError: the action is neither 0 nor 1.
+        """
+        if not self.action_space.contains(action):
+            raise ValueError(f"action: expected 0 or 1, came {action!r}")
         _, self.s, reward, terminated = self.P[self.s][int(action)][0]
         self.steps += 1
         return self.s, reward, terminated, not terminated and self.steps >= 50, {}

@@ -44,16 +44,22 @@ PREDICTION = {
     **{"lambda_return": {"learning_rate": 0.2}, "monte_carlo_prediction": {"learning_rate": 0.05}},
 }
 CAR = {"learning_rate": 0.5, "discount": 1.0, "epsilon": 0.0, "epsilon_schedule": "constant"}
+SUITED = "--set epsilon_schedule=constant --set epsilon=0.1 --set learning_rate=0.2 --set discount=1.0"
 EXAMPLES = {  # the command of a page, where it is not the maze
     **dict.fromkeys(PREDICTION, "RLLab/RandomWalk-v0 {name} --episodes 20 --env states=19"),
-    **dict.fromkeys(("linear_q", "linear_sarsa_lambda"), "MountainCar-v0 {name} --episodes 5"),
+    **dict.fromkeys(
+        ("linear_q", "linear_sarsa_lambda"),
+        "MountainCar-v0 {name} --episodes 150 --set learning_rate=0.5 --set discount=1.0 --set epsilon=0.0",
+    ),
+    **dict.fromkeys(("value_iteration", "policy_iteration"), "RLLab/Maze-v0 {name} --episodes 1"),
+    "monte_carlo": "RLLab/Maze-Small-v0 {name} --episodes 800 --set learning_rate=0.02 --set discount=1.0 --set epsilon_decay=0.998",
 }
 
 
 def page(name: str) -> str:
     """The page of an agent."""
     text = TEXTS[name]
-    command = EXAMPLES.get(name, "RLLab/Maze-Small-v0 {name} --episodes 50").format(name=name)
+    command = EXAMPLES.get(name, "RLLab/Maze-Small-v0 {name} --episodes 300 " + SUITED).format(name=name)
     code = "\n\n\n".join(excerpt(place) for place in text["code"])
     files = sorted({place.split(":")[0].replace(".", "/") + ".py" for place in text["code"]})
     return "\n".join(
@@ -66,8 +72,9 @@ def page(name: str) -> str:
             "",
             text["text"].strip(),
             "",
-            f"![{text['title']}: a curve](../images/algorithms/{name}.png)",
+            f"![{text['title']}](../images/algorithms/{name}.png)",
             "",
+            *([f"*{said}*", ""] if (said := how(name)) else []),
             f"**When to use it.** {text['when'].strip()}",
             "",
             "```sh",
@@ -83,6 +90,20 @@ def page(name: str) -> str:
             "All pages: [agents](../agents.md). Settings, exploration and step sizes: [tabular agents](../tabular.md).",
             "",
         ]
+    )
+
+
+def how(name: str) -> str:
+    """What the picture's settings are."""
+    if name in CONTROL:
+        words = ", ".join(f"{key} {value}" for key, value in CONTROL[name].items())
+        return "Learning rate 0.2, discount 1, epsilon 0.1, as Q-learning's beside it" + (
+            f"; here {words}." if words else "."
+        )
+    if name in PREDICTION:
+        return "Every action is equally likely; discount 1; the learning rates are in the legend."
+    return (
+        "Learning rate 0.5, discount 1, no epsilon: values that begin at 0 are optimistic." if name in EXAMPLES else ""
     )
 
 
@@ -114,7 +135,7 @@ def draw_all(out: Path) -> None:
         )
         draw(figure, [lines[one] for one in dict.fromkeys([name, "q_learning"])], IMAGES / name)
     agents = [{"id": name, "name": name, "discount": 1.0, **own} for name, own in PREDICTION.items()]
-    lines = trained(out, "prediction", 50, 60, WALK, agents, Figure(title="", y="value_error"))
+    lines = trained(out, "prediction", 100, 20, WALK, agents, Figure(title="", y="value_error"))
     for name, own in PREDICTION.items():
         figure = Figure(
             title=f"{TEXTS[name]['title']} on the random walk of 19 states",
@@ -162,14 +183,14 @@ def draw_planning() -> None:
     lines = []
     for label in ("all states at once", "one after the other (Gauss-Seidel)"):
         values, errors = np.zeros(model.num_states), []
-        for _ in range(200):
+        for _ in range(110):
             if label.startswith("all"):
                 values = model.backup(values, 1.0).max(axis=1)
             else:
                 sweeps.sweep(values, model.rewards, transitions.indptr, transitions.indices, transitions.data, 1.0)
             errors.append(float(np.abs(values - truth).max()))
         line = np.array(errors)
-        lines.append(Line(label, np.arange(1.0, 201.0), line, line, line, 1))
+        lines.append(Line(label, np.arange(1.0, 111.0), line, line, line, 1))
     figure = Figure(
         title="Value iteration, slippery 15 x 15 maze", xlabel="sweeps", ylabel="largest error of the values"
     )

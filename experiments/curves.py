@@ -138,7 +138,8 @@ def align(curves: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, Floa
 def _mean(values: FloatArray) -> FloatArray:
     """Mean over the runs that have a value."""
     known = np.isfinite(values)
-    return np.asarray(np.where(known, values, 0).sum(axis=0) / known.sum(axis=0))
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
 def band(values: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -147,6 +148,8 @@ def band(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     for point in range(values.shape[1]):
         known = values[np.isfinite(values[:, point]), point]
+        if not len(known):
+            continue
         draws = resample(known, BAND_REPETITIONS, rng).mean(axis=1)
         low[point], high[point] = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return low, high

@@ -77,10 +77,10 @@ def _reporter(listener: Listener, trial: Trial) -> Any:
 
 
 class _Worker:
-    """A process that runs one trial, and the thread that hears it."""
+    """A process that runs trials, one at a time, and the thread that hears it."""
 
-    def __init__(self, trial: Trial, out: Path, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
-        self.trial, self.folder = trial, RunFolder(out / trial.folder)
+    def __init__(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
+        self.trial: Trial | None = None
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         environment |= dict.fromkeys(THREAD_VARIABLES, "1")
@@ -93,11 +93,22 @@ class _Worker:
             env=environment,
             start_new_session=True,  # Ctrl-C reaches this process only, which stops its workers once
         )
-        assert self.process.stdin is not None
-        request = {"trial": trial.model_dump(mode="json"), "out": str(out)}
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
+
+    def begin(self, trial: Trial, out: Path, *, last: bool) -> None:
+        """Start a trial; the process ends after the last."""
+        assert self.process.stdin is not None
+        self.trial, self.folder = trial, RunFolder(out / trial.folder)
+        request = {"trial": trial.model_dump(mode="json"), "out": str(out), "last": last}
+        with contextlib.suppress(BrokenPipeError):  # it has died: the thread that hears it says so
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+
+    def dismiss(self) -> None:
+        """There are no more trials for it: it ends by itself."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
 
     def _listen(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
         assert self.process.stdout is not None
@@ -141,31 +152,49 @@ class _Worker:
 def _execute_in_processes(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> list[Manifest]:
     messages: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
     waiting = list(reversed(trials))
-    running: dict[_Worker, Manifest | None] = {}
+    workers: list[_Worker] = []  # alive; one that is free has no trial
     manifests: list[Manifest] = []
+
+    def ended(worker: _Worker, manifest: Manifest) -> None:
+        assert worker.trial is not None
+        listener.ended(worker.trial, manifest)
+        manifests.append(manifest)
+        worker.trial = None
+
     try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
+        while waiting or any(worker.trial for worker in workers):
+            while waiting and sum(worker.trial is not None for worker in workers) < jobs:
                 trial = waiting.pop()
+                alone = find_agent(trial.agent.id).own_process
+                worker = next((one for one in workers if one.trial is None), None)
+                if worker is None or alone:
+                    worker = _Worker(messages)
+                    workers.append(worker)
                 listener.started(trial)
-                running[_Worker(trial, out, messages)] = None
+                worker.begin(trial, out, last=alone)
             worker, message = messages.get()
             if message is None:  # the process has ended
-                manifest = running.pop(worker)
-                if manifest is None:
-                    manifest = worker.record_death()
-                else:
+                workers.remove(worker)
+                if worker.trial is None:
                     worker.close()
-                listener.ended(worker.trial, manifest)
-                manifests.append(manifest)
+                else:
+                    ended(worker, worker.record_death())
             elif "progress" in message:
+                assert worker.trial is not None
                 listener.progress(worker.trial, Progress(*message["progress"]))
             else:
-                running[worker] = message["manifest"]
+                is_last = worker.trial is not None and find_agent(worker.trial.agent.id).own_process
+                ended(worker, message["manifest"])
+                if is_last:  # it ends by itself, and takes no other trial
+                    workers.remove(worker)
+                    worker.close()
     except KeyboardInterrupt:
-        for worker in running:
+        for worker in workers:
             worker.interrupt()
-        for worker in running:
-            worker.close()
         raise
+    finally:
+        for worker in workers:
+            worker.dismiss()
+        for worker in workers:
+            worker.close()
     return manifests

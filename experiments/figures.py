@@ -122,6 +122,9 @@ def _by_setting(figure: Figure, groups: dict[str, list[Run]]) -> list[Line]:
     lines = []
     for label, some in points.items():
         some.sort(key=lambda point: point[0])
+        if len({x for x, _ in some}) < len(some):
+            expected = "figure: lines: expected a setting that tells agents apart that have one"
+            raise InputError(f"{expected} {figure.x}, came {figure.lines or 'none'}")
         intervals = [_interval(np.array([[_column(run, figure.y).mean()] for run in group])) for _, group in some]
         mean, low, high = (np.concatenate(parts) for parts in zip(*intervals, strict=True))
         lines.append(Line(label, np.array([x for x, _ in some]), mean, low, high, min(len(group) for _, group in some)))
@@ -170,12 +173,14 @@ def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
         for label, value in figure.marks_x.items():
             axes.axvline(value, color="#666666", linewidth=1.1, linestyle=(0, (1, 2)), label=label)
         axes.set_xlabel(figure.xlabel or figure.x.replace("_", " "))
-        axes.set_ylabel(figure.ylabel or figure.y.replace("_", " "))
+        default = figure.y.replace("_", " ")
+        axes.set_ylabel(figure.ylabel or (f"cumulative {default}" if figure.x == "env_step" else default))
         axes.set_title(figure.title, fontsize=12, fontweight="bold", pad=22)
         runs = sorted({line.num_runs for line in lines})
         many = f"{runs[0]} runs" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
         caption = f"means of {many} each, with 95% bootstrap intervals" if runs[-1] > 1 else ""
         axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", fontsize=9, color="#555555")
+        axes.set_yscale(figure.yscale)
         if figure.ylim is not None:
             axes.set_ylim(*figure.ylim)
         if figure.xlim is not None:

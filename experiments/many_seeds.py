@@ -27,7 +27,7 @@ def train_seeds(
     env: str,
     agent: str,
     *,
-    seeds: Iterable[int],
+    seeds: int | Iterable[int],
     steps: int,
     env_options: dict[str, Any] | None = None,
     jobs: int | None = None,
@@ -38,7 +38,7 @@ def train_seeds(
     Args:
         env: an environment's id, of those that the engine knows.
         agent: a tabular agent's name.
-        seeds: of the runs.
+        seeds: of the runs; a count stands for 0 to count - 1, as in a spec.
         steps: env steps of each run.
         env_options: of the environment.
         jobs: cores to use; all if not given.
@@ -47,9 +47,13 @@ def train_seeds(
     Raises:
         InputError: something is wrong, or the engine cannot train this agent here, and why.
     """
-    options, numbers = env_options or {}, list(seeds)
+    options, numbers = env_options or {}, list(range(seeds) if isinstance(seeds, int) else seeds)
     if not numbers or steps < 1:
         raise InputError(f"expected seeds and at least 1 step, came {len(numbers)} seeds and {steps} steps")
+    wrong = sorted({"env", "rows", "cols", "episodes", "seed"} & set(settings))
+    if wrong:
+        expected = "seeds, steps, settings of the agent, and env_options={...} for the environment"
+        raise InputError(f"expected {expected}, came {wrong[0]}")
     check_env_entry(EnvEntry(id=env, settings=options))
     check_agent_entry(AgentEntry(id=agent, settings=settings))
     agents, envs = [], []

@@ -57,7 +57,7 @@ class RunMonitor:
         self.max_steps = most_steps(self._budget, max_episode_steps)
         self._evaluations = Log(folder.path / "evaluations.csv", EVALUATIONS)
         self._timing = Log(folder.path / "timing.csv", TIMING)
-        self._info_columns = _scalar_info(evaluation_env)
+        self._info_columns = scalar_info(evaluation_env)
         self._episodes = Log(folder.path / "episodes.csv", [*EPISODES, *agent.metric_names, *self._info_columns])
         self._last = Progress(0, 0, None, None)
         self._start = self._last_progress = time.perf_counter()
@@ -219,7 +219,7 @@ def _evenly(budget: int) -> list[int]:
     return sorted(set(points) - {0})
 
 
-def _scalar_info(env: gym.Env[Any, Any]) -> list[str]:
+def scalar_info(env: gym.Env[Any, Any]) -> list[str]:
     """The names of the numbers and truth values that an environment reports after a step: the log's last columns.
 
     Looked up in the evaluation's environment, which every evaluation episode seeds anew.

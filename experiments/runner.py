@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.registry import find_agent
 from experiments.curves import write_curves
-from experiments.errors import InputError
+from experiments.errors import InputError, unknown
+from experiments.evaluation import make_evaluation_env
 from experiments.executor import Listener, execute, limit_threads
 from experiments.figures import write_figure
+from experiments.monitor import scalar_info
 from experiments.output import check_folders, check_output, prepare
 from experiments.results import group_runs, read_runs
-from experiments.run_folder import Manifest
+from experiments.run_folder import EPISODES, Manifest
 from experiments.spec import Figure, Trial
 from experiments.trial import check_trial
 
@@ -44,6 +47,8 @@ def run_trials(
         if key not in settings:
             settings[key] = check_trial(trial)
     check_folders(trials, out)
+    if figure is not None:
+        _check_columns(figure, trials)
     to_run: list[Trial] = []
     skipped: list[Trial] = []
     for trial in trials:
@@ -55,6 +60,20 @@ def run_trials(
         return Outcome(manifests, skipped, _draw_curves(trials, out))
     order = [trial.agent.label for trial in trials]
     return Outcome(manifests, skipped, write_figure(figure, out / trials[0].experiment, order))
+
+
+def _check_columns(figure: Figure, trials: Sequence[Trial]) -> None:
+    """Raise where a figure's column will not be in the log of every run."""
+    of_environment: dict[str, list[str]] = {}
+    for trial in {(trial.env.label, trial.agent.label): trial for trial in trials}.values():
+        if trial.env.label not in of_environment:
+            env = make_evaluation_env(trial.env)
+            of_environment[trial.env.label] = scalar_info(env)
+            env.close()
+        columns = [*EPISODES, *find_agent(trial.agent.id).metric_names, *of_environment[trial.env.label]]
+        if figure.y not in columns:
+            where = f"figure: y: {trial.agent.label} on {trial.env.label}"
+            raise InputError(f"{where}: {unknown('column', figure.y, columns)}")
 
 
 def _draw_curves(trials: Sequence[Trial], out: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -173,6 +173,7 @@ class Figure(_Strict):
     ylabel: str | None = None
     xlim: tuple[float, float] | None = None
     ylim: tuple[float, float] | None = None
+    yscale: Literal["linear", "log"] = "linear"
     smooth: Annotated[int, Field(ge=1)] = 1  # episodes that a point is the mean of
     factor: float = 1.0  # of y, such as 100 for percent
     symbol: str | None = None  # that the legend has for `lines`

@@ -101,7 +101,7 @@ def _train(
         manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
     manifest |= {
         "status": "finished",
-        **({"table": agent.table_size()} if agent.table_size() else {}),
+        **{key: value for key, value in (("table", agent.table_size()), ("metrics", agent.metrics())) if value},
         "reference": _reference(trial, "final", trial.evaluation.final_episodes),
         "curve_reference": _reference(trial, "curve", trial.evaluation.episodes),
         "digests": {name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for name in DIGESTED},

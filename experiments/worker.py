@@ -1,13 +1,14 @@
-"""A process that runs one trial: `python -m experiments.worker`, for `experiments.executor`.
+"""A process that runs trials, one after the other: `python -m experiments.worker`, for `experiments.executor`.
 
-It reads one line of JSON (the trial and the output folder) from standard input and writes lines of JSON to standard
-output: `{"progress": [...]}` now and then, `{"manifest": {...}}` at the end. When standard input closes, its parent
-is gone, and it stops as if interrupted.
+It reads lines of JSON (a trial and the output folder each) from standard input and writes lines of JSON to standard
+output: `{"progress": [...]}` now and then, `{"manifest": {...}}` at the end of a trial. When standard input closes it
+ends; if that is in the middle of a trial, its parent is gone, and it stops as if interrupted.
 """
 
 import _thread
 import json
 import os
+import queue
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ from typing import Any
 
 
 def main() -> int:
-    """Run the trial; 0 when it ran to its end (well or not), 130 when it was interrupted."""
+    """Run trials until there are no more, or one is said to be the last; 0, or 130 when interrupted."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the trial's own code prints is not part of the answers
 
@@ -25,29 +26,49 @@ def main() -> int:
         answers.flush()
 
     signal.signal(signal.SIGINT, _interrupt_once)
-    request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    requests = _Requests()
     try:
-        from experiments.spec import Trial
-        from experiments.trial import run_trial
+        while (request := requests.next()) is not None:
+            from experiments.spec import Trial
+            from experiments.trial import run_trial
 
-        trial = Trial.model_validate(request["trial"])
-        manifest = run_trial(trial, Path(request["out"]), lambda progress: answer({"progress": list(progress)}))
+            trial = Trial.model_validate(request["trial"])
+            manifest = run_trial(trial, Path(request["out"]), lambda progress: answer({"progress": list(progress)}))
+            requests.busy = False
+            answer({"manifest": manifest})
+            if request["last"]:
+                break
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
-    answer({"manifest": manifest})
     return 0
+
+
+class _Requests:
+    """The lines of standard input, read by a thread that notices when it closes."""
+
+    def __init__(self) -> None:
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.busy = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in sys.stdin:
+            self._lines.put(line)
+        self._lines.put(None)
+        if self.busy:
+            _thread.interrupt_main()
+
+    def next(self) -> dict[str, Any] | None:
+        """The next trial, or None when there are no more."""
+        line = self._lines.get()
+        self.busy = line is not None
+        return None if line is None else json.loads(line)
 
 
 def _interrupt_once(signal_number: int, frame: Any) -> None:
     """Ctrl-C comes twice, from the terminal and from the parent; the second must not cut off what the first writes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
-
-
-def _stop_with_parent() -> None:
-    sys.stdin.read()
-    _thread.interrupt_main()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 from experiments.curves import FILE_NAME
 from experiments.results import read_runs
-from rl_lab.watching import has_display
+from rl_lab.watching import can_be_drawn, has_display
 
 
 def print_outcome(result: dict[str, Any]) -> None:
@@ -20,6 +20,9 @@ def print_outcome(result: dict[str, Any]) -> None:
     line = f"final {what}: {scores.mean():.2f}, mean of {len(scores)} greedy episodes"
     if run.reference is not None:
         line += f" (random policy {run.reference.random:.2f}, {run.reference.kind} {run.reference.reference:.2f})"
+    metrics = run.manifest.get("metrics") or {}
+    for name, value in metrics.items():  # of a predictor: what its policy earns says nothing of it
+        line = f"{name.replace('_', ' ')} after training: {value:.4g}"
     print(line)
     if table := run.manifest.get("table"):
         collisions = f", {table['collisions']} collisions" if "collisions" in table else ""
@@ -28,7 +31,12 @@ def print_outcome(result: dict[str, Any]) -> None:
         print(f"table: {table['kind']}, {states}, {size}{collisions}; engine: {run.manifest['engine']}")
     print(f"run folder: {folder}")
     print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
-    print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
+    if metrics:
+        print(f"after every episode: {', '.join(metrics)} in {folder / 'episodes.csv'}")
+    elif can_be_drawn(run.trial.env):
+        print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
+    else:
+        print(f"next: rl-lab compare {folder.parent.parent}")
 
 
 def _size(num_bytes: int) -> str:

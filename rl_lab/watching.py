@@ -52,6 +52,7 @@ def watch_run(
     if mode != "human" and not has_display():
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint
     with located(f"{run}: envs: {trial.env.id}"):
+        _require_pictures(trial.env)
         env = make_evaluation_env(trial.env, render_mode=mode)
     try:
         _require_mode(env, mode, trial.env.id)
@@ -80,6 +81,18 @@ def terminal_mode(entry: EnvEntry) -> str:
     env.close()
     fits = not isinstance(columns, int) or 2 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
     return "ansi" if "ansi" in modes and fits else "rgb_array"
+
+
+def can_be_drawn(entry: EnvEntry) -> bool:
+    """Has the environment any pictures?"""
+    env = make_evaluation_env(entry)
+    env.close()
+    return bool(env.metadata.get("render_modes"))
+
+
+def _require_pictures(entry: EnvEntry) -> None:
+    if not can_be_drawn(entry):
+        raise InputError("there is nothing to watch: the environment draws no pictures (no render modes)")
 
 
 def _require_mode(env: Any, mode: str, env_id: str) -> None:

@@ -3,6 +3,7 @@
 An algorithm is its `update_rule`, and nothing else; see `agents.tabular.q_learning` for the shortest.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from agents.tabular.sampler import why_not
 from agents.tabular.settings import TabularSettings
 from agents.tabular.table import Table
 
+_log = logging.getLogger(__name__)
 WORTH_COMPILING = 50_000  # env steps: below, loading the machine code takes longer than Python's loop
 
 
@@ -151,6 +153,8 @@ class TabularAgent(OnlineAgent):
         worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
         if worth_it and reason is None and not type(self).update_rule.__module__.startswith("agents."):
             reason = self._try_to_compile(env)
+            if reason is not None and engine == "auto":
+                _log.warning("%s is trained in Python: %s", self.name, reason)
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
         self._runs_in_machine_code = worth_it and reason is None
@@ -164,12 +168,16 @@ class TabularAgent(OnlineAgent):
 
     def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
         """Why machine code would not do what Python's loop does here; None where it would."""
-        for name in ("update", "observe", "select_action", "begin_episode", "train"):
+        if type(self).observe is OnlineAgent.observe:  # a subclass has an `update`
+            return f"its update is Python of its own, in {type(self).update.__module__}"
+        for name in ("observe", "select_action", "begin_episode", "train"):
             home = getattr(type(self), name).__module__
             if not home.startswith("agents.tabular."):
-                return f"its {name} is Python of its own ({home})"
+                return f"its {name} is Python of its own, in {home}"
+        if self.discretiser is not None:
+            return "its observations are put into bins"
         if not self._numbered:
-            return "its table is sparse, or its observations are put into bins"
+            return "its table is sparse" if not self.table.dense else "its observations are tiled"
         return why_not(env)
 
     def _try_to_compile(self, env: gym.Env[Any, Any]) -> str | None:
@@ -177,8 +185,8 @@ class TabularAgent(OnlineAgent):
         try:
             compiled_engine.Session(self, env).advance(0, 0)
         except Exception as error:  # whatever numba makes of it
-            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            return f"numba cannot compile its update_rule: {first}"
+            said = " ".join(str(error).split()) or type(error).__name__
+            return f"numba cannot compile its update_rule: {said[:400]}"
         return None
 
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:

@@ -4,7 +4,7 @@
 same there: `action` is 0.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import gymnasium as gym
 import numpy as np
@@ -112,8 +112,22 @@ class NStepPredictionSettings(PredictionSettings, NStepSettings):
     """Settings of `n_step_td`."""
 
 
+class LambdaSettings(PredictionSettings):
+    """Settings of `lambda_return`."""
+
+    trace_decay: float = Field(0.9, ge=0, le=1, description="lambda")
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(trace_decay=self.trace_decay)
+
+
 class TracePredictionSettings(PredictionSettings, TraceSettings):
     """Settings of `td_lambda`."""
+
+    traces: Literal["accumulating", "replacing", "dutch"] = Field(
+        "accumulating", description="what a visit does to a trace: add 1 (the textbook's), set it to 1, or in between"
+    )
 
 
 class MonteCarloPredictionSettings(PredictionSettings, MonteCarloSettings):
@@ -229,7 +243,7 @@ class TDLambda(Predictor):
 class LambdaReturn(Predictor):
     """The off-line lambda-return algorithm: what TD(lambda) stands for, with all that came later at hand."""
 
-    Settings: ClassVar[type[Settings]] = TracePredictionSettings
+    Settings: ClassVar[type[Settings]] = LambdaSettings
     name = "lambda_return"
     needs = ("traces", "history")
     update_rule = staticmethod(lambda_return_update)

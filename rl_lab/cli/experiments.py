@@ -41,7 +41,9 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="envs|agents|suites|runs", help="What to list; all if not given.", autocompletion=_lists
+            metavar="envs|agents|suites|runs|AGENT",
+            help="What to list, all if not given; of an agent, its settings.",
+            autocompletion=_lists,
         ),
     ] = "",
     out: Out = Path("runs"),
@@ -83,7 +85,8 @@ def run(
     for figure in outcome.figures:
         if figure.suffix == ".png":
             print(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")
-    print(f"next: rl-lab compare {folder}")
+    if not any(figure.stem == "figure" for figure in outcome.figures):
+        print(f"next: rl-lab compare {folder}")
     if failed:
         raise typer.Exit(FAILED)
 
