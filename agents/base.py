@@ -3,6 +3,7 @@
 A new agent subclasses `OnlineAgent` and writes `select_action` and `update`; everything else is inherited.
 """
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -128,7 +129,7 @@ class Agent(ABC):
         state = storage.read(folder)
         try:
             self.set_state(state)
-        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"{folder}: not a state of {type(self).__name__}: {error}") from error
 
     def policy(self, seed: int) -> Policy:
@@ -237,7 +238,7 @@ class OnlineAgent(Agent):
 
     def set_state(self, state: storage.State) -> None:
         """Take over a state that `get_state` gave."""
-        self.num_steps, self.num_episodes = state["num_steps"], state["num_episodes"]
+        self.num_steps, self.num_episodes = operator.index(state["num_steps"]), operator.index(state["num_episodes"])
         self.exploration_rng.bit_generator.state = state["exploration_rng"]
 
 

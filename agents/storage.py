@@ -36,7 +36,7 @@ def read(folder: Path) -> State:
                 for parent in parents:
                     place = place[parent]
                 place[name] = arrays[path]
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ValueError(f"{folder}: missing or damaged ({error})") from error
     return state
 

@@ -52,7 +52,8 @@ EXAMPLES = {  # the command of a page, where it is not the maze
         "MountainCar-v0 {name} --episodes 150 --set learning_rate=0.5 --set discount=1.0 --set epsilon=0.0",
     ),
     **dict.fromkeys(("value_iteration", "policy_iteration"), "RLLab/Maze-v0 {name} --episodes 1"),
-    "monte_carlo": "RLLab/Maze-Small-v0 {name} --episodes 800 --set learning_rate=0.02 --set discount=1.0 --set epsilon_decay=0.998",
+    "monte_carlo": "RLLab/Maze-Small-v0 {name} --episodes 800 --set learning_rate=0.02 --set discount=1.0"
+    " --set epsilon_decay=0.998",
 }
 
 
@@ -192,7 +193,11 @@ def draw_planning() -> None:
         line = np.array(errors)
         lines.append(Line(label, np.arange(1.0, 111.0), line, line, line, 1))
     figure = Figure(
-        title="Value iteration, slippery 15 x 15 maze", xlabel="sweeps", ylabel="largest error of the values"
+        title="Value iteration, slippery 15 x 15 maze",
+        xlabel="sweeps",
+        ylabel="largest error of the values",
+        yscale="log",
+        xlim=(0, 110),
     )
     for name in ("value_iteration", "policy_iteration"):
         draw(figure, lines, IMAGES / name)

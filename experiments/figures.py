@@ -74,8 +74,9 @@ def figure_lines(figure: Figure, runs: Sequence[Run]) -> list[Line]:
         InputError: a column or a setting is not there.
     """
     groups: dict[str, list[Run]] = {}
+    several = len({run.trial.env.label for run in runs}) > 1
     for run in runs:
-        label = run.trial.agent.label
+        label = run.trial.agent.label + (f", {run.trial.env.label}" if several else "")
         groups.setdefault(label, []).append(run)
     if figure.x == "episode":
         return [_line(label, *_by_episode(figure, group)) for label, group in groups.items()]
@@ -89,10 +90,9 @@ def _by_episode(figure: Figure, runs: list[Run]) -> tuple[FloatArray, FloatArray
     columns = [_column(run, figure.y) for run in runs]
     values = np.array([column[: min(map(len, columns))] for column in columns])
     if figure.smooth > 1:  # means of as many episodes before and after
-        half = figure.smooth // 2
         padded = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
-        last = np.minimum(np.arange(values.shape[1]) + half + 1, values.shape[1])
-        first = np.maximum(np.arange(values.shape[1]) - half, 0)
+        last = np.minimum(np.arange(values.shape[1]) + figure.smooth // 2 + 1, values.shape[1])
+        first = np.maximum(np.arange(values.shape[1]) - (figure.smooth - 1) // 2, 0)
         values = (padded[:, last] - padded[:, first]) / (last - first)
     return np.arange(1.0, values.shape[1] + 1), values
 
@@ -110,14 +110,15 @@ def _by_step(figure: Figure, runs: list[Run], end: int) -> tuple[FloatArray, Flo
 def _by_setting(figure: Figure, groups: dict[str, list[Run]]) -> list[Line]:
     """A point for each agent, at its setting: the mean over all episodes."""
     points: dict[str, list[tuple[float, list[Run]]]] = {}
+    several = len({(group[0].trial.env.label, group[0].trial.agent.id) for group in groups.values()}) > 1
     for group in groups.values():
-        settings = group[0].manifest["agent_settings"]
+        trial, settings = group[0].trial, group[0].manifest["agent_settings"]
         for name in filter(None, (figure.x, figure.lines)):
             if name not in settings:
                 raise unknown("setting", name, ["episode", "env_step", *settings])
-        label = (
-            f"{figure.symbol or figure.lines} = {settings[figure.lines]}" if figure.lines else group[0].trial.agent.id
-        )
+        words = [f"{figure.symbol or figure.lines} = {settings[figure.lines]}"] if figure.lines else []
+        words = [f"{trial.agent.id} in {trial.env.label}", *words] if several or not words else words
+        label = ", ".join(words)
         points.setdefault(label, []).append((float(settings[figure.x]), group))
     lines = []
     for label, some in points.items():
@@ -134,6 +135,8 @@ def _by_setting(figure: Figure, groups: dict[str, list[Run]]) -> list[Line]:
 def _column(run: Run, name: str) -> FloatArray:
     """A column of the training episodes, as numbers; true is 1."""
     rows = run.folder.episodes()
+    if not rows:
+        raise InputError(f"{run.folder.path}: no episode has ended, so that there is nothing to draw")
     if rows and name not in rows[0]:
         raise unknown("column", name, rows[0])
     try:

@@ -91,6 +91,8 @@ def _check_figure(figure: Figure, agents: Sequence[AgentEntry]) -> None:
         for key, name in (("x", figure.x), ("lines", figure.lines)):
             if name is not None and name not in settings:
                 raise InputError(f"figure: {key}: {unknown('setting', name, ['episode', 'env_step', *settings])}")
+        if type(settings[figure.x].default) not in (int, float):
+            raise InputError(f"figure: x: expected a setting that is a number, came {figure.x}")
 
 
 def check_engine(engine: str) -> str:

@@ -48,7 +48,7 @@ def train_seeds(
         InputError: something is wrong, or the engine cannot train this agent here, and why.
     """
     options, numbers = env_options or {}, list(range(seeds) if isinstance(seeds, int) else seeds)
-    if not numbers or steps < 1:
+    if not numbers or type(steps) is not int or steps < 1 or any(type(one) is not int or one < 0 for one in numbers):
         raise InputError(f"expected seeds and at least 1 step, came {len(numbers)} seeds and {steps} steps")
     wrong = sorted({"env", "rows", "cols", "episodes", "seed"} & set(settings))
     if wrong:

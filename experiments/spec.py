@@ -165,6 +165,8 @@ def _seeds(value: Any) -> Any:
 class Figure(_Strict):
     """A figure of the training episodes: what is drawn against what. A line for each agent."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     title: str
     x: str = "episode"  # "episode", "env_step" (then y adds up), or a setting of the agents
     y: str = "return"  # a column of episodes.csv
@@ -196,14 +198,19 @@ def _expanded(agents: Any) -> Any:
         if grid is None:
             expanded.append(agent)
             continue
-        if not isinstance(grid, dict) or not all(isinstance(values, list) and values for values in grid.values()):
+        if not isinstance(grid, dict) or not grid or not all(isinstance(of, list) and of for of in grid.values()):
             expected = "lists of values, one for each setting"
             raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
-        rest = {key: value for key, value in agent.items() if key != "grid"}
+        rest = {key: value for key, value in agent.items() if key not in ("grid", "settings")}
+        rest |= agent["settings"] if isinstance(agent.get("settings"), dict) else {}
+        if set(grid) & set(rest):
+            expected = f"{min(set(grid) & set(rest))} in the grid or beside it"
+            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
         for values in itertools.product(*grid.values()):
             chosen = dict(zip(grid, values, strict=True))
             words = "-".join(f"{key}={value}" for key, value in chosen.items())
-            expanded.append(rest | chosen | {"name": f"{agent.get('name', agent.get('id'))}-{words}"})
+            name = re.sub(r"[^A-Za-z0-9._=+-]+", "-", f"{agent.get('name') or agent.get('id')}-{words}").strip("-")
+            expanded.append(rest | chosen | {"name": name})
     return expanded
 
 

@@ -45,7 +45,8 @@ class TabularAgent(OnlineAgent):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if "update" in vars(cls) and "observe" not in vars(cls):
+        order = [base for base in cls.__mro__ if {"update", "observe"} & set(vars(base))]
+        if "observe" not in vars(order[0]):  # the nearest of the two is an `update` of a subclass, or of a mixin
             cls.observe = OnlineAgent.observe  # type: ignore[method-assign]  # which calls the subclass's `update`
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
@@ -60,7 +61,7 @@ class TabularAgent(OnlineAgent):
             needs, columns = (*needs, "policy"), 1
         self.parameters = parameters
         self.table = Table(
-            num_states, parameters, self.settings.table, needs, columns, self.settings.initial_values, seed
+            num_states, parameters, self._table_kind(), needs, columns, self.settings.initial_values, seed
         )
         numbered = isinstance(env.observation_space, spaces.Discrete)
         self._numbered = numbered and self.table.dense  # an observation is its row
@@ -71,6 +72,9 @@ class TabularAgent(OnlineAgent):
         self._rules = self._rules_in_python()
         self._learn = self._rules.learn
         self._learns_in_machine_code = self._runs_in_machine_code = False
+
+    def _table_kind(self) -> str:
+        return self.settings.table
 
     def _num_states(self, env: gym.Env[Any, Any], seed: int) -> int:
         """The number of states, for which Box observations are put into bins."""
@@ -158,7 +162,8 @@ class TabularAgent(OnlineAgent):
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
         self._runs_in_machine_code = worth_it and reason is None
-        self._learns_in_machine_code = worth_it and reason is not None and self.long_updates
+        of_ours = type(self).update_rule.__module__.startswith("agents.")
+        self._learns_in_machine_code = worth_it and reason is not None and self.long_updates and of_ours
         self.settle()
         self._draws = self.exploration_rng if self._learns_in_machine_code else self._ahead  # machine code draws itself
         self._learn = (self.rules_in_machine_code() if self._learns_in_machine_code else self._rules).learn
@@ -170,10 +175,14 @@ class TabularAgent(OnlineAgent):
         """Why machine code would not do what Python's loop does here; None where it would."""
         if type(self).observe is OnlineAgent.observe:  # a subclass has an `update`
             return f"its update is Python of its own, in {type(self).update.__module__}"
-        for name in ("observe", "select_action", "begin_episode", "train"):
-            home = getattr(type(self), name).__module__
+        for name in ("observe", "select_action", "begin_episode", "train", "last_epsilon"):
+            method = getattr(type(self), name)
+            home = (method.fget if isinstance(method, property) else method).__module__
             if not home.startswith("agents.tabular."):
                 return f"its {name} is Python of its own, in {home}"
+        spaces_now = (env.observation_space, env.action_space)
+        if spaces_now != (self.observation_space, self.action_space):
+            return "its spaces are not those that the agent was made for"
         if self.discretiser is not None:
             return "its observations are put into bins"
         if not self._numbered:

@@ -109,7 +109,7 @@ def greedy_share(q: FloatArray, state: int, action: int, num_actions: int) -> fl
     """pi(a | s) of the greedy policy, which splits evenly between ties."""
     if q[state, action] < best_value(q, state, num_actions):
         return 0.0
-    return 1.0 / num_best(q, state, num_actions)
+    return 1.0 / max(num_best(q, state, num_actions), 1)  # none is best where values are nan
 
 
 # -- scores and weights of all actions of a state, in `scratch` -----------------------------------------------
@@ -193,4 +193,4 @@ def expected_value(memory: Memory, parameters: Parameters, state: int) -> float:
     for action in range(num_actions):
         total += memory.scratch[action]
         expected += memory.scratch[action] * memory.q[state, action]
-    return expected / total
+    return expected / total if total != 0.0 else best_value(memory.q, state, num_actions)  # 0 where values are nan

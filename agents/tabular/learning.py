@@ -70,19 +70,26 @@ def move(table: FloatArray, memory: Memory, parameters: Parameters, state: int, 
     value = table[state, action]
     rate = parameters.learning_rate
     if parameters.learning_rate_schedule != CONSTANT:
-        rate = step_size(memory, parameters, state, action)
+        memory.updates[state, action] += 1
+        rate = step_size(parameters, memory.updates[state, action])
     table[state, action] = moved_towards(value, target, rate)
     return target - value
 
 
-def step_size(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
-    """The share of the error that an update takes: constant, 1 / N(s, a), or 1 / N(s, a) ** power."""
+def step_size(parameters: Parameters, count: int) -> float:
+    """The share of the error that the update number `count` of a pair takes: constant, 1 / N, or 1 / N ** power."""
     if parameters.learning_rate_schedule == CONSTANT:
         return parameters.learning_rate
-    visits = max(memory.visits[state, action], 1)
     if parameters.learning_rate_schedule == VISITS:
-        return 1.0 / visits
-    return 1.0 / math.pow(visits, parameters.learning_rate_power)
+        return 1.0 / max(count, 1)
+    return 1.0 / math.pow(max(count, 1), parameters.learning_rate_power)
+
+
+def step_size_by_visits(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
+    """The same where many pairs move at once: what counts is how often each was visited."""
+    if parameters.learning_rate_schedule == CONSTANT:
+        return parameters.learning_rate  # visits are not counted then
+    return step_size(parameters, memory.visits[state, action])
 
 
 def rate_at(memory: Memory, parameters: Parameters, state: int) -> float:

@@ -17,7 +17,7 @@ from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
-from agents.tabular.learning import step_size
+from agents.tabular.learning import step_size_by_visits
 from agents.tabular.memory import NUM_ACTIVE, IntArray, Memory, Parameters
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TabularSettings, TraceSettings
@@ -42,7 +42,7 @@ def linear_q(
     evaluate(memory, parameters, memory.actions, next_state)
     next_value = best_value(memory.q, next_state, parameters.num_actions)
     error = td_target(reward, terminated, next_value, parameters.discount) - value
-    step = step_size(memory, parameters, state, action) / parameters.n
+    step = step_size_by_visits(memory, parameters, state, action) / parameters.n
     for index in range(parameters.n):
         memory.weights[memory.states[index], action] += step * error
     return error
@@ -68,7 +68,7 @@ def linear_sarsa_lambda(
     error = td_target(reward, terminated, next_value, parameters.discount) - value
     for index in range(parameters.n):
         visit(memory, parameters, memory.states[index], action)
-    move_weights(memory, parameters, error, step_size(memory, parameters, state, action) / parameters.n)
+    move_weights(memory, parameters, error, step_size_by_visits(memory, parameters, state, action) / parameters.n)
     return error
 
 
@@ -137,8 +137,13 @@ class LinearAgent(TabularAgent):
         self.coder = TileCoder(space, resolved.num_tilings, resolved.num_tiles, resolved.num_weights)
         super().__init__(env, seed=seed, **settings)
         initial = self.settings.initial_values
+        if initial == "random" or self.settings.table == "sparse":
+            raise ValueError(f"{self.name}: expected initial_values of 'zero' or a number, and no sparse table")
         first = 0.0 if isinstance(initial, str) else float(initial)
         self.table.memory.weights[:] = first / self.settings.num_tilings
+
+    def _table_kind(self) -> str:
+        return "dense"
 
     def _num_states(self, env: gym.Env[Any, Any], seed: int) -> int:
         return self.coder.size
@@ -183,6 +188,7 @@ class LinearAgent(TabularAgent):
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave."""
         super().set_state(state)
+        self.coder.forget()
         self.coder.meet(int(tile) for tile in state["tiles_met"])
 
 

@@ -63,6 +63,7 @@ class Memory(NamedTuple):
     first_q: FloatArray  # [R, A] the two tables of Double Q-learning, of which q is the mean
     second_q: FloatArray  # [R, A]
     visits: IntArray  # [R, A] N(s, a)
+    updates: IntArray  # [R, A] how often Q(s, a) has moved: for step sizes
     weights: FloatArray  # [R, A] of tiles, where a function of them stands in for the table
     policy: FloatArray  # [R, A] probabilities of a policy that is given
     traces: FloatArray  # [R, A] eligibility traces; Monte Carlo's time of the first visit

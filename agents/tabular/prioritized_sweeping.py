@@ -5,6 +5,7 @@ predecessors are Python's: this agent has the readable loop only.
 """
 
 import heapq
+import math
 from collections import defaultdict
 from typing import Any, ClassVar
 
@@ -43,6 +44,7 @@ def update(
 class PrioritizedSweepingSettings(DynaSettings):
     """Settings of `prioritized_sweeping`."""
 
+    planning_steps: int = Field(10, ge=1, le=100_000, description="updates after every real step")
     learning_rate: float = Field(1.0, ge=0, le=1, description="share of the error that an update takes; 1: all of it")
     threshold: float = Field(1e-4, ge=0, description="errors that are smaller are not worth an update")
 
@@ -69,6 +71,8 @@ class PrioritizedSweeping(TabularAgent):
         pair = self.row(transition.observation), int(transition.action)
         next_state = THE_END if transition.terminated else self.row(transition.next_observation)
         self.rewards[pair] += transition.reward
+        if self.settings.count_bonus > 0:
+            self.rewards[pair] += self.settings.count_bonus / math.sqrt(self.table.memory.visits[pair])
         self.followers[pair][next_state] = self.followers[pair].get(next_state, 0) + 1
         self.predecessors[next_state].add(pair)
         self._enqueue(pair)
@@ -107,6 +111,11 @@ class PrioritizedSweeping(TabularAgent):
 
     # -- on disk ----------------------------------------------------------------------------------------------
 
+    def _checked_pair(self, state: int, action: int) -> Pair:
+        if not (0 <= int(state) < len(self.table.memory.q) and 0 <= int(action) < self.num_actions):
+            raise ValueError(f"model: no such state and action: {state}, {action}")
+        return int(state), int(action)
+
     def get_state(self) -> State:
         """As of every table; the model, and the pairs that wait."""
         model = [[*pair, self.rewards[pair], list(followers.items())] for pair, followers in self.followers.items()]
@@ -119,11 +128,11 @@ class PrioritizedSweeping(TabularAgent):
         for known in (self.rewards, self.followers, self.predecessors):
             known.clear()
         for one, action, reward, followers in state["model"]:
-            pair = int(one), int(action)
+            pair = self._checked_pair(one, action)
             self.rewards[pair] = float(reward)
             self.followers[pair] = {int(next_state): int(times) for next_state, times in followers}
             for next_state in self.followers[pair]:
                 self.predecessors[next_state].add(pair)
-        self.priorities = {(int(one), int(action)): float(priority) for one, action, priority in state["waiting"]}
+        self.priorities = {self._checked_pair(one, action): float(value) for one, action, value in state["waiting"]}
         self.queue = [(-priority, pair) for pair, priority in self.priorities.items()]
         heapq.heapify(self.queue)

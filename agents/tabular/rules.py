@@ -87,10 +87,16 @@ def _with_parts(
     """A function, and all that it calls, copied with an algorithm's parts under their names."""
     if function not in copied:
         assert isinstance(function, FunctionType)
+        if function.__closure__:
+            raise ValueError(f"{function.__qualname__}: expected a function of a module, came one inside another")
+        # Only the shared functions have names that stand for an algorithm's own; a user's module means what it says.
+        is_shared = function.__module__.startswith("agents.")
         names = dict(function.__globals__)
         copied[function] = make(FunctionType(function.__code__, names, function.__name__, function.__defaults__))
         for name in function.__code__.co_names:
-            called = parts.get(name, names.get(name)) if name in names else None
+            called = names.get(name)
+            if is_shared and name in names:
+                called = parts.get(name, called)
             if isinstance(called, FunctionType) and _is_ours(called, parts):
                 names[name] = _with_parts(called, parts, make, copied)
     return copied[function]
@@ -108,6 +114,11 @@ def _digest(functions: Mapping[Any, Any]) -> str:
     digest = hashlib.sha256(f"{versions} {Path(__file__).resolve()}".encode())  # numba keeps the sources' path, too
     for module in modules:
         digest.update(inspect.getsource(sys.modules[module]).encode())
+    for function in sorted(functions, key=lambda function: f"{function.__module__}.{function.__qualname__}"):
+        for name in function.__code__.co_names:  # constants are frozen into machine code, wherever they come from
+            value = function.__globals__.get(name)
+            if isinstance(value, int | float | str | tuple):
+                digest.update(f"{name}={value!r}".encode())
     digest.update(repr(sorted(f"{function.__module__}.{function.__name__}" for function in functions)).encode())
     return digest.hexdigest()[:16]
 

@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 
 from agents.seeding import stream
 from agents.storage import State
-from agents.tabular.memory import NUM_ACTIVE, NUM_MET, TIME, UNTRIED, Memory, Parameters
+from agents.tabular.memory import (
+    CONSTANT,
+    NEXT_ACTION,
+    NEXT_STATE,
+    NUM_ACTIVE,
+    NUM_MET,
+    THE_END,
+    TIME,
+    UNTRIED,
+    Memory,
+    Parameters,
+)
 from agents.tabular.settings import InitialValues
 
 DENSE_ENTRIES = 1_000_000  # S * A: up to here a table is dense (8 MB an array) where nothing else is asked for
@@ -20,9 +31,9 @@ FIRST_ROWS = 64
 FIRST_STEPS = 1_024
 
 PER_PAIR: dict[str, Any] = {  # what an algorithm may need: arrays [R, A] and their kind of number
-    "q": np.float64, "first_q": np.float64, "second_q": np.float64, "visits": np.int64, "policy": np.float64,
-    "weights": np.float64,
-    "traces": np.float64, "model_rewards": np.float64, "model_states": np.int64, "last_tried": np.int64,
+    "q": np.float64, "first_q": np.float64, "second_q": np.float64, "visits": np.int64, "updates": np.int64,
+    "policy": np.float64, "weights": np.float64, "traces": np.float64,
+    "model_rewards": np.float64, "model_states": np.int64, "last_tried": np.int64,
 }  # fmt: skip
 PER_STEP: dict[str, Any] = {"states": np.int64, "actions": np.int64, "rewards": np.float64}  # [H]
 LISTS = {"active": NUM_ACTIVE, "met": NUM_MET}  # and the counters that say how much of them is in use
@@ -63,7 +74,8 @@ class Table:
         self._entropy = stream(seed, "table").generate_state(2, np.uint64)
         self.rows: dict[int, int] = {}  # of a sparse table: state -> row, in the order of the first visits
         wanted = {name for need in needs for name in NEEDS.get(need, (need,))} | {"q"}
-        self._wanted = wanted | ({"visits"} if parameters.counts_visits else set())
+        wanted |= {"visits"} if parameters.counts_visits else set()
+        self._wanted = wanted | ({"updates"} if parameters.learning_rate_schedule != CONSTANT else set())
         num_rows = num_states if self.dense else FIRST_ROWS
         num_steps = parameters.n if "ring" in needs else FIRST_STEPS if "history" in needs else 1
         self._keeps_steps = next((need for need in ("ring", "history") if need in needs), None)
@@ -83,7 +95,7 @@ class Table:
         """Rows `first` ... of an array of pairs, as before a first visit; a single one where none is needed."""
         if name not in self._wanted:
             return np.zeros((1, 1), dtype=PER_PAIR[name])
-        shape = (num_rows, self.columns if name in ("q", "visits", "traces") else self.num_actions)
+        shape = (num_rows, self.columns if name in ("q", "visits", "updates", "traces") else self.num_actions)
         if name in ("q", "first_q", "second_q"):
             if self.dense and self._initial_values == "random":
                 return self._initial(np.arange(first, first + num_rows, dtype=np.uint64), name)
@@ -182,6 +194,10 @@ class Table:
             ValueError: its arrays are not this table's.
         """
         arrays: dict[str, NDArray[Any]] = {}
+        counters = state["counters"]
+        for name, length in (("counters", len(self.memory.counters)), ("rates", 2), ("entropy", 2)):
+            if state[name].shape != (length,):
+                raise ValueError(f"{name}: expected {length} numbers, came shape {state[name].shape}")
         rows = {int(known): row for row, known in enumerate(state["states_met"])}
         num_rows = self.num_states if self.dense else max(FIRST_ROWS, len(rows))
         for name in self._used():
@@ -198,6 +214,27 @@ class Table:
             else:
                 arrays[name] = np.zeros(max(len(mine), len(came)), dtype=mine.dtype)
             arrays[name][: len(came)] = came
+            if name in LISTS and len(came) != counters[LISTS[name]]:
+                raise ValueError(f"{name}: expected {counters[LISTS[name]]} entries, came {len(came)}")
+        self._check_references(arrays, counters, self.num_states if self.dense else len(rows))
         self.rows = rows
         self._entropy = state["entropy"].copy()
         self._hold(self.memory._replace(**arrays))
+
+    def _check_references(self, arrays: dict[str, NDArray[Any]], counters: NDArray[Any], num_rows: int) -> None:
+        """Raise where a state, an action or a time that is remembered is none: machine code would not notice."""
+        limits = {
+            "met": (0, num_rows),
+            "active": (0, num_rows * self.num_actions),
+            "states": (0, max(len(self.memory.weights), num_rows)),
+            "actions": (0, max(len(self.memory.weights), self.num_actions)),
+            "model_states": (THE_END, num_rows),
+        }
+        for name, (least, limit) in limits.items():
+            if name in arrays and arrays[name].size and not (least <= arrays[name].min() <= arrays[name].max() < limit):
+                raise ValueError(f"{name}: expected numbers from {least} to {limit - 1}")
+        remembered = len(arrays["states"]) if self._keeps_steps == "history" else 2**62
+        most = {NEXT_STATE: num_rows - 1, NEXT_ACTION: self.num_actions - 1, TIME: remembered}
+        for index, limit in most.items():
+            if not -1 <= counters[index] <= limit:
+                raise ValueError(f"counters: number {index}: expected at most {limit}, came {counters[index]}")

@@ -29,7 +29,7 @@ class TileCoder:
     def __init__(self, space: spaces.Box, num_tilings: int, num_tiles: int, size: int) -> None:
         self.num_tilings, self.num_tiles = num_tilings, num_tiles
         self.low, self.high = bounds(space)
-        self.widths = [(high - low) / num_tiles for low, high in zip(self.low, self.high, strict=True)]
+        self.widths = [(high - low) / num_tiles or 1.0 for low, high in zip(self.low, self.high, strict=True)]
         self.tiles_a_tiling = (num_tiles + 1) ** len(self.low)  # one more, for the displacement
         self.is_hashed = self.tiles_a_tiling * num_tilings > size
         self.size = size if self.is_hashed else self.tiles_a_tiling * num_tilings
@@ -64,6 +64,11 @@ class TileCoder:
 
     def _place(self, tile: int) -> int:
         return _hashed(tile) % self.size if self.is_hashed else tile
+
+    def forget(self) -> None:
+        """No tile has been met."""
+        self.met.clear()
+        self.taken.clear()
 
     def meet(self, tiles: Iterable[int]) -> None:
         """Count tiles that are met."""

@@ -9,7 +9,7 @@ from agents.base import Settings
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
-from agents.tabular.learning import step_size
+from agents.tabular.learning import step_size_by_visits
 from agents.tabular.memory import ACCUMULATING, NUM_ACTIVE, REPLACING, Memory, Parameters
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TraceSettings
@@ -74,7 +74,7 @@ def visit(memory: Memory, parameters: Parameters, state: int, action: int) -> No
     elif parameters.trace_kind == REPLACING:
         memory.traces[state, action] = 1.0
     else:
-        memory.traces[state, action] = before + 1.0 - step_size(memory, parameters, state, action) * before
+        memory.traces[state, action] = before + 1.0 - step_size_by_visits(memory, parameters, state, action) * before
 
 
 def move_all(memory: Memory, parameters: Parameters, error: float) -> None:
@@ -85,7 +85,7 @@ def move_all(memory: Memory, parameters: Parameters, error: float) -> None:
         pair = memory.active[index]
         state, action = pair // parameters.num_actions, pair % parameters.num_actions
         trace = memory.traces[state, action]
-        memory.q[state, action] += step_size(memory, parameters, state, action) * error * trace
+        memory.q[state, action] += step_size_by_visits(memory, parameters, state, action) * error * trace
         trace *= fading
         if trace < FADED:
             memory.traces[state, action] = 0.0

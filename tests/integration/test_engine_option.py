@@ -118,6 +118,14 @@ def test_a_grid_is_every_combination_and_has_a_figure(rl_lab: Command, tmp_path:
         ("x = ", "xx = ", "unknown key 'figure.xx' (did you mean 'x'?)"),
         ("[0.1, 0.4]", "0.1", "agents: grid: expected lists of values, one for each setting"),
         ('engine = "python"', 'engine = "fast"', "engine: "),
+        (
+            'x = "learning_rate"',
+            'x = "exploration"',
+            "figure: x: expected a setting that is a number",
+        ),
+        ("discount = 1.0", "n = 3", "agents: grid: expected n in the grid or beside it"),
+        ('lines = "n"', "", "figure: lines: expected a setting that tells agents apart"),
+        ('title = "Errors"', 'title = "Errors"\nylim = [0, nan]', "figure.ylim"),
     ],
 )
 def test_what_is_wrong_with_a_figure_or_a_grid_is_said(

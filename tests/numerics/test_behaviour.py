@@ -104,8 +104,9 @@ def test_step_sizes_by_visits() -> None:
     for reward in (4.0, 8.0):
         learned(memory, parameters, reward)
     assert memory.q[0, 0] == 6.0
-    memory, parameters = made([0.0], [15], learning_rate_schedule="polynomial", learning_rate_power=0.75)
-    learned(memory, parameters, 8.0)
+    memory, parameters = made([0.0], learning_rate_schedule="polynomial", learning_rate_power=0.75)
+    for reward in [0.0] * 15 + [8.0]:
+        learned(memory, parameters, reward)
     assert memory.q[0, 0] == pytest.approx(8.0 / 16**0.75)
 
 

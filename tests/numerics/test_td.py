@@ -162,15 +162,15 @@ def test_tree_backup_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "trace"), [("accumulating", 1.0 + 0.25), ("replacing", 1.0), ("dutch", 0.25 * (1 - 0.5) + 1.0)]
+    ("kind", "trace"), [("accumulating", 1.0 + 0.25), ("replacing", 1.0), ("dutch", 0.25 * (1 - 0.25) + 1.0)]
 )
 def test_traces_worked_by_hand(kind: str, trace: float) -> None:
-    """The same pair twice, learning rate 1/2, discount and lambda 1/2: the trace of the second step moves it."""
+    """The same pair twice, learning rate 1/4, discount and lambda 1/2: the trace of the second step moves it."""
     env = TwoStates(states=3, actions=1)
-    agent = SarsaLambda(env, traces=kind, learning_rate=0.5, discount=0.5, trace_decay=0.5, epsilon=0.0)
+    agent = SarsaLambda(env, traces=kind, learning_rate=0.25, discount=0.5, trace_decay=0.5, epsilon=0.0)
     walk(agent, (0, 0, 2.0, 0), (0, 0, 4.0, 2), end="terminated")
-    first = 0.5 * 2.0
-    assert agent.table.memory.q[0, 0] == first + 0.5 * (4.0 - first) * trace
+    first = 0.25 * 2.0
+    assert agent.table.memory.q[0, 0] == first + 0.25 * (4.0 - first) * trace
 
 
 def test_traces_reach_back_and_fade() -> None:
@@ -204,13 +204,15 @@ def test_sarsa_lambda_does_not_cut() -> None:
 
 @pytest.mark.parametrize(("visits", "expected"), [("first", 5.0), ("every", 5.5)])
 def test_monte_carlo_worked_by_hand(visits: str, expected: float) -> None:
-    """State 0 twice, with returns 5 and 6 (undiscounted): the first counts, or both, the later one first."""
+    """State 0 twice, with returns 5 and 6 (undiscounted): the first counts, or both."""
     agent = MonteCarlo(
         TwoStates(states=3, actions=1), visits=visits, learning_rate_schedule="visits", discount=1.0, epsilon=0.0
     )
     said = walk(agent, (0, 0, -1.0, 1), (1, 0, 0.0, 0), (0, 0, 6.0, 2), end="terminated")
-    # N(0, 0) is 2 when the episode ends, so a step goes half of the way: 6 -> 3, then 3 -> 4; and 5 -> 2.5.
-    assert agent.table.memory.q[0, 0] == {"first": 2.5, "every": 4.0}[visits], expected
+    assert agent.table.memory.q[0, 0] == expected
+    walk(agent, (0, 0, 8.0, 2), end="terminated")  # and the mean over episodes
+    mean = {"first": (5.0 + 8.0) / 2, "every": (5.0 + 6.0 + 8.0) / 3}[visits]
+    assert agent.table.memory.q[0, 0] == pytest.approx(mean)
     assert said[:2] == [None, None]
 
 

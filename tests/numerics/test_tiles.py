@@ -74,6 +74,16 @@ def test_collisions_are_reported_and_saved() -> None:
     other: Any = make_agent("linear_q", env, num_weights=256)
     other.set_state(agent.get_state())
     assert other.table_size() == size
+    other.set_state(make_agent("linear_q", env, num_weights=256).get_state())
+    assert other.table_size()["collisions"] == 0
+    with pytest.raises(ValueError, match="expected initial_values of 'zero' or a number, and no sparse table"):
+        make_agent("linear_q", env, table="sparse")
+
+
+def test_a_dimension_without_width_has_one_tile() -> None:
+    space = spaces.Box(np.array([0.0, 3.0]), np.array([1.0, 3.0]), dtype=np.float64)
+    coder = TileCoder(space, num_tilings=2, num_tiles=4, size=1000)
+    assert len(coder(np.array([0.5, 3.0]))) == 2
 
 
 def test_quantile_bins_hold_equal_shares() -> None:
