@@ -163,6 +163,7 @@ def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Picture
+    from matplotlib.ticker import MaxNLocator
 
     style: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
     with matplotlib.rc_context(style):
@@ -184,6 +185,8 @@ def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
         caption = f"means of {many} each, with 95% bootstrap intervals" if runs[-1] > 1 else ""
         axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", fontsize=9, color="#555555")
         axes.set_yscale(figure.yscale)
+        if figure.x == "episode":
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if figure.ylim is not None:
             axes.set_ylim(*figure.ylim)
         if figure.xlim is not None:

@@ -285,7 +285,10 @@ class MazeEnv(gym.Env[Any, int]):
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The environment's generator, as after a draw a step."""
+        """The environment's generator, as after a draw a step.
+
+        Ask for it anew after a step: where nothing slips, the draws of steps are made when it is asked for.
+        """
         rng = super().np_random
         if self._draws_owed:
             rng.random(self._draws_owed)
