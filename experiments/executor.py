@@ -81,6 +81,7 @@ class _Worker:
 
     def __init__(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
         self.trial: Trial | None = None
+        self.takes_more = True
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         environment |= dict.fromkeys(THREAD_VARIABLES, "1")
@@ -98,7 +99,7 @@ class _Worker:
     def begin(self, trial: Trial, out: Path, *, last: bool) -> None:
         """Start a trial; the process ends after the last."""
         assert self.process.stdin is not None
-        self.trial, self.folder = trial, RunFolder(out / trial.folder)
+        self.trial, self.folder, self.takes_more = trial, RunFolder(out / trial.folder), not last
         request = {"trial": trial.model_dump(mode="json"), "out": str(out), "last": last}
         with contextlib.suppress(BrokenPipeError):  # it has died: the thread that hears it says so
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -166,7 +167,7 @@ def _execute_in_processes(trials: Sequence[Trial], out: Path, jobs: int, listene
             while waiting and sum(worker.trial is not None for worker in workers) < jobs:
                 trial = waiting.pop()
                 alone = find_agent(trial.agent.id).own_process
-                worker = next((one for one in workers if one.trial is None), None)
+                worker = next((one for one in workers if one.trial is None and one.takes_more), None)
                 if worker is None or alone:
                     worker = _Worker(messages)
                     workers.append(worker)
@@ -183,11 +184,7 @@ def _execute_in_processes(trials: Sequence[Trial], out: Path, jobs: int, listene
                 assert worker.trial is not None
                 listener.progress(worker.trial, Progress(*message["progress"]))
             else:
-                is_last = worker.trial is not None and find_agent(worker.trial.agent.id).own_process
                 ended(worker, message["manifest"])
-                if is_last:  # it ends by itself, and takes no other trial
-                    workers.remove(worker)
-                    worker.close()
     except KeyboardInterrupt:
         for worker in workers:
             worker.interrupt()
