@@ -22,7 +22,7 @@ from agents.tabular.memory import NUM_ACTIVE, IntArray, Memory, Parameters
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TabularSettings, TraceSettings
 from agents.tabular.tile_coding import TileCoder, check_tiles
-from agents.tabular.traces import FADED, cut, visit
+from agents.tabular.traces import cut, fade, visit
 from agents.td import td_target
 
 
@@ -88,22 +88,11 @@ def evaluate(memory: Memory, parameters: Parameters, tiles: IntArray, state: int
 
 def move_weights(memory: Memory, parameters: Parameters, error: float, step: float) -> None:
     """w += step * error * trace, for all weights that have one; then the traces fade."""
-    index, num_active = 0, memory.counters[NUM_ACTIVE]
-    fading = parameters.discount * parameters.trace_decay
-    while index < num_active:
+    for index in range(memory.counters[NUM_ACTIVE]):
         pair = memory.active[index]
         tile, action = pair // parameters.num_actions, pair % parameters.num_actions
-        trace = memory.traces[tile, action]
-        memory.weights[tile, action] += step * error * trace
-        trace *= fading
-        if trace < FADED:
-            memory.traces[tile, action] = 0.0
-            num_active -= 1
-            memory.active[index] = memory.active[num_active]
-        else:
-            memory.traces[tile, action] = trace
-            index += 1
-    memory.counters[NUM_ACTIVE] = num_active
+        memory.weights[tile, action] += step * error * memory.traces[tile, action]
+    fade(memory, parameters)
 
 
 class TileSettings(TabularSettings):

@@ -79,14 +79,22 @@ def visit(memory: Memory, parameters: Parameters, state: int, action: int) -> No
 
 def move_all(memory: Memory, parameters: Parameters, error: float) -> None:
     """Q(s, a) += step size * error * trace, for all pairs that have one; then the traces fade."""
+    for index in range(memory.counters[NUM_ACTIVE]):
+        pair = memory.active[index]
+        state, action = pair // parameters.num_actions, pair % parameters.num_actions
+        step = step_size_by_visits(memory, parameters, state, action)
+        memory.q[state, action] += step * error * memory.traces[state, action]
+    fade(memory, parameters)
+
+
+def fade(memory: Memory, parameters: Parameters) -> None:
+    """e(s, a) <- discount * lambda * e(s, a), for all pairs that have a trace; the faintest are let go."""
     index, num_active = 0, memory.counters[NUM_ACTIVE]
     fading = parameters.discount * parameters.trace_decay
     while index < num_active:
         pair = memory.active[index]
         state, action = pair // parameters.num_actions, pair % parameters.num_actions
-        trace = memory.traces[state, action]
-        memory.q[state, action] += step_size_by_visits(memory, parameters, state, action) * error * trace
-        trace *= fading
+        trace = memory.traces[state, action] * fading
         if trace < FADED:
             memory.traces[state, action] = 0.0
             num_active -= 1
