@@ -4,13 +4,17 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check install lock figures clean
+.PHONY: demo test soak check install lock figures clean
 
 demo: install
 	$(BIN)/rl-lab demo
 
 test: install
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+# Hundreds of kills, in every agent and environment: about an hour.
+soak: install
+	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py
 
 check: install
 	$(BIN)/ruff check .

@@ -60,6 +60,10 @@ class Monitor(Protocol):
     def max_steps(self) -> int:
         """The most environment steps that the whole training can take: for schedules."""
 
+    @property
+    def position(self) -> storage.State | None:
+        """What `safe_point` was told where this training was stopped, if it goes on from there."""
+
     def until_needed(self) -> tuple[int, int]:
         """How many env steps may pass, and how many episodes end, before it must be told; 0 when there is no budget."""
 
@@ -69,8 +73,13 @@ class Monitor(Protocol):
     def episode(self, episode: Episode) -> None:
         """An episode has ended."""
 
-    def safe_point(self) -> None:
-        """The agent may be saved now."""
+    def safe_point(self, position: Callable[[], storage.State] | None = None) -> None:
+        """The agent may be saved now.
+
+        Args:
+            position: between two episodes, none. Else it gives what the agent needs to go on from here in its
+                environments, beside its learning state (see `agents.env_position`).
+        """
 
 
 class Agent(ABC):
@@ -89,7 +98,6 @@ class Agent(ABC):
     Settings: ClassVar[type[Settings]] = Settings
     metric_names: ClassVar[tuple[str, ...]] = ()  # what `metrics` may give
     controls: ClassVar[bool] = True  # learns which actions are best
-    resumes_exactly: ClassVar[bool] = True  # saved, loaded and trained further, it is as if it had never stopped
     seeded_policy: ClassVar[bool] = False  # its policy is random, and depends on the agent's seed
     own_process: ClassVar[bool] = False  # draws from global generators, so that a trial needs a process to itself
 

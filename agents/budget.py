@@ -1,6 +1,15 @@
-"""A monitor for training without an experiment: `agent.train(env, Budget(steps=1_000))`."""
+"""Monitors for training without an experiment: `agent.train(env, Budget(steps=1_000))`."""
 
-from agents.base import Episode
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+from agents.base import Agent, Episode
+from agents.env_position import get_env_state
+from agents.storage import State
 
 UNLIMITED = 1 << 62
 
@@ -18,6 +27,7 @@ class Budget:
             raise ValueError(f"budget: expected steps or episodes, came steps = {steps} and episodes = {episodes}")
         self.steps, self.num_episodes = steps, episodes
         self.count = 0
+        self.position: State | None = None
         self.episodes: list[Episode] = []
 
     @property
@@ -44,5 +54,37 @@ class Budget:
         """Keep it."""
         self.episodes.append(episode)
 
-    def safe_point(self) -> None:
+    def safe_point(self, position: Callable[[], State] | None = None) -> None:
         """Nothing is saved."""
+
+
+class Stopped(Budget):
+    """A budget of steps in whose middle the agent is saved, as if the training were stopped there.
+
+    Args:
+        steps: env steps of the whole training.
+        agent: the agent that trains.
+        env: where it trains.
+        folder: where the agent is saved, at the first safe point from half of the steps on.
+    """
+
+    def __init__(self, steps: int, agent: Agent, env: gym.Env[Any, Any], folder: Path) -> None:
+        super().__init__(steps=steps)
+        self.state: State | None = None  # of the environment, where it was saved
+        self._agent, self._env, self._folder = agent, env, folder
+        self._position: State | None = None
+        self._count, self._num_ended = 0, 0
+
+    def safe_point(self, position: Callable[[], State] | None = None) -> None:
+        """Save, once."""
+        if self.state is None and self.count >= (self.steps or 0) / 2:
+            self._agent.save(self._folder)
+            self.state = copy.deepcopy(get_env_state(self._env))
+            self._position = None if position is None else copy.deepcopy(position())
+            self._count, self._num_ended = self.count, len(self.episodes)
+
+    def rest(self) -> Budget:
+        """What was left of the budget there."""
+        rest = Budget(steps=self.steps)
+        rest.count, rest.episodes, rest.position = self._count, self.episodes[: self._num_ended], self._position
+        return rest

@@ -16,8 +16,9 @@ import numpy as np
 from gymnasium import spaces
 
 from agents.base import Agent, OnlineAgent, Transition
-from agents.budget import Budget
+from agents.budget import Budget, Stopped
 from agents.corridor import Corridor, Counted
+from agents.env_position import set_env_state
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
 STEPS = 300  # of training, in most checks
@@ -151,18 +152,19 @@ def check_save_and_load(case: Case) -> None:
 
 
 def check_stopping_and_going_on(case: Case) -> None:
-    """10 episodes, saved, loaded by another agent, and 10 more are 20."""
-    if not case.agent_class.resumes_exactly:
-        raise NotApplicableError("it says itself that it does not go on exactly (resumes_exactly)")
-    whole, first, second = case.agent(), case.agent(), case.agent()
-    env, uninterrupted = case.env(), Budget(episodes=20)
-    whole.train(env, uninterrupted)
-    env, one, two = case.env(), Budget(episodes=10), Budget(episodes=10)
-    first.train(env, one)
-    _copy(first, second)
-    second.train(env, two)
-    same = one.episodes + two.episodes == uninterrupted.episodes
-    expect(same, "10 and 10 episodes to be 20 without a stop", "others")
+    """Saved at a safe point and loaded in another environment, it goes on as if it had never stopped."""
+    whole, second = case.agent(), case.agent(seed=4)
+    with tempfile.TemporaryDirectory() as folder:
+        env, other = case.env(), case.env()
+        uninterrupted = Stopped(STEPS, whole, env, Path(folder))
+        whole.train(env, uninterrupted)
+        if uninterrupted.state is None:
+            raise CheckError("expected its training to tell of a safe point, came none")
+        second.load(Path(folder))
+        set_env_state(other, uninterrupted.state)
+        gone_on = uninterrupted.rest()
+        second.train(other, gone_on)
+    expect(gone_on.episodes == uninterrupted.episodes, "the same episodes as without a stop", "others")
     expect(_files(whole) == _files(second), "the same state", _difference(_files(whole), _files(second)))
 
 

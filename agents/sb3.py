@@ -152,7 +152,6 @@ class SB3Agent(Agent):
     """An algorithm of stable-baselines3; it owns its loop, so `train` is its own."""
 
     own_process: ClassVar[bool] = True
-    resumes_exactly: ClassVar[bool] = False
     settings: SB3Settings
 
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:

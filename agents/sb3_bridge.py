@@ -12,6 +12,7 @@ from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.base import Episode, Monitor, Settings
+from agents.env_position import Replayable
 from agents.storage import State
 
 Model = DQN | PPO
@@ -58,11 +59,15 @@ def _class_by_name(value: Any) -> Any:
 
 def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monitor: Monitor) -> None:
     """Train until the monitor's budget is spent."""
-    copies = [_same(env)] + [_copy(env) for _ in range(num_envs - 1)]
-    model.set_env(DummyVecEnv(copies))
+    positions = [None] * num_envs if monitor.position is None else _in_order(monitor.position["envs"])
+    copies = [env] + [_copy(env) for _ in range(num_envs - 1)]
+    for index, copy in enumerate(copies[1:], start=1):
+        copy.action_space.seed(seed + index)
+    replayable = [Replayable(copy, position) for copy, position in zip(copies, positions, strict=True)]
+    model.set_env(DummyVecEnv([_same(one) for one in replayable]))
     assert model.env is not None
     model.env.seed(seed)  # environment i with seed + i, at its next reset
-    reporter = _Reporter(monitor, model)
+    reporter = _Reporter(monitor, model, replayable)
     while monitor.running:  # more than once only for a budget of episodes that were longer than expected
         model.learn(
             max(1, monitor.max_steps - model.num_timesteps),
@@ -70,26 +75,33 @@ def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monito
             reset_num_timesteps=False,
             log_interval=None,  # type: ignore[arg-type]  # no console tables
         )
+    monitor.safe_point(reporter.position)
+
+
+def _in_order(numbered: State) -> list[State]:
+    return [numbered[str(index)] for index in range(len(numbered))]
 
 
 def _same(env: gym.Env[Any, Any]) -> Any:
     return lambda: env
 
 
-def _copy(env: gym.Env[Any, Any]) -> Any:
+def _copy(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
     assert env.spec is not None
-    spec = env.spec
-    return lambda: gym.make(spec, disable_env_checker=True)
+    return gym.make(env.spec, disable_env_checker=True)
 
 
 class _Reporter(BaseCallback):
     """Tells the monitor of steps and episodes, and stops when the budget is spent."""
 
-    def __init__(self, monitor: Monitor, model: Model) -> None:
+    def __init__(self, monitor: Monitor, model: Model, envs: list[Replayable]) -> None:
         super().__init__()
-        self.monitor = monitor
-        num_envs = model.n_envs
-        self.rewards, self.lengths = np.zeros(num_envs), np.zeros(num_envs, dtype=int)
+        self.monitor, self.algorithm, self.envs = monitor, model, envs
+        self.rewards, self.lengths = np.zeros(len(envs)), np.zeros(len(envs), dtype=int)
+        self.generators: State | None = None  # where they were, if a training goes on
+        if monitor.position is not None:
+            self.rewards, self.lengths = monitor.position["rewards"].copy(), monitor.position["lengths"].copy()
+            self.generators = _get_generators(model)
         # Steps of a rollout, after which stable-baselines3 learns; unknown (no step is its last) for whole episodes.
         self.rollout_length = 0
         if isinstance(model, PPO):
@@ -115,8 +127,22 @@ class _Reporter(BaseCallback):
         at_rollout_end = self.rollout_length > 0 and self.n_calls % self.rollout_length == 0
         return at_rollout_end and self.num_timesteps >= self.model._total_timesteps
 
+    def _on_training_start(self) -> None:
+        if isinstance(self.algorithm, PPO):
+            self.algorithm._last_episode_starts = self.lengths == 0
+
     def _on_rollout_start(self) -> None:
-        self.monitor.safe_point()
+        if self.generators is not None:  # what was drawn to come here is not part of the training
+            _set_generators(self.algorithm, self.generators)
+            self.generators = None
+        self.monitor.safe_point(self.position)
+        if isinstance(self.algorithm, PPO) and self.algorithm.use_sde:
+            self.algorithm.policy.reset_noise(len(self.envs))  # after the safe point, so that it is drawn alike later
+
+    def position(self) -> State:
+        """Where the environments are, and what the episodes under way have come to."""
+        envs = {str(index): env.position() for index, env in enumerate(self.envs)}
+        return {"envs": envs, "rewards": self.rewards.copy(), "lengths": self.lengths.copy()}
 
 
 ADDED_BY_SB3 = {"terminal_observation", "TimeLimit.truncated", "episode"}
@@ -140,7 +166,6 @@ def action_values(model: Model, observation: Any) -> NDArray[np.float64]:
 def get_state(model: Model) -> State:
     """Networks, optimiser, counters, replay buffer and generators, as arrays and JSON values."""
     optimizer = model.policy.optimizer.state_dict()
-    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002  the generator that stable-baselines3 draws from
     state: State = {
         "networks": {
             name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in model.policy.state_dict().items()
@@ -153,19 +178,46 @@ def get_state(model: Model) -> State:
             "param_groups": optimizer["param_groups"],
         },
         "counters": {name: getattr(model, name) for name in _counters(model)},
-        "generators": {
-            "numpy": {"kind": kind, "keys": keys, "position": position, "has_gauss": has_gauss, "cached": cached},
-            "torch": torch.get_rng_state().numpy().copy(),
-            "action_space": model.action_space.np_random.bit_generator.state,
-        },
+        "generators": _get_generators(model),
     }
     if isinstance(model, DQN) and (buffer := model.replay_buffer) is not None:
-        filled = buffer.buffer_size if buffer.full else buffer.pos
-        state["replay"] = {
-            name: getattr(buffer, name)[:filled].copy() for name in BUFFER_ARRAYS if hasattr(buffer, name)
-        }
+        # The row after the last holds its next observation, where these are not kept apart (optimize_memory_usage).
+        filled = buffer.buffer_size if buffer.full else min(buffer.pos + 1, buffer.buffer_size)
+        arrays = _buffer_arrays(buffer)
+        state["replay"] = {name: array[:filled].copy() for name, array in arrays.items()}
         state["replay"] |= {"pos": buffer.pos, "full": buffer.full}
     return state
+
+
+def _buffer_arrays(buffer: Any) -> dict[str, NDArray[Any]]:
+    """The arrays of a replay buffer by their names; of dictionaries of observations, one a key."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in BUFFER_ARRAYS:
+        found = getattr(buffer, name, None)
+        if isinstance(found, dict):
+            arrays |= {f"{name}.{key}": array for key, array in found.items()}
+        elif found is not None:
+            arrays[name] = found
+    return arrays
+
+
+def _get_generators(model: Model) -> State:
+    """Where the generators are that stable-baselines3 draws from: NumPy's and torch's own, and the action space's."""
+    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    return {
+        "numpy": {"kind": kind, "keys": keys, "position": position, "has_gauss": has_gauss, "cached": cached},
+        "torch": torch.get_rng_state().numpy().copy(),
+        "action_space": model.action_space.np_random.bit_generator.state,
+    }
+
+
+def _set_generators(model: Model, generators: State) -> None:
+    saved = generators["numpy"]
+    np.random.set_state(  # noqa: NPY002
+        (saved["kind"], saved["keys"], saved["position"], saved["has_gauss"], saved["cached"])
+    )
+    torch.set_rng_state(torch.from_numpy(generators["torch"]))
+    model.action_space.np_random.bit_generator.state = generators["action_space"]
 
 
 def set_state(model: Model, state: State) -> None:
@@ -182,17 +234,10 @@ def set_state(model: Model, state: State) -> None:
         setattr(model, name, state["counters"][name])
     if isinstance(model, DQN) and (buffer := model.replay_buffer) is not None:
         replay = state["replay"]
-        for name in BUFFER_ARRAYS:
-            if hasattr(buffer, name):
-                getattr(buffer, name)[: len(replay[name])] = replay[name]
+        for name, array in _buffer_arrays(buffer).items():
+            array[: len(replay[name])] = replay[name]
         buffer.pos, buffer.full = replay["pos"], replay["full"]
-    generators = state["generators"]
-    saved = generators["numpy"]
-    np.random.set_state(  # noqa: NPY002
-        (saved["kind"], saved["keys"], saved["position"], saved["has_gauss"], saved["cached"])
-    )
-    torch.set_rng_state(torch.from_numpy(generators["torch"]))
-    model.action_space.np_random.bit_generator.state = generators["action_space"]
+    _set_generators(model, state["generators"])
 
 
 def _counters(model: Model) -> tuple[str, ...]:

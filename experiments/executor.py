@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from agents.registry import find_agent
-from experiments.manifest import now
+from experiments.manifest import THREAD_VARIABLES, now
 from experiments.monitor import Progress
 from experiments.run_folder import Manifest, RunFolder
 from experiments.spec import Trial
 from experiments.trial import run_trial
 
 PATIENCE = 10.0  # seconds that a worker has to stop cleanly
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Listener(Protocol):
@@ -36,6 +35,9 @@ class Listener(Protocol):
     def ended(self, trial: Trial, manifest: Manifest) -> None:
         """A trial has ended; its manifest says how."""
 
+    def retried(self, trial: Trial, manifest: Manifest) -> None:
+        """A trial has failed, as its manifest says, and will be tried again."""
+
 
 def available_cores() -> int:
     """The cores that this process may use."""
@@ -48,10 +50,10 @@ def limit_threads() -> None:
         os.environ.setdefault(variable, "1")
 
 
-def execute(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> list[Manifest]:
+def execute(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener, retries: int = 0) -> list[Manifest]:
     """Run trials, `jobs` at once; the manifests, in the order in which the trials ended.
 
-    A trial that fails, or whose process dies, is recorded and the others go on.
+    A trial that fails, or whose process dies, is recorded, tried again up to `retries` times, and the others go on.
 
     Raises:
         KeyboardInterrupt: after the running trials were stopped and recorded as interrupted.
@@ -62,14 +64,22 @@ def execute(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -
         in_processes = []
         for trial in trials:
             if find_agent(trial.agent.id).own_process:
-                manifests += _execute_in_processes([trial], out, 1, listener)
-                continue
-            listener.started(trial)
-            with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command
-                manifest = run_trial(trial, out, _reporter(listener, trial))
-            listener.ended(trial, manifest)
-            manifests.append(manifest)
-    return manifests + _execute_in_processes(in_processes, out, jobs, listener)
+                manifests += _execute_in_processes([trial], out, 1, listener, retries)
+            else:
+                manifests.append(_execute_here(trial, out, listener, retries))
+    return manifests + _execute_in_processes(in_processes, out, jobs, listener, retries)
+
+
+def _execute_here(trial: Trial, out: Path, listener: Listener, retries: int) -> Manifest:
+    for left in range(retries, -1, -1):
+        listener.started(trial)
+        with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command
+            manifest = run_trial(trial, out, _reporter(listener, trial))
+        if manifest["status"] != "failed" or left == 0:
+            break
+        listener.retried(trial, manifest)
+    listener.ended(trial, manifest)
+    return manifest
 
 
 def _reporter(listener: Listener, trial: Trial) -> Any:
@@ -144,23 +154,34 @@ class _Worker:
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         hint = " (out of memory?)" if code == -signal.SIGKILL else ""
         message = f"the trial's process was {how}{hint}" if code < 0 else f"the trial's process {how}"
-        manifest = self.folder.read_manifest() | {"status": "failed", "error": message, "ended": now()}
-        self.folder.write_manifest(manifest)
-        (self.folder.path / "error.txt").write_text(f"{message}\n\n{written}", encoding="utf-8")
+        manifest = self.folder.read_manifest() | {"status": "failed", "error": message}
+        if manifest.get("attempts"):
+            manifest["attempts"][-1] |= {"error": message, "ended": now()}
+        with contextlib.suppress(OSError):
+            self.folder.write_error(f"{message}\n\n{written}")
+            self.folder.write_manifest(manifest)
         return manifest
 
 
-def _execute_in_processes(trials: Sequence[Trial], out: Path, jobs: int, listener: Listener) -> list[Manifest]:
+def _execute_in_processes(
+    trials: Sequence[Trial], out: Path, jobs: int, listener: Listener, retries: int
+) -> list[Manifest]:
     messages: queue.Queue[tuple[_Worker, Any]] = queue.Queue()
+    retries_left = {trial.folder: retries for trial in trials}
     waiting = list(reversed(trials))
     workers: list[_Worker] = []  # alive; one that is free has no trial
     manifests: list[Manifest] = []
 
     def ended(worker: _Worker, manifest: Manifest) -> None:
-        assert worker.trial is not None
-        listener.ended(worker.trial, manifest)
+        trial, worker.trial = worker.trial, None
+        assert trial is not None
+        if manifest["status"] == "failed" and retries_left[trial.folder] > 0:
+            retries_left[trial.folder] -= 1
+            listener.retried(trial, manifest)
+            waiting.append(trial)
+            return
+        listener.ended(trial, manifest)
         manifests.append(manifest)
-        worker.trial = None
 
     try:
         while waiting or any(worker.trial for worker in workers):

@@ -15,8 +15,9 @@ from agents.seeding import STREAMS, integer
 from experiments.seeding import episode_seeds
 from experiments.spec import Trial
 
-FORMAT = 1
-PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "scipy", "torch", "stable-baselines3", "pydantic")
+FORMAT = 2
+PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "pydantic")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def describe(trial: Trial, settings: dict[str, Any], status: str) -> dict[str, Any]:
@@ -34,16 +35,56 @@ def describe(trial: Trial, settings: dict[str, Any], status: str) -> dict[str, A
         "agent_settings": settings,
         "seeds": {
             "run": trial.seed,
+            "derivation": "numpy.random.SeedSequence(run, spawn_key=(number of the stream,))",
             "streams": {name: integer(trial.seed, name) for name in STREAMS},
+            "episodes_derivation": "numpy.random.SeedSequence(evaluation.seed, spawn_key=(number of the set,))",
             "curve_episodes": episode_seeds(trial.evaluation.seed, "curve", trial.evaluation.episodes),
             "final_episodes": episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes),
         },
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        **facts(),
+    }
+
+
+def facts() -> dict[str, Any]:
+    """From which code, with which packages, and on which machine."""
+    return {
         "git": git_state(),
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
-        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
-        "threads": os.environ.get("OMP_NUM_THREADS"),
+        "machine": {
+            "system": platform.platform(),
+            "architecture": platform.machine(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+        },
+        "threads": {name: os.environ.get(name) for name in THREAD_VARIABLES},
     }
+
+
+def changed_facts(manifest: dict[str, Any]) -> list[str]:
+    """What was otherwise when a manifest was written, in words."""
+    changed = []
+    for kind, current in facts().items():
+        known = manifest.get(kind)
+        pairs = [(kind, known, current)]
+        if isinstance(known, dict) and isinstance(current, dict):
+            pairs = [(f"{kind}: {name}", known.get(name), value) for name, value in current.items()]
+        changed += [f"{name}: {_shown(was)} then, {_shown(is_now)} now" for name, was, is_now in pairs if was != is_now]
+    return changed
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+@lru_cache
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def now() -> str:

@@ -10,13 +10,18 @@ import gymnasium as gym
 import numpy as np
 
 from agents.base import Agent, Episode
-from experiments.evaluation import EvaluationEpisode, run_episode
-from experiments.run_folder import EPISODES, EVALUATIONS, TIMING, Log, RunFolder
+from agents.env_position import get_env_state
+from agents.storage import State
+from experiments.evaluation import EvaluationEpisode, episode_limit, run_episode
+from experiments.run_folder import EPISODES, EVALUATIONS, LOGS, TIMING, Log, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import NUM_CURVE_POINTS, Budget, Trial
 
 PROGRESS_EVERY = 0.2  # seconds
+TIMING_EVERY = 5.0  # seconds between rows of timing.csv, at most
+CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, about, at most
 UNLIMITED = 1 << 62
+Saved = tuple[State, dict[str, Any]]  # see `experiments.checkpoint.CheckpointFolder.read`
 
 
 class Progress(NamedTuple):
@@ -35,9 +40,14 @@ class RunMonitor:
         trial: the run.
         folder: where its files go.
         agent: the agent that trains; evaluated frozen, which changes nothing in it.
+        env: where it trains; only looked at.
         evaluation_env: an environment of the evaluation's own.
-        max_episode_steps: the limit of the training environment, for schedules when the budget is in episodes.
         on_progress: called now and then.
+        saved: what `experiments.checkpoint` has of the run, if it goes on.
+        until: env steps after which to stop, although the budget is larger.
+
+    Raises:
+        InputError: the logs are not those that the checkpoint tells of.
     """
 
     def __init__(
@@ -45,24 +55,35 @@ class RunMonitor:
         trial: Trial,
         folder: RunFolder,
         agent: Agent,
+        env: gym.Env[Any, Any],
         evaluation_env: gym.Env[Any, Any],
-        max_episode_steps: int,
         on_progress: Callable[[Progress], None],
+        saved: Saved | None = None,
+        until: int | None = None,
     ) -> None:
         self.trial, self.folder, self.agent = trial, folder, agent
-        self.env_step = self.num_episodes = 0
-        self._budget = trial.budget
-        self._evaluation_env = evaluation_env
+        self._budget, self._until = trial.budget, UNLIMITED if until is None else until
+        self._env, self._evaluation_env = env, evaluation_env
         self._on_progress = on_progress
-        self.max_steps = most_steps(self._budget, max_episode_steps)
-        self._evaluations = Log(folder.path / "evaluations.csv", EVALUATIONS)
-        self._timing = Log(folder.path / "timing.csv", TIMING)
+        self.max_steps = most_steps(self._budget, episode_limit(env))
         self._info_columns = scalar_info(evaluation_env)
-        self._episodes = Log(folder.path / "episodes.csv", [*EPISODES, *agent.metric_names, *self._info_columns])
-        self._last = Progress(0, 0, None, None)
-        self._start = self._last_progress = time.perf_counter()
-        self._evaluation_seconds = 0.0
+        columns = (*EPISODES, *agent.metric_names, *self._info_columns)
+        known, timing = saved or ({"env_step": 0, "episodes": 0, "logs": {}}, {"seconds": 0.0, "evaluation": 0.0})
+        marks = known["logs"] | timing.get("logs", {})
+        self._logs = {
+            name: Log(folder.path / name, header, marks.get(name))
+            for name, header in zip(LOGS, (columns, EVALUATIONS, TIMING), strict=True)
+        }
+        self._episodes, self._evaluations, self._timing = self._logs.values()
+        self.env_step: int = known["env_step"]
+        self.num_episodes: int = known["episodes"]
+        self.position: State | None = known.get("position")
+        self._last = Progress(self.env_step, self.num_episodes, None, None)
+        self._last_progress = self._last_timing = self._last_checkpoint = time.perf_counter()
+        self._start = self._last_progress - timing["seconds"]
+        self._evaluation_seconds = timing["evaluation"]
         self._checkpoint_due = False
+        self._saved_at = None if saved is None else (self.env_step, self.num_episodes)
         # The curve's points after the first: env steps, or numbers of episodes where the budget is one of episodes.
         every = trial.evaluation.every
         self._step_points: Iterator[int] = iter(())
@@ -73,11 +94,18 @@ class RunMonitor:
             self._step_points = iter(_evenly(self._budget.steps))
         else:
             self._episode_points = set(_evenly(self._budget.episodes or 0))
-        self._next_point = next(self._step_points, math.inf)
+        self._next_point: float = 0
+        self._find_next_point()
+
+    def _find_next_point(self) -> None:
+        while self._next_point <= self.env_step:
+            self._next_point = next(self._step_points, math.inf)
 
     @property
     def running(self) -> bool:
         """Is there budget left?"""
+        if self.env_step >= self._until:
+            return False
         if self._budget.steps is not None:
             return self.env_step < self._budget.steps
         return self.num_episodes < (self._budget.episodes or 0)
@@ -86,6 +114,7 @@ class RunMonitor:
         """How many env steps may pass, and how many episodes end, before something is due here."""
         steps = UNLIMITED if self._budget.steps is None else self._budget.steps - self.env_step
         episodes = UNLIMITED if self._budget.episodes is None else self._budget.episodes - self.num_episodes
+        steps = min(steps, self._until - self.env_step)
         if self._checkpoint_due or self.agent.metric_names:
             episodes = min(episodes, 1)
         elif self._episode_points:
@@ -98,8 +127,9 @@ class RunMonitor:
         return (point for point in self._episode_points if point > self.num_episodes)
 
     def begin(self) -> None:
-        """Before training: the curve's first point."""
-        self._evaluate("curve")
+        """Before training: the curve's first point, unless this run goes on."""
+        if self._saved_at is None:
+            self._evaluate("curve")
 
     def step(self, count: int = 1) -> None:
         """Count env steps; evaluate at the curve's points."""
@@ -108,8 +138,7 @@ class RunMonitor:
         self.env_step += count
         if self.env_step >= self._next_point:
             self._evaluate("curve")
-            while self._next_point <= self.env_step:
-                self._next_point = next(self._step_points, math.inf)
+            self._find_next_point()
         self._report_progress()
 
     def episode(self, episode: Episode) -> None:
@@ -134,26 +163,39 @@ class RunMonitor:
         if self.num_episodes in self._episode_points:
             self._evaluate("curve")
 
-    def safe_point(self) -> None:
-        """Save the agent if that is due."""
-        if self._checkpoint_due:
-            self._checkpoint_due = False
-            self._write_checkpoint()
+    def safe_point(self, position: Callable[[], State] | None = None) -> None:
+        """Save the run if that is due."""
+        if self._checkpoint_due or not self.running:
+            self._write_checkpoint(position)
 
     def finish(self) -> None:
         """After training: the checkpoint, and the final score."""
-        self._write_checkpoint()
+        if self._saved_at != (self.env_step, self.num_episodes):
+            self._write_checkpoint()
         self._evaluate("final")
 
+    def flush(self) -> None:
+        """Hand the logs to the operating system."""
+        for log in self._logs.values():
+            log.flush()
+
     def close(self) -> None:
-        """Close the logs; what was reported is on disk."""
-        for log in (self._episodes, self._evaluations, self._timing):
+        """Close the logs."""
+        for log in self._logs.values():
             log.close()
 
-    def _write_checkpoint(self) -> None:
-        for log in (self._episodes, self._evaluations, self._timing):
-            log.flush()
-        self.folder.write_checkpoint(self.agent.save)
+    def _write_checkpoint(self, position: Callable[[], State] | None = None) -> None:
+        self._checkpoint_due = False
+        self.flush()
+        now = time.perf_counter()
+        marks = {name: log.mark() for name, log in self._logs.items()}
+        timing = {"seconds": now - self._start, "evaluation": self._evaluation_seconds}
+        timing["logs"] = {"timing.csv": marks.pop("timing.csv")}
+        state = {"env_step": self.env_step, "episodes": self.num_episodes, "logs": marks}
+        state |= {"environment": get_env_state(self._env)} | ({} if position is None else {"position": position()})
+        self.folder.checkpoint.write(self.agent, state, timing)
+        self._saved_at = (self.env_step, self.num_episodes)
+        self._last_checkpoint = now
 
     def _evaluate(self, phase: str) -> None:
         begin = time.perf_counter()
@@ -200,11 +242,15 @@ class RunMonitor:
             }
         )
         self._timing.flush()
+        self._last_timing = now
 
     def _report_progress(self) -> None:
         now = time.perf_counter()
         if now - self._last_progress >= PROGRESS_EVERY or not self.running:
             self._last_progress = now
+            self._checkpoint_due |= now - self._last_checkpoint >= CHECKPOINT_EVERY
+            if now - self._last_timing >= TIMING_EVERY:
+                self._log_timing(now)
             self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))
 
 

@@ -40,6 +40,9 @@ def check_folders(trials: Sequence[Trial], out: Path) -> None:
         folder = RunFolder(out / trial.folder)
         if (folder.path / MANIFEST).exists():
             _check_same_trial(folder, trial)
+            if folder.is_locked():
+                with folder.lock():  # says which process it is
+                    pass
         of_environment.setdefault(folder.path.parent.parent, trial)
     for neighbours, trial in of_environment.items():  # trials of one environment's label are of one task
         if neighbours.is_dir():

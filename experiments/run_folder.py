@@ -1,26 +1,30 @@
 """A run folder: plain files, readable without this project; reading one never runs code from it.
 
-run.json          resolved settings, command, seeds, versions, machine, status
+run.json          resolved settings, command, seeds, versions, machine, status, digests
 episodes.csv      one row a training episode
 evaluations.csv   one row an evaluation episode
 timing.csv        wall-clock times, apart, so that the two logs are the same bytes in every equal run
-checkpoint/       the agent's whole learning state
+checkpoint/       what the run needs to go on, the agent's whole learning state with it
 """
 
+import contextlib
 import csv
+import hashlib
 import io
 import json
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from experiments.checkpoint import CheckpointFolder
 from experiments.errors import InputError, explain
 from experiments.spec import Trial
 
-MANIFEST = "run.json"
+MANIFEST, ERROR, LOCK = "run.json", "error.txt", ".lock"
+LOGS = ("episodes.csv", "evaluations.csv", "timing.csv")
 EPISODES = ("episode", "env_step", "return", "length", "epsilon", "td_error")
 EVALUATIONS = ("env_step", "phase", "set", "episode_seed", "return", "length", "terminated", "truncated")
 TIMING = ("env_step", "episodes", "seconds", "training_seconds", "evaluation_seconds", "steps_per_second")
@@ -29,26 +33,64 @@ Manifest = dict[str, Any]
 STATUSES = ("pending", "running", "finished", "failed", "interrupted")
 
 
-class Log:
-    """An append-only CSV file; a row is on disk when `flush` returns."""
+class LockedError(InputError):
+    """Another process writes the run folder."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+
+class Log:
+    """An append-only CSV file; a row is with the operating system when `flush` returns.
+
+    Args:
+        path: the file.
+        columns: names of the columns.
+        mark: what `mark` gave when a checkpoint was written: the file is cut back to what it was then.
+
+    Raises:
+        InputError: the file does not begin with what the mark tells of.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], mark: dict[str, Any] | None = None) -> None:
         self.columns = list(columns)
-        self._file: IO[str] = path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._file, lineterminator="\n")
-        self._writer.writerow(self.columns)
+        self._digest, self._length = hashlib.sha256(), 0
+        self._writer = csv.writer(self, lineterminator="\n")
+        if mark is None:
+            self._file: IO[bytes] = path.open("wb")
+            self._writer.writerow(self.columns)
+            return
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            self._count(file.read(mark["bytes"]))
+        if self.mark() != mark:
+            raise InputError(f"{path}: damaged: its first {mark['bytes']} bytes are not what the run wrote")
+        self._file = path.open("r+b")
+        self._file.truncate(self._length)
+        self._file.seek(self._length)
+
+    def write(self, text: str) -> None:
+        """Add text (this is what `csv.writer` calls)."""
+        data = text.encode()
+        self._file.write(data)
+        self._count(data)
+
+    def _count(self, data: bytes) -> None:
+        self._digest.update(data)
+        self._length += len(data)
 
     def append(self, values: dict[str, Any]) -> None:
         """Add a row; a value that is not there or None is blank."""
         self._writer.writerow([_text(values.get(column)) for column in self.columns])
+
+    def mark(self) -> dict[str, Any]:
+        """How long the file is, and its digest."""
+        return {"bytes": self._length, "sha256": self._digest.hexdigest()}
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what cannot be written any more is left out."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _text(value: Any) -> str:
@@ -64,37 +106,62 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.checkpoint = CheckpointFolder(path)
 
-    @property
-    def checkpoint(self) -> Path:
-        """The newest complete checkpoint; the one before it while it is being replaced."""
-        newest, previous = self.path / "checkpoint", self.path / "checkpoint.old"
-        return previous if previous.exists() and not newest.exists() else newest
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing the folder; the system lets go of it when this process ends.
 
-    def write_checkpoint(self, save: Callable[[Path], None]) -> None:
-        """Replace the checkpoint by what `save` writes; a complete one is there at every instant."""
-        newest, coming, previous = (self.path / name for name in ("checkpoint", "checkpoint.new", "checkpoint.old"))
-        shutil.rmtree(coming, ignore_errors=True)
-        save(coming)
-        if newest.exists():
-            shutil.rmtree(previous, ignore_errors=True)
-            newest.rename(previous)
-        coming.rename(newest)
-        shutil.rmtree(previous, ignore_errors=True)
+        Raises:
+            LockedError: another process writes it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK)
+        try:
+            lock.acquire(timeout=1.0)  # who only looks whether it is locked lets go at once
+        except Timeout:
+            try:
+                process = f" {self.read_manifest()['attempts'][-1]['process']}"
+            except (InputError, LookupError, TypeError):
+                process = ""
+            raise LockedError(f"{self.path}: another process{process} is writing this run") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def is_locked(self) -> bool:
+        """Is it being written?"""
+        if not (self.path / LOCK).exists():
+            return False
+        try:
+            with FileLock(self.path / LOCK, blocking=False):
+                return False
+        except Timeout:
+            return True
 
     def forget_results(self) -> None:
-        """Remove the results of an earlier, unfinished attempt at the same run."""
-        for name in ("error.txt", "episodes.csv", "evaluations.csv", "timing.csv"):
+        """Remove the results of an earlier attempt at the same run that cannot be taken up."""
+        for name in LOGS:
             (self.path / name).unlink(missing_ok=True)
-        for name in ("checkpoint", "checkpoint.new", "checkpoint.old"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
+        self.checkpoint.remove()
+
+    def write_error(self, text: str) -> None:
+        """Write down why an attempt failed, below earlier ones."""
+        with (self.path / ERROR).open("a", encoding="utf-8") as file:
+            file.write(text.rstrip() + "\n\n")
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace run.json at once."""
         self.path.mkdir(parents=True, exist_ok=True)
         coming = self.path / (MANIFEST + ".new")
-        coming.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-        coming.replace(self.path / MANIFEST)
+        try:
+            coming.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            coming.replace(self.path / MANIFEST)
+        except OSError:
+            with contextlib.suppress(OSError):
+                coming.unlink()
+            raise
 
     def read_manifest(self) -> Manifest:
         """The manifest.

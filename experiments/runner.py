@@ -33,9 +33,16 @@ class Outcome:
 
 
 def run_trials(
-    trials: Sequence[Trial], out: Path, jobs: int, listener: Listener, figure: Figure | None = None
+    trials: Sequence[Trial],
+    out: Path,
+    jobs: int,
+    listener: Listener,
+    figure: Figure | None = None,
+    retries: int = 0,
 ) -> Outcome:
-    """Run the trials of an experiment; finished ones are skipped. With a figure, it stands for the learning curves.
+    """Run the trials of an experiment; finished ones are skipped, others go on where they were stopped.
+
+    With a figure, it stands for the learning curves. A trial that fails is tried again up to `retries` times.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -55,7 +62,7 @@ def run_trials(
         fresh = prepare(trial, out, settings[trial.env.model_dump_json(), trial.agent.model_dump_json()])
         (to_run if fresh else skipped).append(trial)
     limit_threads()
-    manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener)
+    manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener, retries)
     if figure is None:
         return Outcome(manifests, skipped, _draw_curves(trials, out))
     order = [trial.agent.label for trial in trials]

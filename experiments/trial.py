@@ -1,6 +1,8 @@
 """One trial from beginning to end: environment, agent, training, evaluation, run folder."""
 
-import hashlib
+import contextlib
+import logging
+import os
 import traceback
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -11,20 +13,22 @@ import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
 from agents.base import Agent
+from agents.env_position import set_env_state
 from agents.registry import make_agent
 from agents.seeding import integer
 from envs.registry import make_env
 from envs.wrappers import ResetSeed
+from experiments.digests import result_digests
 from experiments.errors import InputError, located
 from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.manifest import describe, now
-from experiments.monitor import Progress, RunMonitor, most_steps
+from experiments.monitor import Progress, RunMonitor, Saved, most_steps
 from experiments.references import reference_for, score_measure
-from experiments.run_folder import Manifest, RunFolder
+from experiments.run_folder import MANIFEST, LockedError, Manifest, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import Trial
 
-DIGESTED = ("episodes.csv", "evaluations.csv")
+_log = logging.getLogger(__name__)
 
 
 def make_training_env(trial: Trial) -> gym.Env[Any, Any]:
@@ -50,33 +54,88 @@ def check_trial(trial: Trial) -> dict[str, Any]:
     return agent.settings.model_dump(mode="json")
 
 
-def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None]) -> Manifest:
-    """Train and evaluate; the manifest as it was written. A failure is recorded in it, an interrupt passes on."""
+def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None], until: int | None = None) -> Manifest:
+    """Train and evaluate; the manifest as it was written. A failure is recorded in it, an interrupt passes on.
+
+    A run that was stopped goes on from its checkpoint, and ends as if it had never stopped.
+
+    Args:
+        trial: the run.
+        out: the output folder.
+        on_progress: called now and then.
+        until: env steps after which to stop, unfinished, although the budget is larger.
+    """
     folder = RunFolder(out / trial.folder)
-    manifest = describe(trial, {}, "running")
+    try:
+        with folder.lock():
+            return _attempt(trial, folder, on_progress, until)
+    except LockedError as error:  # the folder is another's: it is left alone
+        return describe(trial, {}, "failed") | {"error": str(error)}
+
+
+def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], None], until: int | None) -> Manifest:
+    saved, known = _take_up(trial, folder)
+    attempt = {"started": now(), "process": os.getpid(), "from_step": saved[0]["env_step"] if saved else 0}
+    manifest = describe(trial, {}, "running") | {"attempts": [*known.get("attempts", []), attempt]}
+    manifest["budgets"] = _budgets(trial, known if saved else {})
     envs: list[gym.Env[Any, Any]] = []
     try:
-        envs += [make_training_env(trial), make_evaluation_env(trial.env)]
-        env, evaluation_env = envs
-        agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
-        manifest |= {"agent_settings": agent.settings.model_dump(mode="json"), "wrappers": _wrappers(env)}
-        manifest |= {"engine": agent.choose_engine(trial.engine, env, most_steps(trial.budget, episode_limit(env)))}
-        manifest |= {"started": now(), "measure": score_measure(evaluation_env)}
+        try:
+            envs += [make_training_env(trial), make_evaluation_env(trial.env)]
+            env, evaluation_env = envs
+            agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
+            manifest |= {"agent_settings": agent.settings.model_dump(mode="json"), "wrappers": _wrappers(env)}
+            manifest |= {"engine": agent.choose_engine(trial.engine, env, most_steps(trial.budget, episode_limit(env)))}
+            manifest |= {"measure": score_measure(evaluation_env)}
+            folder.write_manifest(manifest)
+            if saved is None:
+                folder.forget_results()
+            monitor = _train(trial, folder, env, evaluation_env, agent, on_progress, saved, until)
+            manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
+            manifest |= _results(trial, folder, agent) if until is None else {"status": "interrupted"}
+        finally:
+            attempt["ended"] = now()
         folder.write_manifest(manifest)
-        folder.forget_results()
-        _train(trial, folder, env, evaluation_env, agent, on_progress, manifest)
     except KeyboardInterrupt:
-        folder.write_manifest(manifest | {"status": "interrupted", "ended": now()})
+        attempt["error"] = "interrupted"
+        folder.write_manifest(manifest | {"status": "interrupted"})
         raise
     except Exception as error:
-        (folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        manifest |= {"status": "failed", "error": message, "ended": now()}
-        folder.write_manifest(manifest)
+        message = attempt["error"] = " ".join(f"{type(error).__name__}: {error}".split())
+        manifest |= {"status": "failed", "error": message}
+        with contextlib.suppress(OSError):  # such as on a full disk, of which the message tells then
+            folder.write_error(traceback.format_exc())
+            folder.write_manifest(manifest)
     finally:
         for one in envs:
             one.close()
     return manifest
+
+
+def _take_up(trial: Trial, folder: RunFolder) -> tuple[Saved | None, Manifest]:
+    """The checkpoint that a run goes on from, if there is one, and the manifest of the attempts before.
+
+    A run goes on when it was stopped, or has finished a smaller budget.
+    """
+    if not (folder.path / MANIFEST).exists():
+        return None, {}
+    known, before = folder.read_manifest(), folder.trial()
+    asked = trial.budget.model_dump()
+    finished = known["status"] == "finished"
+    if not folder.checkpoint.exists() or (before.budget.model_dump() != asked and not finished):
+        return None, known
+    try:
+        return folder.checkpoint.read(), known
+    except InputError as error:
+        _log.warning("%s; the run begins anew", error)
+        return None, known
+
+
+def _budgets(trial: Trial, known: Manifest) -> list[dict[str, int]]:
+    """The budgets that the run was given, one after the other: a finished run may be extended."""
+    budgets: list[dict[str, int]] = known.get("budgets", [])
+    asked = trial.budget.model_dump(exclude_none=True)
+    return budgets if budgets and budgets[-1] == asked else [*budgets, asked]
 
 
 def _train(
@@ -86,28 +145,36 @@ def _train(
     evaluation_env: gym.Env[Any, Any],
     agent: Agent,
     on_progress: Callable[[Progress], None],
-    manifest: Manifest,
-) -> None:
-    monitor = RunMonitor(trial, folder, agent, evaluation_env, episode_limit(env), on_progress)
+    saved: Saved | None,
+    until: int | None,
+) -> RunMonitor:
     environment_seed = integer(trial.seed, "environment")
     env.reset(seed=environment_seed)  # seeds the environment's generator; the agent's own resets go on from it
     env.action_space.seed(environment_seed)
+    if saved is not None:
+        set_env_state(env, saved[0]["environment"])
+        agent.load(folder.checkpoint.agent)
+    monitor = RunMonitor(trial, folder, agent, env, evaluation_env, on_progress, saved, until)
     try:
         monitor.begin()
         agent.train(env, monitor)
-        monitor.finish()
+        if until is None:
+            monitor.finish()
+        monitor.flush()
     finally:
         monitor.close()
-        manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
-    manifest |= {
+    return monitor
+
+
+def _results(trial: Trial, folder: RunFolder, agent: Agent) -> Manifest:
+    """What the manifest says of a finished run."""
+    return {
         "status": "finished",
         **{key: value for key, value in (("table", agent.table_size()), ("metrics", agent.metrics())) if value},
         "reference": _reference(trial, "final", trial.evaluation.final_episodes),
         "curve_reference": _reference(trial, "curve", trial.evaluation.episodes),
-        "digests": {name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for name in DIGESTED},
-        "ended": now(),
+        "digests": result_digests(folder.path),
     }
-    folder.write_manifest(manifest)
 
 
 def _reference(trial: Trial, episode_set: str, count: int) -> dict[str, Any] | None:
@@ -153,8 +220,9 @@ def load_agent(folder: RunFolder, env: gym.Env[Any, Any]) -> Agent:
     if not folder.checkpoint.exists():
         status = folder.read_manifest()["status"]
         raise InputError(f"{folder.path}: the run is {status} and has no checkpoint yet")
+    folder.checkpoint.check()
     with located(str(folder.path)):
         refuse_code_inside(folder.path, trial.agent.id)
         agent = make_agent(trial.agent.id, env, seed=trial.seed, **trial.agent.settings)
-        agent.load(folder.checkpoint)
+        agent.load(folder.checkpoint.agent)
     return agent

@@ -100,7 +100,7 @@ def train(
         steps=steps, episodes=episodes, seed=seed, engine=engine, out=Path(out), name=name, progress=progress,
     )  # fmt: skip
     if isinstance(agent, Agent) and result["status"] == "finished":
-        agent.load(RunFolder(Path(result["run"])).checkpoint)
+        agent.load(RunFolder(Path(result["run"])).checkpoint.agent)
     return result
 
 
@@ -141,6 +141,7 @@ def run_suite(
     seeds: int | None = None,
     steps: int | None = None,
     engine: str | None = None,
+    retries: int = 0,
     progress: bool = True,
 ) -> tuple[list[Trial], Outcome]:
     """Run a spec file or a bundled suite: its trials, and how they went."""
@@ -152,7 +153,7 @@ def run_suite(
         envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
         changes |= {"steps": steps, "episodes": None, "envs": envs}
     trials = spec.model_copy(update=changes).trials()
-    return trials, run_trials(trials, out, jobs, _listener(trials, progress), spec.figure)
+    return trials, run_trials(trials, out, jobs, _listener(trials, progress), spec.figure, retries)
 
 
 def _listener(trials: Sequence[Trial], progress: bool) -> Listener:

@@ -25,6 +25,9 @@ class Silence:
     def ended(self, trial: Trial, manifest: Manifest) -> None:
         """Nothing."""
 
+    def retried(self, trial: Trial, manifest: Manifest) -> None:
+        """Nothing."""
+
 
 class ProgressDisplay:
     """One line a running trial: return, epsilon, steps a second, time left."""
@@ -73,10 +76,7 @@ class ProgressDisplay:
     def ended(self, trial: Trial, manifest: Manifest) -> None:
         """Replace the trial's bar by a line that stays."""
         self._num_ended += 1
-        bar = self._bars.pop(str(trial), None)
-        if bar is not None:
-            bar.close()
-            print("\r", end="", file=sys.stderr)  # tqdm leaves the cursor at the end of a lower bar's line
+        self.take_down(trial)
         seconds = time.monotonic() - self._begun[str(trial)]
         line = f"[{self._num_ended}/{self._num_trials}] {trial}: {manifest['status']}"
         if manifest["status"] == "finished":
@@ -84,3 +84,15 @@ class ProgressDisplay:
         else:
             line += f": {manifest.get('error', '')}"
         tqdm.write(line, file=sys.stderr)
+
+    def retried(self, trial: Trial, manifest: Manifest) -> None:
+        """Say so; the trial's bar is put up again when it begins."""
+        self.take_down(trial)
+        tqdm.write(f"{trial}: failed: {manifest.get('error', '')}; trying again", file=sys.stderr)
+
+    def take_down(self, trial: Trial) -> None:
+        """Take the trial's bar down."""
+        bar = self._bars.pop(str(trial), None)
+        if bar is not None:
+            bar.close()
+            print("\r", end="", file=sys.stderr)  # tqdm leaves the cursor at the end of a lower bar's line

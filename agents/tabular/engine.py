@@ -103,9 +103,10 @@ class Session:
             monitor.episode(
                 Episode(total_reward, length, rate if has_epsilon else None, None if error != error else error, info)
             )
-            monitor.safe_point()
         self.told += num_steps
         self._step(monitor, num_steps)
+        if not self.position[episodes.UNDER_WAY]:  # the agent is where the monitor has been brought
+            monitor.safe_point()
 
     def _step(self, monitor: Monitor, count: int) -> None:
         if count > 0:

@@ -368,6 +368,17 @@ class MazeEnv(gym.Env[Any, int]):
             if not terminated and (walled_in or self._ends[self._state] != GOES_ON):
                 self._state = self.start_states[0]
 
+    def get_lasting_state(self) -> dict[str, Any]:
+        """What is kept from one episode to the next beside the generator: the age, if the layout changes with it."""
+        return {} if self.source.change is None else {"steps": self._lifetime}
+
+    def set_lasting_state(self, state: dict[str, Any]) -> None:
+        """Take over a state that `get_lasting_state` gave; an episode has to begin then."""
+        if self.source.change is not None:
+            self._lifetime = int(state["steps"])
+            at_step, level = self.source.change
+            self._put_up(level if self._lifetime >= at_step else self.source.first())
+
     def _info(self, success: bool) -> dict[str, Any]:
         if self._level_number is None:
             return {"success": success, "steps": self._steps}

@@ -73,12 +73,20 @@ def run(
         int | None, typer.Option(parser=positive, metavar="N", help="Env steps a run instead of the spec's budgets.")
     ] = None,
     engine: EngineOption = None,
+    retries: Annotated[
+        int, typer.Option(parser=not_negative, metavar="N", help="Times that a trial that fails is tried again.")
+    ] = 0,
 ) -> None:
-    """Run an experiment: every agent in every environment with every seed. Finished trials are skipped."""
+    """Run an experiment: every agent in every environment with every seed.
+
+    Finished trials are skipped; a trial that was stopped goes on, and ends as if it had never stopped.
+    """
     from experiments.executor import available_cores
     from rl_lab.api import run_suite
 
-    trials, outcome = run_suite(spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps, engine=engine)
+    trials, outcome = run_suite(
+        spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps, engine=engine, retries=retries
+    )
     folder = out / trials[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
@@ -167,6 +175,42 @@ def check(
     else:
         print_checks(agent, results)
     if any(result["outcome"] == "failed" for result in results):
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: rl-lab status runs/book-maze")
+def status(
+    experiment: Annotated[Path, typer.Argument(metavar="FOLDER", help="An experiment's folder.")],
+    json_: Json = False,
+) -> None:
+    """How an experiment stands: what is done, running, failed and to do, and the time left."""
+    from experiments.status import experiment_status
+    from rl_lab.reports import print_status, status_values
+
+    found = experiment_status(experiment)
+    if json_:
+        print(json.dumps(status_values(found)))
+    else:
+        print_status(found)
+
+
+@app.command(epilog="Example: rl-lab verify runs/train/maze/q/seed-0")
+def verify(
+    run: Run,
+    full: Annotated[
+        bool, typer.Option("--full", help="Train all of it again, and compare the weights too; else its first tenth.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Train a run again from its manifest, and say whether the same comes out, to the byte."""
+    from rl_lab.reports import print_verification, verify_with_progress
+
+    found = verify_with_progress(run, full=full, progress=not json_)
+    if json_:
+        print(json.dumps(found.__dict__))
+    else:
+        print_verification(found)
+    if not found.reproduced:
         raise typer.Exit(FAILED)
 
 

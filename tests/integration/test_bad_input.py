@@ -143,8 +143,8 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
     check(rl_lab("watch", result["run"], "--record", "no/video.gif"), "the folder no does not exist")
     check(rl_lab("watch", result["run"], "--record", "video.gif", "--terminal"), "came both")
 
-    (run / "checkpoint" / "state.npz").write_bytes(b"PK not a zip")
-    check(rl_lab("evaluate", result["run"]), "missing or damaged")
+    (run / "checkpoint" / "agent" / "state.npz").write_bytes(b"PK not a zip")
+    check(rl_lab("evaluate", result["run"]), "checkpoint/agent/state.npz: damaged: not what the run wrote")
     evaluations = (run / "evaluations.csv").read_text()
     (run / "evaluations.csv").write_text(evaluations[:-300])
     check(rl_lab("compare", "runs"), "evaluations.csv: damaged: expected 100 final episodes, came 9")
@@ -158,9 +158,7 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
     (run / "run.json").write_text('{"status": "finished", "trial": {"experiment": 3}}')
     check(rl_lab("evaluate", result["run"]), "run.json: damaged")
     (run / "run.json").write_text(manifest.replace('"finished"', '"running"'))
-    for path in (run / "checkpoint").iterdir():
-        path.unlink()
-    (run / "checkpoint").rmdir()
+    shutil.rmtree(run / "checkpoint")
     check(rl_lab("evaluate", result["run"]), "the run is running and has no checkpoint yet")
 
 

@@ -120,12 +120,12 @@ def test_jobs_do_not_change_results(rl_lab: Command, tmp_path: Path) -> None:
         {
             name: data
             for name, data in files(tmp_path / f"jobs-{jobs}").items()
-            if name.endswith(("episodes.csv", "evaluations.csv", ".npz"))
+            if name.endswith(("episodes.csv", "evaluations.csv", ".npz", "state.json"))
         }
         for jobs in (1, 2)
     ]
     assert logs[0] == logs[1]
-    assert len(logs[0]) == 18
+    assert len(logs[0]) == 6 * 6
 
 
 def test_seeds_and_steps_override_the_spec(rl_lab: Command, tmp_path: Path) -> None:

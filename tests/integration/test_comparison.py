@@ -230,7 +230,7 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
     seen = []
 
     class Watched:
-        running, max_steps = True, 64
+        running, max_steps, position = True, 64, None
 
         def until_needed(self) -> tuple[int, int]:
             return 1, 1
@@ -241,7 +241,7 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
 
         def episode(self, episode: Episode) -> None: ...
 
-        def safe_point(self) -> None: ...
+        def safe_point(self, position: Any = None) -> None: ...
 
     for seed in (1, 1, 2):
         env = make_env("RLLab/Maze-v0", rows=4, cols=4, maze_seed="new")
@@ -283,7 +283,8 @@ def test_workers_have_one_thread_each_and_end_with_their_parent(tmp_path: Path) 
     while len(list(tmp_path.rglob("checkpoint"))) < 2 and len(statuses(tmp_path, "running")) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    assert [manifest["threads"] for manifest in statuses(tmp_path, "running")] == ["1", "1"]
+    threads = [manifest["threads"] for manifest in statuses(tmp_path, "running")]
+    assert [set(of_one.values()) for of_one in threads] == [{"1"}, {"1"}]
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     while len(statuses(tmp_path, "interrupted")) < 2:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from experiments.digests import result_digests
 from tests.conftest import Command
-from tests.helpers import files
 
 MAZE = ("RLLab/Maze-v0", "q_learning", "--env", "rows=4", "--env", "cols=4", "--env", "name=maze", "--env", "slip=0.1")
 
@@ -23,8 +23,9 @@ def test_run_folders_of_both_engines_are_the_same_bytes(
         manifest = json.loads((folder / "run.json").read_text())
         assert manifest["engine"] == engine
         assert manifest["table"] == {"kind": "dense", "states": 16, "bytes": manifest["table"]["bytes"]}
-        folders.append({name: data for name, data in files(folder).items() if name not in ("run.json", "timing.csv")})
-    assert set(folders[0]) == {"episodes.csv", "evaluations.csv", "checkpoint/state.json", "checkpoint/state.npz"}
+        folders.append(result_digests(folder))
+    states = {f"checkpoint/{part}/state.{kind}" for part in ("agent", "run") for kind in ("json", "npz")}
+    assert set(folders[0]) == {"episodes.csv", "evaluations.csv", *states}
     assert folders[0] == folders[1]
 
 

@@ -1,0 +1,74 @@
+"""What `rl-lab status` and `rl-lab verify` say."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from experiments.run_folder import RunFolder
+from experiments.status import STATES, ExperimentStatus
+from experiments.verification import Verification, verify_run
+from rl_lab.progress import ProgressDisplay
+
+
+def status_values(status: ExperimentStatus) -> dict[str, Any]:
+    """As JSON values."""
+    counts = {state: len(status.of(state)) for state in STATES}
+    return asdict(status) | {"counts": counts}
+
+
+def print_status(status: ExperimentStatus) -> None:
+    """A line of counts, then what is running and what has failed."""
+    words = {"finished": "finished", "running": "running", "stopped": "stopped", "failed": "failed", "pending": "to do"}
+    counts = [f"{len(status.of(state))} {words[state]}" for state in STATES if status.of(state)]
+    trials = f"{len(status.trials):,} trial{'' if len(status.trials) == 1 else 's'}"
+    print(f"{status.folder}: {trials}: {', '.join(counts)}")
+    for state in ("running", "stopped"):
+        for trial in status.of(state):
+            print(f"  {state} {trial.run}: {trial.share:.0%}, {trial.env_step:,} env steps, {_time(trial.seconds)}")
+    for trial in status.of("failed"):
+        print(f"  failed {trial.run}: {trial.error} (more in error.txt)")
+    retried = sum(trial.retries for trial in status.trials)
+    if retried:
+        print(f"  attempts that failed before: {retried}")
+    if status.seconds_left is not None and status.seconds_left > 0:
+        running = len(status.of("running"))
+        at_once = f"with {running} at once" if running else "once the same command runs again, one at a time"
+        print(f"time left: about {_time(status.seconds_left)}, {at_once}")
+
+
+def _time(seconds: float) -> str:
+    """Such as "1 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def verify_with_progress(run: Path, *, full: bool, progress: bool) -> Verification:
+    """Verify a run, with a bar."""
+    if not progress:
+        return verify_run(run, full=full, on_progress=lambda now: None)
+    display = ProgressDisplay(1)
+    trial = RunFolder(run).trial()
+    display.started(trial)
+    try:
+        return verify_run(run, full=full, on_progress=lambda now: display.progress(trial, now))
+    finally:
+        display.take_down(trial)
+
+
+def print_verification(verification: Verification) -> None:
+    """The verdict, where it first differs, and what is otherwise here."""
+    rows = ", ".join(f"{count:,} rows of {name}" for name, count in verification.rows.items())
+    if verification.reproduced:
+        print(f"reproduced: {verification.compared}: {rows}")
+    else:
+        print(f"not reproduced: {verification.run}")
+        for difference in verification.differences:
+            print(f"  {difference}")
+    if verification.changed:
+        print("other than when it ran:")
+        for change in verification.changed:
+            print(f"  {change}")
+    elif not verification.reproduced:
+        print("versions, machine and code are those of the run")

@@ -1,0 +1,106 @@
+"""A run that is killed and goes on ends with the same bytes as one that was never stopped. The kills are real.
+
+`make soak` kills more often, and in more agents and environments (RL_LAB_SOAK=1).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.registry import AGENTS
+from envs.registry import ENTRIES
+from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
+from tests.conftest import ROOT
+from tests.helpers import FAST_SETTINGS, LINEAR, MAZES, PREDICTORS
+
+SOAK = "RL_LAB_SOAK" in os.environ
+LANDER = "LunarLander-v3"
+MAZE = "RLLab/Maze-v0"
+BINS: dict[str, Any] = {"num_edges": 3}
+
+
+def case(agent: str, env: str = MAZE, options: dict[str, Any] | None = None, *, steps: int = 3000, **more: Any) -> Any:
+    """A trial with many checkpoints."""
+    engine = more.pop("engine", "python")
+    settings = FAST_SETTINGS.get(agent, {}) | more
+    if options is None:
+        options = {"rows": 4, "cols": 4, "slip": 0.1} if env == MAZE else {}
+    trial = Trial(
+        experiment="kills",
+        env=EnvEntry(id=env, settings=options).labelled(),
+        agent=AgentEntry(id=agent, settings=settings).labelled(),
+        seed=3,
+        budget=Budget(steps=steps),
+        evaluation=Evaluation(every=steps // 12, episodes=1, final_episodes=3),
+        engine=engine,
+    )
+    return pytest.param(trial, id=f"{agent}-{env.rpartition('/')[2]}-{engine}{'-'.join(['', *more])}")
+
+
+SAMPLE = [
+    case("q_learning", steps=20_000),
+    case("q_learning", steps=400_000, engine="compiled", epsilon_schedule="linear"),
+    case("n_step_sarsa", steps=20_000, n=4),
+    case("dyna_q", steps=200_000, engine="compiled"),
+    case("prioritized_sweeping", steps=3_000),
+    case("q_learning", MAZE, MAZES["layout change"], steps=20_000),
+    case("sarsa", LANDER, **BINS),
+    case("sb3_dqn", LANDER, steps=1_200),
+    case("sb3_ppo", LANDER, {"continuous": True, "enable_wind": True}, steps=1_200, use_sde=True, num_envs=3),
+    case("sb3_dqn", MAZE, MAZES["new maze each episode"], steps=1_200, optimize_memory_usage=True,
+         replay_buffer_kwargs={"handle_timeout_termination": False}),
+]  # fmt: skip
+IN_MAZES = [case(name, steps=1_200 if name.startswith("sb3") else 10_000) for name in AGENTS if "lander" not in name
+            and name not in LINEAR]  # fmt: skip
+ON_THE_MOON = [
+    case(name, LANDER, steps=1_200, **(BINS if name not in ("random", "heuristic_lander", "sb3_dqn", "sb3_ppo", *LINEAR)
+                                       else {}))
+    for name in AGENTS if name not in (*PREDICTORS, "value_iteration", "policy_iteration")
+]  # fmt: skip
+IN_EVERY_ENVIRONMENT = [
+    case(name, env, steps=1_200)
+    for env in ENTRIES
+    for name in ("sb3_ppo", "q_learning")
+    if not (name == "q_learning" and env in ("RLLab/Maze-Generalise-v0", "RLLab/Maze-Partial-v0"))
+]
+IN_EVERY_MAZE = [case("sb3_dqn", MAZE, options, steps=1_200) for options in MAZES.values()]
+CASES = SAMPLE + (IN_MAZES + ON_THE_MOON + IN_EVERY_ENVIRONMENT + IN_EVERY_MAZE if SOAK else [])
+
+
+def killing(trial: Trial, out: Path, **request: Any) -> dict[str, Any]:
+    request |= {"trial": trial.model_dump(mode="json"), "out": str(out)}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.killing"],
+        input=json.dumps(request),
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+@pytest.mark.parametrize("trial", CASES)
+def test_killed_at_random_instants(trial: Trial, tmp_path: Path) -> None:
+    kills = 4
+    answer = killing(trial, tmp_path, kills=kills, seed=len(str(trial)))
+    assert answer["differences"] == []
+    assert answer["killed"] >= kills
+
+
+@pytest.mark.parametrize("trial", [case("q_learning", steps=240), *([case("sb3_dqn", steps=240)] if SOAK else [])])
+def test_killed_before_any_operation_on_a_file(trial: Trial, tmp_path: Path) -> None:
+    """Also while a checkpoint is written, and put in the place of the last."""
+    trial = trial.model_copy(update={"evaluation": trial.evaluation.model_copy(update={"every": 100})})
+    answer = killing(trial, tmp_path, events=1 if SOAK else 3)
+    assert answer["differences"] == []
+    assert answer["killed"] > (60 if SOAK else 20)
