@@ -4,25 +4,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from experiments.aggregates import BOOTSTRAP_SEED, CONFIDENCE, resample
-from experiments.results import Group, Run
+from experiments.learning_curves import GRID_POINTS, align, iqm_curve
+from experiments.results import Curve, Groups, Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FloatArray = NDArray[np.float64]
-
 # Okabe and Ito's colours, told apart with every kind of colour vision; line styles tell the rest apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":")
-GRID_POINTS = 50  # of a curve whose runs share no grid
-BAND_REPETITIONS = 2_000
 FILE_NAME = "learning-curves"
 
 
-def write_curves(groups: Group, folder: Path) -> list[Path]:
+def write_curves(groups: Groups, folder: Path) -> list[Path]:
     """One figure an environment, as PNG and SVG, `<folder>/<env>/learning-curves.*`."""
     written = []
     order = list(dict.fromkeys(agent for _, agent in groups))  # an agent keeps its colour in every figure
@@ -36,13 +31,13 @@ def write_curves(groups: Group, folder: Path) -> list[Path]:
     return written
 
 
-def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) -> list[Path]:
+def _draw(env: str, agents: dict[str, list[Results]], order: list[str], path: Path) -> list[Path]:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     first = next(iter(agents.values()))[0]
-    measure, reference = first.manifest["measure"], first.curve_reference
+    measure, reference = first.measure, first.curve_reference
     num_runs = {agent: len(runs) for agent, runs in agents.items()}
     with matplotlib.rc_context(
         {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
@@ -50,7 +45,7 @@ def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) 
         figure = Figure(figsize=(11, 4.4), layout="constrained")
         FigureCanvasAgg(figure)
         training, evaluation = figure.subplots(1, 2)
-        most_steps = max(run.manifest["env_steps"] for runs in agents.values() for run in runs)
+        most_steps = max(run.env_steps for runs in agents.values() for run in runs)
         for agent, runs in agents.items():
             index = order.index(agent)
             look: dict[str, Any] = {
@@ -59,7 +54,7 @@ def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) 
             }
             label = f"{agent} (n = {num_runs[agent]})"
             _curves(training, [_binned(run, most_steps) for run in runs], look, label)
-            _curves(evaluation, [run.curve() for run in runs], look, label)
+            _curves(evaluation, [run.curve for run in runs], look, label)
         if reference is not None:
             name = (
                 "exact optimum" if reference.kind == "exact optimum" else f"{reference.kind} ({reference.reference:g})"
@@ -71,11 +66,10 @@ def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) 
         training.set(
             title="Training, with exploration", xlabel="environment steps", ylabel="return an episode (mean of a bin)"
         )
-        episodes = first.trial.evaluation.episodes
-        shared = f"{episodes} shared episodes" if episodes > 1 else "one shared episode"
+        shared = ", shared episodes" if first.task else ""
         ylabel = "return" if measure == "return" else "minus steps to the exit"
         evaluation.set(
-            title=f"Evaluation, greedy, {shared}",
+            title=f"Evaluation, greedy{shared}",
             xlabel="environment steps",
             ylabel=f"{ylabel}, mean",
         )
@@ -86,7 +80,11 @@ def _draw(env: str, agents: dict[str, list[Run]], order: list[str], path: Path) 
         handles, labels = evaluation.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
         most = max(num_runs.values())
-        detail = "mean thick, each run thin, band: pointwise 95% bootstrap interval" if most > 1 else "one run an agent"
+        detail = (
+            "IQM of the runs thick, each run thin, band: pointwise 95% bootstrap interval"
+            if most > 1
+            else "one run an agent"
+        )
         figure.suptitle(f"{env}\n", fontsize=13, fontweight="bold")
         figure.text(0.5, 0.925, detail, ha="center", fontsize=9, color="#555555")
         written = [path.with_suffix(".png"), path.with_suffix(".svg")]
@@ -99,9 +97,9 @@ def _thousands(value: float, _: Any) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
 
 
-def _binned(run: Run, most_steps: int) -> tuple[FloatArray, FloatArray]:
+def _binned(run: Results, most_steps: int) -> Curve:
     """Training returns averaged over bins of env steps, so that single episodes do not hide the curve."""
-    steps, returns = run.training()
+    steps, returns = run.training
     if not len(steps):
         return steps, returns
     width = max(most_steps, 1) / GRID_POINTS
@@ -110,46 +108,14 @@ def _binned(run: Run, most_steps: int) -> tuple[FloatArray, FloatArray]:
     return (used + 0.5) * width, np.array([returns[bins == one].mean() for one in used])
 
 
-def _curves(axes: "Axes", curves: list[tuple[FloatArray, FloatArray]], look: dict[str, Any], label: str) -> None:
+def _curves(axes: "Axes", curves: list[Curve], look: dict[str, Any], label: str) -> None:
     curves = [curve for curve in curves if len(curve[0])]
     if not curves:
         return
     grid, values = align(curves)
+    middle, low, high, _ = iqm_curve(values)
     if len(curves) > 1:
         for steps, one in curves:
             axes.plot(steps, one, linewidth=0.7, alpha=0.35, **look)
-        low, high = band(values)
         axes.fill_between(grid, low, high, color=look["color"], alpha=0.15, linewidth=0)
-    axes.plot(grid, _mean(values), linewidth=2.2, label=label, marker="." if len(grid) < 3 else None, **look)
-
-
-def align(curves: list[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """The curves on a common grid [points], values [runs, points]; nan where a run has no value.
-
-    Runs that were measured at the same env steps keep them; others are interpolated.
-    """
-    first = curves[0][0]
-    if all(np.array_equal(steps, first) for steps, _ in curves):
-        return first, np.array([values for _, values in curves])
-    grid = np.linspace(min(steps[0] for steps, _ in curves), max(steps[-1] for steps, _ in curves), GRID_POINTS)
-    return grid, np.array([np.interp(grid, steps, values, left=np.nan, right=np.nan) for steps, values in curves])
-
-
-def _mean(values: FloatArray) -> FloatArray:
-    """Mean over the runs that have a value."""
-    known = np.isfinite(values)
-    count = known.sum(axis=0)
-    return np.where(count > 0, np.where(known, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
-
-
-def band(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Pointwise percentile bootstrap interval of the mean over runs."""
-    low, high = np.full(values.shape[1], np.nan), np.full(values.shape[1], np.nan)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    for point in range(values.shape[1]):
-        known = values[np.isfinite(values[:, point]), point]
-        if not len(known):
-            continue
-        draws = resample(known, BAND_REPETITIONS, rng).mean(axis=1)
-        low[point], high[point] = np.quantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return low, high
+    axes.plot(grid, middle, linewidth=2.2, label=label, marker="." if len(grid) < 3 else None, **look)

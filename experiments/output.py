@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.errors import InputError
 from experiments.manifest import describe
-from experiments.results import check_same_task, read_runs
+from experiments.results import check_same_task, read_runs, task_of
 from experiments.run_folder import MANIFEST, RunFolder
 from experiments.spec import Trial
 
@@ -47,7 +47,7 @@ def check_folders(trials: Sequence[Trial], out: Path) -> None:
     for neighbours, trial in of_environment.items():  # trials of one environment's label are of one task
         if neighbours.is_dir():
             for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
-                check_same_task(run.trial, trial, str(neighbours))
+                check_same_task(trial.env.label, task_of(run.trial), task_of(trial), str(neighbours))
 
 
 def _check_same_trial(folder: RunFolder, trial: Trial) -> None:

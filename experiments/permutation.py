@@ -1,56 +1,83 @@
-"""Exact permutation tests on runs, with Holm's correction, and what a verdict needs."""
+"""Exact permutation tests on runs, with Holm's correction, effect sizes, and what a verdict needs."""
 
 import math
 from collections.abc import Sequence
-from itertools import combinations
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.aggregates import FloatArray, wins
+from experiments.aggregates import BOOTSTRAP_SEED, QUANTILES, FloatArray, Interval, counts
 
 ALPHA = 0.05
-MAX_ARRANGEMENTS = 200_000
 DRAWS = 100_000
 POWER = 0.8
-ROUNDING = 1e-12
+MAX_LATTICE = 1_000_000  # points of the statistic, beyond which arrangements are drawn instead of counted
 
 
 def permutation_p(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int = 0) -> float:
     """Two-sided p of "the runs of x and y come from one distribution", runs exchanged within each task.
 
     The statistic is the probability of improvement less one half, mean over tasks: only the order of the scores
-    counts, so tasks need no common scale. All arrangements where there are at most 200,000, else 100,000 draws.
+    counts, so tasks need no common scale. All arrangements are counted, however many there are: those of a task by
+    the sum of the ranks that x has in them (Mann & Whitney 1947, Streitberg & Roehmel 1986), tasks by convolution.
+    Only where tasks with many different numbers of runs leave too many values to count, 100,000 are drawn.
     """
-    pooled = [np.concatenate([x, y]) for x, y in zip(xs, ys, strict=True)]
-    observed = abs(np.mean([wins(x, y) - 0.5 for x, y in zip(xs, ys, strict=True)]))
-    if math.prod(math.comb(len(x) + len(y), len(x)) for x, y in zip(xs, ys, strict=True)) <= MAX_ARRANGEMENTS:
-        totals = np.zeros(1)
-        for scores, x in zip(pooled, xs, strict=True):
-            per_arrangement = _statistics(scores, _all_splits(len(scores), len(x)))
-            totals = (totals[:, None] + per_arrangement[None, :]).ravel()
-        extreme = np.abs(totals / len(xs)) >= observed - ROUNDING
-        return float(extreme.mean())
+    sizes = [(len(x), len(y)) for x, y in zip(xs, ys, strict=True)]
+    ranks = [doubled_ranks(np.concatenate([x, y])) for x, y in zip(xs, ys, strict=True)]
+    # U / (N_x N_y) as a whole number of steps, the same step in every task; `centre` stands for one half.
+    step = math.lcm(*(2 * num_x * num_y for num_x, num_y in sizes))
+    weights = [step // (2 * num_x * num_y) for num_x, num_y in sizes]
+    least = [num_x * (num_x + 1) for num_x, _ in sizes]  # the doubled sum of the lowest ranks
+    observed = sum(
+        weight * (int(rank[:num_x].sum()) - low)
+        for weight, rank, (num_x, _), low in zip(weights, ranks, sizes, least, strict=True)
+    )
+    centre = step * len(sizes) / 2
+    extreme = abs(observed - centre)
+    if step * len(sizes) > MAX_LATTICE:
+        return _drawn_p(ranks, sizes, weights, least, centre, extreme, seed)
+    chances = np.ones(1)
+    for weight, rank, (num_x, _), low in zip(weights, ranks, sizes, least, strict=True):
+        of_task = rank_sum_chances(rank, num_x)[low:]
+        spread = np.zeros((len(of_task) - 1) * weight + 1)
+        spread[::weight] = of_task
+        chances = np.convolve(chances, spread)
+    values = np.arange(len(chances))
+    return min(1.0, float(chances[np.abs(values - centre) >= extreme].sum()))
+
+
+def doubled_ranks(scores: FloatArray) -> NDArray[np.int64]:
+    """Twice the rank of each score, ties in the middle: whole numbers."""
+    return np.array([2 * (scores < score).sum() + (scores == score).sum() + 1 for score in scores], dtype=np.int64)
+
+
+def rank_sum_chances(ranks: NDArray[np.int64], size: int) -> FloatArray:
+    """The chance of each sum [0 ... all of them] of `size` of the ranks, drawn without replacement."""
+    total = int(ranks.sum())
+    ways = np.zeros((size + 1, total + 1))
+    ways[0, 0] = 1.0
+    for rank in ranks.tolist():
+        ways[1:, rank:] += ways[:-1, : total + 1 - rank].copy()
+    return np.asarray(ways[size] / math.comb(len(ranks), size))
+
+
+def _drawn_p(
+    ranks: list[NDArray[np.int64]],
+    sizes: list[tuple[int, int]],
+    weights: list[int],
+    least: list[int],
+    centre: float,
+    extreme: float,
+    seed: int,
+) -> float:
     rng = np.random.default_rng(seed)
-    total = np.zeros(DRAWS)
-    for scores, x in zip(pooled, xs, strict=True):
-        order = np.argsort(rng.random((DRAWS, len(scores))), axis=1)
-        total += _statistics(scores, order[:, : len(x)])
-    extreme = np.abs(total / len(xs)) >= observed - ROUNDING
-    return float((extreme.sum() + 1) / (DRAWS + 1))  # the observed arrangement is one of them
-
-
-def _all_splits(total: int, size: int) -> NDArray[np.intp]:
-    return np.array(list(combinations(range(total), size)), dtype=np.intp)
-
-
-def _statistics(scores: FloatArray, chosen: NDArray[np.intp]) -> FloatArray:
-    """U / (N_x N_y) - 1/2 for each choice [K, N_x] of the runs that are called x, by the sum of their ranks."""
-    ranks = np.array([(scores < score).sum() + ((scores == score).sum() + 1) / 2 for score in scores])
-    size = chosen.shape[1]
-    u = ranks[chosen].sum(axis=1) - size * (size + 1) / 2
-    return np.asarray(u / (size * (len(scores) - size)) - 0.5)
+    totals = np.zeros(DRAWS)
+    for rank, (num_x, _), weight, low in zip(ranks, sizes, weights, least, strict=True):
+        chosen = np.argsort(rng.random((DRAWS, len(rank))), axis=1)[:, :num_x]
+        totals += weight * (rank[chosen].sum(axis=1) - low)
+    at_least = int((np.abs(totals - centre) >= extreme).sum())
+    return (at_least + 1) / (DRAWS + 1)  # the observed arrangement is one of them
 
 
 def smallest_p(runs_x: Sequence[int], runs_y: Sequence[int]) -> float:
@@ -58,10 +85,10 @@ def smallest_p(runs_x: Sequence[int], runs_y: Sequence[int]) -> float:
     return min(1.0, 2 / math.prod(math.comb(x + y, x) for x, y in zip(runs_x, runs_y, strict=True)))
 
 
-def seeds_that_could_decide(num_tasks: int, num_pairs: int) -> int:
-    """The fewest runs a side and task with which the test, corrected for `num_pairs`, can fall below alpha."""
+def seeds_that_could_decide(num_tasks: int, num_tests: int) -> int:
+    """The fewest runs a side and task with which the test, corrected for `num_tests`, can fall below alpha."""
     runs = 2
-    while smallest_p([runs] * num_tasks, [runs] * num_tasks) * num_pairs > ALPHA:
+    while smallest_p([runs] * num_tasks, [runs] * num_tasks) * num_tests >= ALPHA:
         runs += 1
     return runs
 
@@ -93,3 +120,29 @@ def cohens_d(x: FloatArray, y: FloatArray) -> float:
     if variance == 0:
         return math.copysign(math.inf, difference) if difference else 0.0
     return difference / float(np.sqrt(variance))
+
+
+def cohens_d_interval(
+    xs: Sequence[FloatArray], ys: Sequence[FloatArray], repetitions: int = 2_000, seed: int = BOOTSTRAP_SEED
+) -> Interval | None:
+    """Cohen's d, mean over tasks, with its stratified percentile interval; None where it is not finite."""
+    value = float(np.mean([cohens_d(x, y) for x, y in zip(xs, ys, strict=True)]))
+    if not math.isfinite(value):
+        return None
+    rng = np.random.default_rng(seed)
+    draws = np.zeros(repetitions)
+    for x, y in zip(xs, ys, strict=True):
+        means, variances = [], []
+        for scores in (x, y):
+            drawn = counts(len(scores), repetitions, rng)
+            mean = drawn @ scores / len(scores)
+            means.append(mean)
+            variances.append((drawn @ (scores - scores.mean()) ** 2) - len(scores) * (mean - scores.mean()) ** 2)
+        pooled = np.sqrt(np.maximum(sum(variances), 0) / (len(x) + len(y) - 2))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            draws += (means[0] - means[1]) / pooled / len(xs)
+    finite = draws[np.isfinite(draws)]  # a resample of one run alone has no spread: left out
+    if len(finite) < repetitions / 2:
+        return None
+    low, high = np.quantile(finite, QUANTILES)
+    return Interval(value, float(low), float(high))

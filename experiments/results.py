@@ -1,7 +1,7 @@
-"""Results read back from run folders."""
+"""Results of training runs: read back from run folders here, from other files in `experiments.foreign`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,59 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.digests import digest_of
 from experiments.errors import InputError, located
 from experiments.references import Reference
-from experiments.run_folder import RunFolder, find_runs
+from experiments.run_folder import TIMING, RunFolder, find_runs
 from experiments.spec import Trial
 
 FloatArray = NDArray[np.float64]
+Curve = tuple[FloatArray, FloatArray]  # env steps [points], values [points]
+NOTHING: Curve = (np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class Results:
+    """What one training run came to, wherever it is kept: the unit of every comparison."""
+
+    env: str  # labels
+    agent: str
+    seed: int
+    place: str  # where it is kept, for messages
+    experiment: str = ""
+    status: str = "finished"
+    task: dict[str, Any] = field(default_factory=dict)  # environment and evaluation episodes; empty: not known
+    identity: dict[str, Any] = field(default_factory=dict)  # agent and settings; empty: not known
+    budget: dict[str, int] = field(default_factory=dict)
+    measure: str = "return"  # or "-steps": what a score is
+    scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] of the final evaluation
+    book_scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] from the start it trained on
+    curve: Curve = NOTHING  # mean evaluation scores
+    training: Curve = NOTHING  # returns of training episodes, with exploration
+    env_steps: int = 0
+    reference: Reference | None = None  # the ends of the scale, on the final episodes
+    curve_reference: Reference | None = None  # the same on the episodes of the curve's points
+    retries: int = 0  # attempts that failed before the last
+    seconds: float | None = None  # of wall-clock time, training and evaluation
+    steps_per_second: float | None = None  # of training
+    facts: dict[str, Any] = field(default_factory=dict)  # versions, machine, git
+    notes: tuple[str, ...] = ()  # what a reader must know of it
+    folder: RunFolder | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Did it train to the end of its budget?"""
+        return self.status == "finished"
+
+    @property
+    def score(self) -> float:
+        """Its score: the mean over the final evaluation's episodes."""
+        return float(self.scores.mean())
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what was asked for, how it ended, and its logs."""
+    """One run folder: what was asked for, how it ended, and its logs."""
 
     folder: RunFolder
     trial: Trial
@@ -63,7 +105,7 @@ class Run:
             raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, came {len(rows)}")
         return np.array([self._score(row) for row in rows])
 
-    def curve(self, episode_set: str = "fresh") -> tuple[FloatArray, FloatArray]:
+    def curve(self, episode_set: str = "fresh") -> Curve:
         """Env steps [points] and mean evaluation scores [points]."""
         points: dict[int, list[float]] = {}
         with located(f"{self.folder.path}: evaluations.csv: damaged"):
@@ -73,15 +115,68 @@ class Run:
         steps = np.array(sorted(points), dtype=float)
         return steps, np.array([np.mean(points[int(step)]) for step in steps])
 
-    def training(self) -> tuple[FloatArray, FloatArray]:
+    def training(self) -> Curve:
         """Env steps [episodes] at the end of each training episode, and the episodes' returns."""
         rows = self.folder.episodes()
         with located(f"{self.folder.path}: episodes.csv: damaged"):
             numbers = [(float(row["env_step"]), float(row["return"])) for row in rows]
         return np.array([step for step, _ in numbers]), np.array([total for _, total in numbers])
 
+    def results(self) -> Results:
+        """What it came to.
 
-Group = dict[tuple[str, str], list[Run]]  # (environment label, agent label) -> runs
+        Raises:
+            InputError: it is damaged; the message names the file.
+        """
+        with located(str(self.folder.path)):
+            return self._results()
+
+    def _results(self) -> Results:
+        trial, manifest = self.trial, self.manifest
+        attempts = manifest.get("attempts") or [{}]
+        known = {
+            "env": trial.env.label,
+            "agent": trial.agent.label,
+            "seed": trial.seed,
+            "place": str(self.folder.path),
+            "experiment": trial.experiment,
+            "status": manifest["status"],
+            "task": task_of(trial),
+            "identity": trial.agent.model_dump(include={"id", "settings"}),  # trials hold no defaults
+            "budget": trial.budget.model_dump(exclude_none=True),
+            "facts": {name: manifest.get(name) for name in ("versions", "machine", "git")},
+            "retries": sum("error" in attempt for attempt in attempts[:-1]),
+            "folder": self.folder,
+        }
+        if not self.finished:
+            return Results(**known)
+        seconds, speed = self._timing()
+        digest = manifest.get("digests", {}).get("evaluations.csv")
+        changed = digest is not None and digest != digest_of(self.folder.path / "evaluations.csv")
+        return Results(
+            **known,
+            measure=manifest["measure"],
+            scores=self.final_scores(),
+            book_scores=self.final_scores("book"),
+            curve=self.curve(),
+            training=self.training(),
+            env_steps=manifest["env_steps"],
+            reference=self.reference,
+            curve_reference=self.curve_reference,
+            seconds=seconds,
+            steps_per_second=speed,
+            notes=("evaluations.csv was changed after the run had ended",) if changed else (),
+        )
+
+    def _timing(self) -> tuple[float | None, float | None]:
+        try:
+            last = self.folder.rows("timing.csv", TIMING)[-1]
+            return float(last["seconds"]), float(last["steps_per_second"] or "nan")
+        except (InputError, LookupError, ValueError):
+            return None, None
+
+
+Groups = dict[tuple[str, str], list[Results]]  # (environment label, agent label) -> runs
 
 
 def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_empty: bool = False) -> list[Run]:
@@ -110,57 +205,65 @@ def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_emp
     return runs
 
 
-def group_runs(runs: Iterable[Run]) -> Group:
+def group_runs(results: Iterable[Results]) -> Groups:
     """The runs by environment and agent. Agents of different experiments with one label are told apart.
 
     Raises:
         InputError: runs of one environment were not evaluated alike, and so cannot be compared.
     """
-    runs = list(runs)
+    results = list(results)
     owners: dict[tuple[str, str], set[str]] = {}
-    for run in runs:
-        key = (run.trial.env.label, run.trial.agent.label)
-        owners.setdefault(key, set()).add(run.trial.experiment)
-    groups: Group = {}
-    first_of: dict[str, Run] = {}
-    for run in runs:
-        env, agent = run.trial.env.label, run.trial.agent.label
-        first = first_of.setdefault(env, run)
-        check_same_task(first.trial, run.trial, f"{run.folder.path} and {first.folder.path}")
-        label = f"{run.trial.experiment}:{agent}" if len(owners[env, agent]) > 1 else agent
-        group = groups.setdefault((env, label), [])
+    for run in results:
+        owners.setdefault((run.env, run.agent), set()).add(run.experiment)
+    groups: Groups = {}
+    first_of: dict[str, Results] = {}
+    for run in results:
+        first = first_of.setdefault(run.env, run)
+        check_same_task(run.env, first.task, run.task, f"{run.place} and {first.place}")
+        several = len(owners[run.env, run.agent]) > 1 and run.experiment
+        label = f"{run.experiment}:{run.agent}" if several else run.agent
+        group = groups.setdefault((run.env, label), [])
         if group:
             _check_same_agent(group, run)
         group.append(run)
     return groups
 
 
-def _check_same_agent(group: list[Run], run: Run) -> None:
+def _check_same_agent(group: list[Results], run: Results) -> None:
     """A run may join a group when it is one more seed of the same agent with the same budget."""
     first = group[0]
-    place = f"{run.folder.path}: cannot be pooled with {first.folder.path}"
-    agents = [(one.trial.agent.id, one.trial.agent.settings) for one in (run, first)]  # trials hold no defaults
-    if agents[0] != agents[1]:
-        raise InputError(f"{place}: another agent, or other settings, under the label {run.trial.agent.label!r}")
-    if run.trial.budget != first.trial.budget:
-        raise InputError(f"{place}: it trained for {run.trial.budget}, not for {first.trial.budget}")
-    if any(run.trial.seed == other.trial.seed for other in group):
-        raise InputError(f"{place}: seed {run.trial.seed} is there twice, and a copy is no further run")
+    place = f"{run.place}: cannot be pooled with {first.place}"
+    if run.identity != first.identity:
+        raise InputError(f"{place}: another agent, or other settings, under the label {run.agent!r}")
+    if run.budget != first.budget:
+        raise InputError(f"{place}: it trained for {_words(run.budget)}, not for {_words(first.budget)}")
+    if any(run.seed == other.seed for other in group):
+        raise InputError(f"{place}: seed {run.seed} is there twice, and a copy is no further run")
 
 
-def check_same_task(one: Trial, other: Trial, place: str) -> None:
-    """Check that two trials under one environment label are in one environment and judged on the same episodes.
+def _words(budget: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {'env steps' if unit == 'steps' else unit}" for unit, number in budget.items())
+
+
+def task_of(trial: Trial) -> dict[str, Any]:
+    """What must be the same in runs that are compared: the environment, and the episodes that they are judged on."""
+    return {
+        "environment": trial.env.model_dump(include={"id", "settings", "reset_seed"}),
+        "evaluation": trial.evaluation.model_dump(include={"seed", "final_episodes"}),
+    }
+
+
+def check_same_task(env: str, one: dict[str, Any], other: dict[str, Any], place: str) -> None:
+    """Check that two runs under one environment label are in one environment and judged on the same episodes.
+
+    What is not known of a run (of another library's) is not compared.
 
     Raises:
         InputError: they are not, and so cannot be compared.
     """
-    facts = (
-        ("environment", *(trial.env.model_dump(include={"id", "settings", "reset_seed"}) for trial in (one, other))),
-        ("evaluation", *(trial.evaluation.model_dump(include={"seed", "final_episodes"}) for trial in (one, other))),
-    )
-    for name, of_one, of_other in facts:
-        if of_one != of_other:
+    for name in one.keys() & other.keys():
+        if one[name] != other[name]:
             raise InputError(
-                f"{place}: another {name} under the label {one.env.label!r} ({of_one} against {of_other}), "
+                f"{place}: another {name} under the label {env!r} ({one[name]} against {other[name]}), "
                 "which cannot be compared: give it a label of its own (name=...), or compare one experiment at a time"
             )

@@ -89,9 +89,9 @@ def _draw_curves(trials: Sequence[Trial], out: Path) -> list[Path]:
     for experiment, env in dict.fromkeys((trial.experiment, trial.env.label) for trial in trials):
         runs = read_runs([out / experiment / env], skip_damaged=True)
         try:
-            figures += write_curves(group_runs(runs), out / experiment)
+            figures += write_curves(group_runs(run.results() for run in runs), out / experiment)
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same
             mine = {(out / trial.folder).resolve() for trial in trials}
             runs = [run for run in runs if run.folder.path.resolve() in mine]
-            figures += write_curves(group_runs(runs), out / experiment)
+            figures += write_curves(group_runs(run.results() for run in runs), out / experiment)
     return figures

@@ -7,12 +7,13 @@ from pathlib import Path
 from experiments.comparison import Comparison, compare_groups
 from experiments.curves import write_curves
 from experiments.output import check_output
-from experiments.results import group_runs, read_runs
+from experiments.results import group_runs
+from experiments.sources import read_results
 
 
 def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparison, list[Path]]:
     """Compare the runs below some folders; the comparison, and the files written."""
-    groups = group_runs(read_runs(folders))
+    groups = group_runs(read_results(folders))
     comparison = compare_groups(groups)
     target = out or (folders[0] / "comparison" if len(folders) == 1 else Path("comparison"))
     check_output(target)

@@ -17,8 +17,8 @@ from agents.base import Episode
 from agents.registry import make_agent
 from envs.registry import make_env
 from experiments.comparison import compare_runs, sentences
-from experiments.curves import align, band
 from experiments.errors import InputError
+from experiments.learning_curves import align, area, iqm_curve, steps_to
 from experiments.results import read_runs
 from experiments.run_folder import EVALUATIONS, RunFolder
 from experiments.seeding import episode_seeds
@@ -149,8 +149,21 @@ def test_curves_on_one_grid_and_their_bands() -> None:
     grid, values = align([first, (np.array([0.0, 20.0]), np.array([0.0, 20.0]))])
     assert np.isnan(values[0, -1])
     assert values[1] == pytest.approx(grid)
-    low, high = band(np.array([[0.0, 7.0], [10.0, 7.0]]))
-    assert (low.tolist(), high.tolist()) == ([0.0, 7.0], [10.0, 7.0])
+    middle, low, high, runs = iqm_curve(np.array([[0.0, 7.0, 1.0], [10.0, 7.0, np.nan]]))
+    assert middle.tolist() == [5.0, 7.0, 1.0]
+    assert (low.tolist(), high.tolist()) == ([0.0, 7.0, 1.0], [10.0, 7.0, 1.0])
+    assert runs.tolist() == [2, 2, 1]
+    outlier = np.array([[1.0], [2.0], [3.0], [100.0]])
+    assert iqm_curve(outlier)[0].tolist() == [2.5]  # the IQM, not the mean
+
+
+def test_the_area_under_a_curve_and_the_steps_to_a_threshold() -> None:
+    curve = (np.array([0.0, 10.0, 30.0]), np.array([0.0, 4.0, 8.0]))
+    assert area(curve, 30.0) == pytest.approx((10 * 2 + 20 * 6) / 30)
+    assert area(curve, 20.0) == pytest.approx((10 * 2 + 10 * 5) / 20)  # at 20 it is 6
+    assert steps_to(curve, 4.0) == 10
+    assert steps_to(curve, 4.1) == 30
+    assert steps_to(curve, 9.0) is None
 
 
 SPEC = """
