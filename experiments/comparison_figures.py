@@ -15,6 +15,7 @@ STYLE: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": Fals
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
 MOST_IN_A_MATRIX = 12  # agents
+LONGEST = 24  # letters of a name beside an axis
 BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind of colour vision
 
 
@@ -58,6 +59,11 @@ def _figure(path: Path, size: tuple[float, float], written: list[Path]) -> "Iter
 
 def _agents(comparison: Comparison) -> list[str]:
     return list(dict.fromkeys(record["agent"] for record in comparison["records"]))
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the figure; its ends tell names apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 3]}…{name[-(LONGEST - LONGEST // 3 - 1) :]}"
 
 
 def _look(comparison: Comparison, agent: str) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, floa
         if interval is not None:
             axes.plot(interval, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=look["color"])
         axes.plot([value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=look["color"])
-    axes.set_yticks(range(len(rows)), [agent for agent, _, _ in rows])
+    axes.set_yticks(range(len(rows)), [_short(agent) for agent, _, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x", alpha=0.25)
 
@@ -151,8 +157,8 @@ def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
             axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour, fontweight=weight)
     colours = LinearSegmentedColormap.from_list("blue to orange", BLUE_TO_ORANGE)
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=1)
-    axes.set_xticks(range(len(agents)), agents, rotation=40, ha="right")
-    axes.set_yticks(range(len(agents)), agents)
+    axes.set_xticks(range(len(agents)), [_short(agent) for agent in agents], rotation=40, ha="right")
+    axes.set_yticks(range(len(agents)), [_short(agent) for agent in agents])
     axes.spines[:].set_visible(False)
     axes.set_title(
         "Probability that a run of the row beats a run of the column\n* decided, others are not", fontsize=10

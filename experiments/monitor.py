@@ -16,6 +16,8 @@ from experiments.evaluation import EvaluationEpisode, episode_limit, run_episode
 from experiments.run_folder import EPISODES, EVALUATIONS, LOGS, TIMING, Log, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import NUM_CURVE_POINTS, Budget, Trial
+from experiments.tensorboard import FOLDER as TENSORBOARD
+from experiments.tensorboard import EventWriter
 
 PROGRESS_EVERY = 0.2  # seconds
 TIMING_EVERY = 5.0  # seconds between rows of timing.csv, at most
@@ -84,6 +86,9 @@ class RunMonitor:
         self._evaluation_seconds = timing["evaluation"]
         self._checkpoint_due = False
         self._saved_at = None if saved is None else (self.env_step, self.num_episodes)
+        self._events: EventWriter | None = None
+        if trial.tensorboard:
+            self._events = EventWriter(folder.path / TENSORBOARD, self.env_step if saved else None)
         # The curve's points after the first: env steps, or numbers of episodes where the budget is one of episodes.
         every = trial.evaluation.every
         self._step_points: Iterator[int] = iter(())
@@ -158,6 +163,10 @@ class RunMonitor:
             }
             | self.agent.metrics()
         )
+        if self._events is not None:
+            values: dict[str, float | None] = {"train/return": episode.total_reward, "train/length": episode.length}
+            values |= {"train/epsilon": episode.epsilon, "train/td_error": episode.td_error}
+            self._events.scalars(self.env_step, values | {f"train/{key}": x for key, x in self.agent.metrics().items()})
         self.num_episodes += 1
         self._last = Progress(self.env_step, self.num_episodes, episode.total_reward, episode.epsilon)
         if self.num_episodes in self._episode_points:
@@ -183,6 +192,8 @@ class RunMonitor:
         """Close the logs."""
         for log in self._logs.values():
             log.close()
+        if self._events is not None:
+            self._events.close()
 
     def _write_checkpoint(self, position: Callable[[], State] | None = None) -> None:
         self._checkpoint_due = False
@@ -201,8 +212,13 @@ class RunMonitor:
         begin = time.perf_counter()
         settings = self.trial.evaluation
         count = settings.episodes if phase == "curve" else settings.final_episodes
+        returns = []
         for seed in episode_seeds(settings.seed, phase, count):
-            self._log_evaluation(phase, "fresh", run_episode(self.agent, self._evaluation_env, seed))
+            episode = run_episode(self.agent, self._evaluation_env, seed)
+            self._log_evaluation(phase, "fresh", episode)
+            returns.append(episode.total_reward)
+        if self._events is not None:
+            self._events.scalars(self.env_step, {f"{phase}/return": float(np.mean(returns))})
         if self.trial.env.reset_seed is not None:  # one start: one episode of the frozen policy measures it
             self._log_evaluation(
                 phase, "book", run_episode(self.agent, self._evaluation_env, self.trial.env.reset_seed)

@@ -137,6 +137,7 @@ class Trial(_Strict):
     budget: Budget
     evaluation: Evaluation
     engine: Engine = "auto"  # changes no result
+    tensorboard: bool = False  # write event files too
 
     @model_validator(mode="after")
     def _stays_below_the_output(self) -> Self:
@@ -224,6 +225,7 @@ class Spec(_Strict):
     episodes: Annotated[int, Field(ge=1)] | None = None
     evaluation: Evaluation = Evaluation()
     engine: Engine = "auto"
+    tensorboard: bool = False
     envs: list[EnvEntry] = Field(min_length=1)
     agents: Annotated[list[AgentEntry], BeforeValidator(_expanded)] = Field(min_length=1)
     figure: Figure | None = None  # instead of learning curves
@@ -251,6 +253,7 @@ class Spec(_Strict):
                 budget=self.budget(env),
                 evaluation=self.evaluation,
                 engine=self.engine,
+                tensorboard=self.tensorboard,
             )
             for seed in self.seed_list()
             for env in self.envs

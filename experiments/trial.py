@@ -27,6 +27,7 @@ from experiments.references import reference_for, score_measure
 from experiments.run_folder import MANIFEST, LockedError, Manifest, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import Trial
+from experiments.tensorboard import check_installed
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ def check_trial(trial: Trial) -> dict[str, Any]:
     Raises:
         InputError: an option is wrong, or the agent cannot act in the environment.
     """
+    if trial.tensorboard:
+        check_installed()
     with located(f"envs: {trial.env.id}"):
         env = make_training_env(trial)
     try:

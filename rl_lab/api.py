@@ -114,10 +114,12 @@ def train_entries(
     out: Path,
     engine: str = "auto",
     name: str = "train",
+    tensorboard: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
     """`train`, for an environment and an agent as they stand in a spec."""
     values: dict[str, Any] = {"name": name, "seeds": [seed], "engine": engine, "envs": [env], "agents": [agent]}
+    values["tensorboard"] = tensorboard
     values |= {key: value for key, value in (("steps", steps), ("episodes", episodes)) if value is not None}
     spec = parse_spec(values, "train")
     (trial,) = spec.trials()
@@ -142,11 +144,14 @@ def run_suite(
     steps: int | None = None,
     engine: str | None = None,
     retries: int = 0,
+    tensorboard: bool = False,
     progress: bool = True,
 ) -> tuple[list[Trial], Outcome]:
     """Run a spec file or a bundled suite: its trials, and how they went."""
     spec = load_spec(source)
     changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    if tensorboard:
+        changes["tensorboard"] = True
     if engine is not None:
         changes["engine"] = check_engine(engine)
     if steps is not None:

@@ -1,24 +1,134 @@
-"""The compare command: numbers, figures and files."""
+"""The compare command: reads runs, and writes everything that a comparison is kept in."""
 
+import csv
 import json
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments.comparison import Comparison, compare_groups
+from experiments.comparison_figures import write_figures
 from experiments.curves import write_curves
+from experiments.errors import InputError
 from experiments.output import check_output
-from experiments.results import group_runs
+from experiments.results import Groups, Results, group_runs
+from experiments.scores import reference_results, write_scores
 from experiments.sources import read_results
+from rl_lab.latex import latex_table
+from rl_lab.report import write_report
+
+RESULTS, SCORES, SUMMARY, LATEX, REPORT = "results.json", "scores.csv", "summary.csv", "table.tex", "report.html"
 
 
-def compare_folders(folders: Sequence[Path], out: Path | None) -> tuple[Comparison, list[Path]]:
-    """Compare the runs below some folders; the comparison, and the files written."""
-    groups = group_runs(read_results(folders))
-    comparison = compare_groups(groups)
-    target = out or (folders[0] / "comparison" if len(folders) == 1 else Path("comparison"))
+def compare_folders(
+    places: Sequence[Path],
+    out: Path | None = None,
+    *,
+    against: Sequence[str] = (),
+    save_scores: Path | None = None,
+    report: bool = True,
+    videos: bool = True,
+    tensorboard: bool = False,
+) -> tuple[Comparison, list[Path]]:
+    """Compare the runs at some places; the comparison, and the files written.
+
+    Args:
+        places: folders and files with results.
+        out: where everything goes; `comparison/`, inside the place if it is one folder.
+        against: bundled suites whose reference results join in, on the environments that are there.
+        save_scores: a file for every run's score.
+        report: write report.html.
+        videos: with videos of median runs in it.
+        tensorboard: write TensorBoard's event files too.
+
+    Raises:
+        InputError: something is wrong with what is read, or nothing can be written.
+    """
+    target = out or (places[0] / "comparison" if len(places) == 1 and places[0].is_dir() else Path("comparison"))
     check_output(target)
+    if save_scores is not None and not save_scores.resolve().parent.is_dir():
+        raise InputError(f"--save-scores {save_scores}: the folder {save_scores.parent} does not exist")
+    mine = read_results(places)
+    groups = group_runs([*mine, *references(mine, against)])
+    comparison = compare_groups(groups)
     target.mkdir(parents=True, exist_ok=True)
-    figures = write_curves(groups, target)
-    results = target / "results.json"
-    results.write_text(json.dumps(comparison, indent=2) + "\n", encoding="utf-8")
-    return comparison, [results, *figures]
+    (target / RESULTS).write_text(json.dumps(comparison, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    written = [target / RESULTS, *_write_tables(comparison, target)]
+    if save_scores is not None:
+        name = save_scores.name.removesuffix(save_scores.suffix)
+        write_scores([run for runs in groups.values() for run in runs], save_scores, name, _commands(mine))
+        written.append(save_scores)
+    written += [*write_curves(groups, target), *write_figures(comparison, target)]
+    if tensorboard:
+        written.append(_write_tensorboard(groups, target))
+    if report:
+        written.append(write_report(target / REPORT, comparison, groups, videos=videos))
+    return comparison, written
+
+
+def references(mine: Sequence[Results], against: Sequence[str]) -> list[Results]:
+    """The reference results of suites in the environments that were run.
+
+    Raises:
+        InputError: a suite has none, or none in these environments.
+    """
+    found: list[Results] = []
+    envs = {run.env for run in mine}
+    for suite in against:
+        known = reference_results(suite)
+        fitting = [run for run in known if run.env in envs]
+        if not fitting:
+            theirs = ", ".join(sorted({run.env for run in known}))
+            raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
+        found += fitting
+    return found
+
+
+def _commands(runs: Sequence[Results]) -> str:
+    """The commands that made some runs."""
+    commands = []
+    for run in runs:
+        if run.folder is not None:
+            commands.append(shlex.join(run.folder.read_manifest().get("command", [])))
+    return "; ".join(dict.fromkeys(commands)) or shlex.join(["rl-lab", *sys.argv[1:]])
+
+
+def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
+    """A row a run, a row an agent in an environment, and a table for a paper."""
+    runs: list[list[Any]] = [["env", "agent", "seed", "score", "normalised", "env_steps", "seconds"]]
+    rows: list[list[Any]] = [
+        ["env", "agent", "runs_planned", "runs_finished", "runs_failed", "mean", "iqm", "low", "high", "min", "max",
+         "normalised_iqm", "normalised_low", "normalised_high", "area", "area_low", "area_high"]
+    ]  # fmt: skip
+    for record in comparison["records"]:
+        normalised, area = record["normalised"] or {}, record["area"] or {}
+        scaled = normalised.get("scores", [None] * len(record["scores"]))
+        columns = (record["seeds"], record["scores"], scaled, record["env_steps"], record["seconds"])
+        runs += [[record["env"], record["agent"], *values] for values in zip(*columns, strict=True)]
+        counts = [record[f"runs_{kind}"] for kind in ("planned", "finished", "failed")]
+        rows.append(
+            [record["env"], record["agent"], *counts, record["mean"], record["iqm"], *_ends(record["interval"]),
+             record["min"], record["max"], normalised.get("iqm"), *_ends(normalised.get("interval")),
+             area.get("mean_height"), *_ends(area.get("interval"))]
+        )  # fmt: skip
+    for path, values in ((target / SCORES, runs), (target / SUMMARY, rows)):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(values)
+    (target / LATEX).write_text(latex_table(comparison), encoding="utf-8")
+    return [target / SCORES, target / SUMMARY, target / LATEX]
+
+
+def _ends(interval: list[float] | None) -> list[float | None]:
+    return [None, None] if interval is None else [*interval]
+
+
+def _write_tensorboard(groups: Groups, target: Path) -> Path:
+    from experiments.tensorboard import write_events
+
+    folder = target / "tensorboard"
+    for (env, agent), runs in groups.items():
+        for run in runs:
+            write_events(run, folder / env / agent.replace(":", "-") / f"seed-{run.seed}")
+    return folder

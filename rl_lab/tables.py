@@ -3,16 +3,21 @@
 import json
 import shutil
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from experiments.comparison import Comparison, sentences
+from experiments.pairs import DECIDED, p_text
 from experiments.speed import Comparison as SpeedComparison
 
 NARROW = 90  # columns below which the table leaves out what can be spared
 PIPE_WIDTH = 140
+MOST_PAIRS = 21  # that are listed one by one; of more, those of the best agent
+PROFILE_TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # that the terminal shows
 
 
 def console() -> Console:
@@ -29,27 +34,18 @@ def print_comparison(comparison: Comparison) -> None:
     for env in dict.fromkeys(record["env"] for record in comparison["records"]):
         _print_records(out, env, [record for record in comparison["records"] if record["env"] == env])
     _print_aggregates(out, comparison["aggregates"])
-    if comparison["pairs"]:
-        out.print("[bold]Verdicts[/bold]")
-        for sentence, pair in zip(sentences(comparison), comparison["pairs"], strict=True):
-            decided = pair["verdict"] in ("better", "worse")
-            out.print(f"  {sentence}", style="" if decided else "dim", markup=False)
-        out.print()
-    method = comparison["method"]
-    out.print(
-        f"Unit: {method['unit']}. Intervals: 95%, {method['bootstrap']}, {method['aggregate_repetitions']:,} "
-        f"repetitions (improvement: {method['improvement_repetitions']:,}), seed {method['bootstrap_seed']}.",
-        style="dim",
-    )
-    if any(0 < record["runs_finished"] < 4 for record in comparison["records"]):
-        out.print("The IQM of fewer than 4 runs is their mean.", style="dim")
-    coverage = {record["runs_finished"]: record["simulated_coverage"] for record in comparison["records"]}
-    few = [f"about {share:.0%} for {runs} runs" for runs, share in sorted(coverage.items()) if share]
-    if few:
-        out.print(
-            f"Few runs: such intervals hold the true value less often than 95% (simulated: {', '.join(few)}).",
-            style="dim",
-        )
+    _print_profiles(out, comparison["aggregates"])
+    _print_verdicts(out, comparison)
+    _print_method(out, comparison)
+
+
+def _table(title: str, headings: Sequence[str]) -> Table:
+    """A plain table whose first column is the agent."""
+    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("agent", overflow="fold")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> None:
@@ -57,27 +53,23 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
     evaluation = records[0]["evaluation"]
     measure = next((record["measure"] for record in records if record["measure"]), "return")
     what = "return" if measure == "return" else "minus steps to the exit"
-    plural = "s" if evaluation["episodes"] > 1 else ""
-    episodes = f"{evaluation['episodes']} shared episode{plural} (evaluation seed {evaluation['seed']})"
-    title = f"[bold]{env}[/bold]: {what} over {episodes}"
-    table = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("agent", overflow="fold")
-    headings = (
-        ["runs", "mean", "IQM", "95% interval"] + ([] if narrow else ["min", "max"]) + ["normalised", "95% interval"]
-    )
-    for heading in headings[:-1] if narrow else headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for record in sorted(records, key=lambda record: -(record["mean"] if record["mean"] is not None else float("inf"))):
-        runs = f"{record['runs_finished']}/{record['runs_planned']}"
-        if record["runs_failed"]:
-            runs += f" ({record['runs_failed']} failed)"
+    plural = "" if evaluation["episodes"] == 1 else "s"
+    seed = evaluation["seed"]
+    episodes = "episodes that are not known" if seed is None else (
+        f"{evaluation['episodes']} shared episode{plural} (evaluation seed {seed})"
+    )  # fmt: skip
+    headings = ["runs", "mean", "IQM", "95% interval"] + ([] if narrow else ["min", "max"]) + ["normalised"]
+    table = _table(f"[bold]{env}[/bold]: {what} over {episodes}", headings + ([] if narrow else ["95% interval"]))
+    ranked = sorted(records, key=lambda record: -(record["mean"] if record["mean"] is not None else float("inf")))
+    for record in ranked:
         normalised = record["normalised"]
-        cells = [runs, _number(record["mean"]), _number(record["iqm"]), _interval(record["interval"])]
+        cells = [_runs(record), _number(record["mean"]), _number(record["iqm"]), _interval(record["interval"])]
         cells += [] if narrow else [_number(record["min"]), _number(record["max"])]
         cells += [f"{normalised['iqm']:.3f}" if normalised else "-"]
         cells += [] if narrow else [_interval(normalised["interval"], 3) if normalised else "-"]
         table.add_row(record["agent"], *cells)
     out.print(table)
+    _print_learning(out, ranked)
     reference = next((record["reference"] for record in records if record["reference"]), None)
     if reference is not None:
         error = f" ± {reference['random_error']:g}" if reference["random_error"] else ""
@@ -96,26 +88,164 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
             out.print(
                 f"  {record['agent']} on the seed it trained on: {values} (one start, an episode a run)", style="dim"
             )
+        for note in record["notes"]:
+            out.print(f"  {record['agent']}: {note}", style="yellow", markup=False)
     out.print()
+
+
+def _runs(record: dict[str, Any]) -> str:
+    """Such as "2/3 (1 failed)"."""
+    asides = [f"{record['runs_failed']} failed"] if record["runs_failed"] else []
+    asides += [f"{record['attempts_retried']} retried"] if record["attempts_retried"] else []
+    aside = f" ({', '.join(asides)})" if asides else ""
+    return f"{record['runs_finished']}/{record['runs_planned']}{aside}"
+
+
+def _print_learning(out: Console, records: list[dict[str, Any]]) -> None:
+    """How quickly the agents learned: the area under the curve, steps to the threshold, time."""
+    if not any(record["area"] for record in records):
+        return
+    narrow = out.width < NARROW
+    share = next((record["threshold"]["share"] for record in records if "threshold" in record), None)
+    headings = ["area", "95% interval"] + ([] if share is None else [f"steps to {share:g}"])
+    table = _table("", headings + ([] if narrow else ["time a run", "steps/s"]))
+    for record in records:
+        area = record["area"] or {"mean_height": None, "interval": None}
+        cells = [_number(area["mean_height"]), _interval(area["interval"])]
+        if share is not None:
+            cells.append(_reached(record.get("threshold")))
+        seconds = [one for one in record["seconds"] if one is not None]
+        speed = record["steps_per_second"]
+        cells += [] if narrow else [
+            f"{sum(seconds) / len(seconds):.1f} s" if seconds else "-", f"{speed:,.0f}" if speed else "-"
+        ]  # fmt: skip
+        table.add_row(record["agent"], *cells)
+    out.print(table)
+
+
+def _reached(threshold: dict[str, Any] | None) -> str:
+    """Such as "12,000 (9/10)"."""
+    if threshold is None:
+        return "-"
+    median = "never" if threshold["median"] is None else f"{threshold['median']:,.0f}"
+    return f"{median} ({threshold['reached']}/{threshold['runs']})"
 
 
 def _print_aggregates(out: Console, aggregates: list[dict[str, Any]]) -> None:
     if not any(len(aggregate["envs"]) > 1 for aggregate in aggregates):
         return
-    table = Table(
-        title="[bold]All environments[/bold]: normalised scores", title_justify="left", title_style="", box=None,
-        pad_edge=False, padding=(0, 2, 0, 0),
-    )  # fmt: skip
-    table.add_column("agent", overflow="fold")
     names = ("iqm",) if out.width < NARROW else ("iqm", "mean", "median", "optimality_gap")
-    table.add_column("envs", justify="right")
-    for name in names:
-        table.add_column({"iqm": "IQM", "optimality_gap": "optimality gap"}.get(name, name), justify="right")
+    titles = {"iqm": "IQM", "optimality_gap": "optimality gap"}
+    table = _table(
+        "[bold]All environments[/bold]: normalised scores", ["envs", *(titles.get(one, one) for one in names)]
+    )
     for aggregate in sorted(aggregates, key=lambda aggregate: -aggregate["iqm"]):
         cells = [f"{aggregate[name]:.2f} {_interval(aggregate[f'{name}_interval'])}" for name in names]
         table.add_row(aggregate["agent"], str(len(aggregate["envs"])), *cells)
     out.print(table)
+    if len({len(aggregate["envs"]) for aggregate in aggregates}) > 1:
+        out.print("  the agents were not all run in the same environments", style="dim")
     out.print()
+
+
+def _print_profiles(out: Console, aggregates: list[dict[str, Any]]) -> None:
+    if not aggregates:
+        return
+    taus = PROFILE_TAUS[::2] if out.width < NARROW else PROFILE_TAUS
+    table = _table(
+        "[bold]Performance profile[/bold]: share of runs with a normalised score above", [f"{tau:g}" for tau in taus]
+    )
+    for aggregate in sorted(aggregates, key=lambda aggregate: -aggregate["iqm"]):
+        profile = aggregate["profile"]
+        places = [max(i for i, tau in enumerate(profile["tau"]) if tau <= wanted + 1e-9) for wanted in taus]
+        table.add_row(aggregate["agent"], *(f"{profile['share'][place]:.2f}" for place in places))
+    out.print(table)
+    out.print()
+
+
+def _print_verdicts(out: Console, comparison: Comparison) -> None:
+    pairs = list(zip(sentences(comparison), comparison["pairs"], strict=True))
+    if not pairs:
+        return
+    out.print("[bold]Verdicts[/bold]")
+    decided = sum(pair["verdict"] in DECIDED for _, pair in pairs)
+    shown = pairs
+    if len(pairs) > MOST_PAIRS:
+        best = _best(comparison)
+        shown = [(words, pair) for words, pair in pairs if best in (pair["x"], pair["y"])]
+        out.print(
+            f"  {decided} of {len(pairs)} pairs are decided; here those of {best}, the rest in the report", markup=False
+        )
+    for words, pair in shown:
+        out.print(f"  {words}", style="" if pair["verdict"] in DECIDED else "dim", markup=False)
+    out.print()
+    if out.width < NARROW:
+        return
+    table = _table("[bold]Tests[/bold]", ["P(improvement)", "p", "Cliff's delta", "Cohen's d", "paired difference"])
+    table.columns[0].header = "pair"
+    for _, pair in shown:
+        paired = pair["paired_difference"]
+        table.add_row(
+            f"{pair['x']} - {pair['y']}",
+            _estimate(pair["probability_of_improvement"], pair["interval"]),
+            p_text(pair["p"]).removeprefix("p = ").removeprefix("p "),
+            _estimate(pair["cliffs_delta"], pair["cliffs_delta_interval"]),
+            "-" if pair["cohens_d"] is None else _estimate(pair["cohens_d"], pair["cohens_d_interval"]),
+            "-" if paired is None else _estimate(paired["mean"], paired["interval"]),
+        )
+    out.print(table)
+    out.print()
+
+
+def _best(comparison: Comparison) -> str:
+    """The agent with the highest IQM of normalised scores, else the one that improves on the most."""
+    if comparison["aggregates"]:
+        return str(max(comparison["aggregates"], key=lambda aggregate: aggregate["iqm"])["agent"])
+    sums: dict[str, float] = {}
+    for pair in comparison["pairs"]:
+        sums[pair["x"]] = sums.get(pair["x"], 0.0) + pair["probability_of_improvement"] - 0.5
+        sums[pair["y"]] = sums.get(pair["y"], 0.0) - pair["probability_of_improvement"] + 0.5
+    return max(sums, key=sums.__getitem__)
+
+
+def _print_method(out: Console, comparison: Comparison) -> None:
+    method, records = comparison["method"], comparison["records"]
+    out.print(
+        f"Unit: {method['unit']}. Intervals: 95%, {method['bootstrap']}, {method['aggregate_repetitions']:,} "
+        f"repetitions (improvement, profiles, effects: {method['improvement_repetitions']:,}), "
+        f"seed {method['bootstrap_seed']}. p: {method['test']}.",
+        style="dim",
+    )
+    if any(0 < record["runs_finished"] < 4 for record in records):
+        out.print("The IQM of fewer than 4 runs is their mean.", style="dim")
+    coverage = {record["runs_finished"]: record["simulated_coverage"] for record in records}
+    few = [f"about {share:.0%} for {runs} runs" for runs, share in sorted(coverage.items()) if share]
+    if few:
+        out.print(
+            f"Few runs: such intervals hold the true value less often than 95% (simulated: {', '.join(few)}).",
+            style="dim",
+        )
+    made = comparison["made_with"]
+    facts = [
+        f"{name} {' or '.join(made[name])}"
+        for name in ("rl-lab", "python", "gymnasium", "numpy", "torch")
+        if name in made
+    ]
+    facts += [" or ".join(made[name]) for name in ("processor", "system") if made.get(name, [""]) != [""]]
+    if facts:
+        out.print(f"Made with {', '.join(facts)}.", style="dim", markup=False)
+
+
+def written_lines(written: Sequence[Path]) -> list[str]:
+    """What was written, the report first."""
+    report = [path for path in written if path.suffix == ".html"]
+    lines = [f"report: {path}" for path in report]
+    data = [path for path in written if path.suffix in (".json", ".csv", ".tex", "")]
+    pictures = [path for path in written if path.suffix == ".png"]
+    lines += [f"written: {path}" for path in data]
+    if pictures:
+        lines.append(f"figures, as PNG and SVG: {len(pictures)} in {pictures[-1].parent}")
+    return lines
 
 
 def _budget(budget: dict[str, int]) -> str:
@@ -128,6 +258,10 @@ def _number(value: float | None) -> str:
 
 def _interval(interval: list[float] | None, digits: int = 2) -> str:
     return "-" if interval is None else rf"\[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+
+
+def _estimate(value: float, interval: list[float]) -> str:
+    return f"{value:.2f} {_interval(interval)}"
 
 
 def print_speeds(comparisons: list[SpeedComparison], rounds: int) -> None:

@@ -51,6 +51,9 @@ EngineOption = Annotated[
         autocompletion=lambda: list(ENGINES),
     ),
 ]
+Tensorboard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write TensorBoard's event files too (it must be installed).")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 EnvOptions = Annotated[
     list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")

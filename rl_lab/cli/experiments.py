@@ -14,6 +14,7 @@ from rl_lab.cli.app import (
     Json,
     Out,
     Run,
+    Tensorboard,
     agents,
     app,
     assignments,
@@ -22,6 +23,13 @@ from rl_lab.cli.app import (
     positive,
     suites,
 )
+
+
+def reference_suites() -> list[str]:
+    """What completes a suite with reference results."""
+    from experiments.scores import reference_names
+
+    return reference_names()
 
 
 def _lists() -> list[str]:
@@ -76,6 +84,7 @@ def run(
     retries: Annotated[
         int, typer.Option(parser=not_negative, metavar="N", help="Times that a trial that fails is tried again.")
     ] = 0,
+    tensorboard: Tensorboard = False,
 ) -> None:
     """Run an experiment: every agent in every environment with every seed.
 
@@ -85,7 +94,14 @@ def run(
     from rl_lab.api import run_suite
 
     trials, outcome = run_suite(
-        spec, out=out, jobs=jobs or available_cores(), seeds=seeds, steps=steps, engine=engine, retries=retries
+        spec,
+        out=out,
+        jobs=jobs or available_cores(),
+        seeds=seeds,
+        steps=steps,
+        engine=engine,
+        retries=retries,
+        tensorboard=tensorboard,
     )
     folder = out / trials[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
@@ -120,6 +136,7 @@ def train(
     env_options: EnvOptions = None,
     engine: EngineOption = None,
     out: Out = Path("runs"),
+    tensorboard: Tensorboard = False,
     json_: Json = False,
 ) -> None:
     """Train one agent in one environment with one seed."""
@@ -134,6 +151,7 @@ def train(
         seed=seed,
         engine=engine or "auto",
         out=out,
+        tensorboard=tensorboard,
         progress=not json_,
     )
     if json_:
@@ -247,24 +265,53 @@ def evaluate(
 
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")
 def compare(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Folders with runs, such as an experiment's.")
+    places: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER|FILE...",
+            help="Folders with runs, such as an experiment's, or with logs of stable-baselines3 or its Zoo; files: "
+            "saved scores, CSV (agent, env, seed, step, return), marl-eval's JSON.",
+        ),
     ],
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where results.json and the curves go.", show_default="comparison/, in the folder if it is one"
+            help="Where report.html, the figures and the tables go.",
+            show_default="comparison/, in the folder if it is one",
         ),
     ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SUITE",
+            help="Compare with the suite's bundled reference results too.",
+            autocompletion=reference_suites,
+        ),
+    ] = None,
+    save_scores: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write every run's score and curve, to compare with later.")
+    ] = None,
+    videos: Annotated[bool, typer.Option(help="Videos of the agents' median runs in the report.")] = True,
+    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    tensorboard: Tensorboard = False,
     json_: Json = False,
 ) -> None:
-    """Compare agents: scores with intervals, verdicts in words, learning curves, results.json."""
+    """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
     from rl_lab.comparing import compare_folders
-    from rl_lab.tables import print_comparison
+    from rl_lab.tables import print_comparison, written_lines
 
-    comparison, written = compare_folders(folders, out)
+    comparison, written = compare_folders(
+        places,
+        out,
+        against=against or (),
+        save_scores=save_scores,
+        report=report,
+        videos=videos,
+        tensorboard=tensorboard,
+    )
     if json_:
         print(json.dumps(comparison["records"]))
         return
     print_comparison(comparison)
-    print("\n".join(f"written: {path}" for path in written))
+    for line in written_lines(written):
+        print(line)

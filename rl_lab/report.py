@@ -1,0 +1,132 @@
+"""report.html: a comparison as one file that opens offline, on a phone, and in print."""
+
+import base64
+import shlex
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from experiments.comparison import Comparison, sentences
+from experiments.curves import FILE_NAME
+from experiments.errors import InputError
+from experiments.results import Groups, Results
+from rl_lab.watching import can_be_drawn, watch_run
+
+TEMPLATE = "report.html.jinja"
+MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
+
+
+def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: bool) -> Path:
+    """Write the report of a comparison whose figures lie beside it."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("rl_lab", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "interval": _interval, "steps": _steps, "p": _p}
+    folder = path.parent
+    envs = list(dict.fromkeys(record["env"] for record in comparison["records"]))
+    names = ("aggregates", "scores", "profiles", "improvement")
+    runs = [run for of_pair in groups.values() for run in of_pair]
+    text = environment.get_template(TEMPLATE).render(
+        comparison=comparison,
+        envs=envs,
+        records={env: _ranked(comparison, env) for env in envs},
+        verdicts=list(zip(sentences(comparison), comparison["pairs"], strict=True)),
+        figures={name: _picture(folder / f"{name}.svg") for name in names},
+        curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
+        videos=_videos(groups) if videos else {},
+        failed=[run for run in runs if not run.finished],
+        manifests=_manifests(groups),
+        counts=_counts(runs),
+        notes=sorted({(note, run.agent, run.env) for run in runs for note in run.notes}),
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _ranked(comparison: Comparison, env: str) -> list[dict[str, Any]]:
+    records = [record for record in comparison["records"] if record["env"] == env]
+    return sorted(records, key=lambda record: -(record["iqm"] if record["iqm"] is not None else float("-inf")))
+
+
+def _counts(runs: list[Results]) -> dict[str, int]:
+    return {
+        "planned": len(runs),
+        "finished": sum(run.finished for run in runs),
+        "failed": sum(run.status == "failed" for run in runs),
+        "retried": sum(run.retries for run in runs),
+    }
+
+
+def median_run(runs: Iterable[Results]) -> Results | None:
+    """The run with the median score, of an even number the worse of the two in the middle."""
+    ordered = sorted((run for run in runs if run.finished), key=lambda run: (run.score, run.seed))
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
+
+
+def _videos(groups: Groups) -> dict[str, list[dict[str, Any]]]:
+    """For each environment, a recording of each agent's median run, where there is a run folder to play from."""
+    videos: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for (env, agent), runs in groups.items():
+            run = median_run(runs)
+            if run is None or run.folder is None:
+                continue
+            file = Path(scratch) / "episode.mp4"
+            try:
+                if not can_be_drawn(run.folder.trial().env):
+                    continue
+                watch_run(run.folder.path, 1, file, terminal=False)
+            except InputError as error:
+                videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "error": str(error)})
+                continue
+            data = _data("video/mp4", file.read_bytes())
+            videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "score": run.score, "data": data})
+    return videos
+
+
+def _manifests(groups: Groups) -> list[dict[str, Any]]:
+    """Of each agent in each environment the manifest of its first run: settings, seeds, versions, machine."""
+    found = []
+    for (env, agent), runs in groups.items():
+        first = runs[0]
+        if first.folder is None:
+            found.append({"env": env, "agent": agent, "place": first.place, "values": {}})
+            continue
+        manifest = first.folder.read_manifest()
+        values = {key: manifest[key] for key in MANIFEST_KEYS if manifest.get(key)}
+        if isinstance(values.get("command"), list):
+            values["command"] = shlex.join(map(str, values["command"]))
+        found.append({"env": env, "agent": agent, "place": first.place, "values": values})
+    return found
+
+
+def _picture(path: Path) -> str | None:
+    """A figure as a data URI, None where it was not drawn."""
+    return _data("image/svg+xml", path.read_bytes()) if path.exists() else None
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _interval(interval: list[float] | None, digits: int = 2) -> str:
+    return "–" if interval is None else f"[{_number(interval[0], digits)}, {_number(interval[1], digits)}]"
+
+
+def _steps(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _p(value: float) -> str:
+    return "< .0001" if value < 1e-4 else f"{value:.4f}".lstrip("0")
