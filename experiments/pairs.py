@@ -120,24 +120,29 @@ def p_text(p: float) -> str:
 def sentence(pair: Pair) -> str:
     """The verdict in words, and those on single environments that differ from it."""
     low, high = pair["interval"]
+    probability = pair["probability_of_improvement"]
     where = pair["envs"][0] if len(pair["envs"]) == 1 else f"{len(pair['envs'])} environments"
     x, y, verdict = pair["x"], pair["y"], pair["verdict"]
+    if verdict == "worse":  # said the other way round: the better one first
+        x, y, probability, low, high = y, x, 1 - probability, 1 - high, 1 - low
     if verdict == "too few seeds":
         return f"{x} against {y} on {where}: too few seeds ({pair['reason']})" + _by_env(pair)
     each = pair["runs_each"]
     runs = f"n = {each[0]}" if len(each) == 1 else f"n = {each[0]} to {each[-1]}"
-    improvement = f"probability of improvement {pair['probability_of_improvement']:.2f} [{low:.2f}, {high:.2f}]"
+    improvement = f"probability of improvement {probability:.2f} [{low:.2f}, {high:.2f}]"
     numbers = f"({improvement}, {pair['reason']}, {runs})"
     if verdict in DECIDED:
-        return f"{x} is {verdict} than {y} on {where} {numbers}" + _by_env(pair)
+        return f"{x} is better than {y} on {where} {numbers}" + _by_env(pair)
     return f"{x} against {y} on {where}: {verdict} {numbers}" + _by_env(pair)
 
 
 def _by_env(pair: Pair) -> str:
     """Such as "; by environment: better on maze; undecided on lander"."""
     groups: dict[str, list[str]] = {}
+    turned = {"better": "worse", "worse": "better"} if pair["verdict"] == "worse" else {}
     for single in pair.get("by_env", []):
-        groups.setdefault(single["verdict"], []).append(single["envs"][0])
+        verdict = turned.get(single["verdict"], single["verdict"])
+        groups.setdefault(verdict, []).append(single["envs"][0])
     if len(pair["envs"]) < 2:
         return ""
     parts = [f"{verdict} on {_shortened(envs, len(pair['envs']))}" for verdict, envs in groups.items()]

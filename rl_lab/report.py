@@ -10,6 +10,7 @@ from typing import Any
 from experiments.comparison import Comparison, sentences
 from experiments.curves import FILE_NAME
 from experiments.errors import InputError
+from experiments.pairs import DECIDED
 from experiments.results import Groups, Results
 from rl_lab.watching import can_be_drawn, watch_run
 
@@ -37,7 +38,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         comparison=comparison,
         envs=envs,
         records={env: _ranked(comparison, env) for env in envs},
-        verdicts=list(zip(sentences(comparison), comparison["pairs"], strict=True)),
+        verdicts=_verdicts(comparison),
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
         videos=_videos(groups) if videos else {},
@@ -48,6 +49,12 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
     )
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _verdicts(comparison: Comparison) -> list[tuple[str, dict[str, Any]]]:
+    """Sentences and their pairs, decided ones first."""
+    pairs = list(zip(sentences(comparison), comparison["pairs"], strict=True))
+    return sorted(pairs, key=lambda pair: pair[1]["verdict"] not in DECIDED)
 
 
 def _ranked(comparison: Comparison, env: str) -> list[dict[str, Any]]:

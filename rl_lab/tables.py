@@ -176,7 +176,7 @@ def _print_verdicts(out: Console, comparison: Comparison) -> None:
         out.print(
             f"  {decided} of {len(pairs)} pairs are decided; here those of {best}, the rest in the report", markup=False
         )
-    for words, pair in shown:
+    for words, pair in sorted(shown, key=lambda one: one[1]["verdict"] not in DECIDED):
         out.print(f"  {words}", style="" if pair["verdict"] in DECIDED else "dim", markup=False)
     out.print()
     if out.width < NARROW:

@@ -1,0 +1,292 @@
+"""The statistics of a comparison: against other libraries' numbers, by simulation, and against known wrong turns."""
+
+import math
+from itertools import combinations, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from experiments import aggregates, permutation
+from experiments.aggregates import FloatArray
+from experiments.learning_curves import align, iqm_curve
+from experiments.pairs import make_pairs
+from experiments.records import Record
+
+SMALL = st.integers(0, 4).map(float)  # many ties
+
+
+def tasks_of(matrix: FloatArray) -> list[FloatArray]:
+    """A score matrix [runs, tasks] as one array a task."""
+    return list(matrix.T.astype(float))
+
+
+# -- numbers of others ------------------------------------------------------------------------------------
+
+
+def test_rliables_own_score_matrices() -> None:
+    """The two of its test suite, whose numbers it publishes."""
+    x = tasks_of(np.array([[1, 2], [2, 2], [1, 1], [2, 1]]))
+    y = tasks_of(np.array([[1, 1], [2, 2], [3, 3]]))
+    for statistic in (aggregates.median, aggregates.mean, aggregates.iqm):
+        assert float(statistic(x)) == 1.5
+        assert float(statistic(y)) == 2.0
+    assert aggregates.improvement(x, y).value == pytest.approx(1 / 3)
+
+
+def test_rliables_estimates_and_intervals_on_five_runs_of_sixteen_tasks() -> None:
+    """What rliable 1.2.0 said of these (20,000 and 2,000 repetitions), run once beside this test."""
+    matrix = np.sin(37 * np.arange(80.0).reshape(5, 16) / 80) * 0.5 + 0.5
+    x, y = tasks_of(matrix), tasks_of(np.flip(matrix, axis=0) ** 2)
+    theirs = {
+        "iqm": (0.51057162, 0.38544466, 0.63404256),
+        "mean": (0.50512443, 0.42858475, 0.58148304),
+        "median": (0.51175271, 0.40715161, 0.60360443),
+        "optimality_gap": (0.49487557, 0.41851696, 0.57141525),
+    }
+    for name, ours in aggregates.bootstrap_all(aggregates.STATISTICS, x).items():
+        assert ours.value == pytest.approx(theirs[name][0])
+        assert (ours.low, ours.high) == pytest.approx(theirs[name][1:], abs=0.006)
+    improvement = aggregates.improvement(x, y)
+    assert improvement.value == pytest.approx(0.6475)
+    assert (improvement.low, improvement.high) == pytest.approx((0.555, 0.7325), abs=0.012)
+    share, low, high = aggregates.profile(x, np.array([0.25, 0.5, 0.75]))
+    assert share.tolist() == pytest.approx([0.6625, 0.5, 0.3375])
+    assert low.tolist() == pytest.approx([0.5625, 0.3875, 0.2375], abs=0.015)
+    assert high.tolist() == pytest.approx([0.7625, 0.6, 0.4375], abs=0.015)
+
+
+def test_the_mann_whitney_example_of_scipys_manual() -> None:
+    """Ages at diagnosis of type II diabetes: U = 17, exact p = 0.111."""
+    males, females = np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])
+    assert aggregates.wins(males, females) == 17 / 20
+    assert permutation.permutation_p([males], [females]) == pytest.approx(0.1111111111)
+
+
+def test_holms_example() -> None:
+    """R's p.adjust(c(0.01, 0.02, 0.03, 0.04, 0.05), "holm")."""
+    assert permutation.holm([0.01, 0.02, 0.03, 0.04, 0.05]) == pytest.approx([0.05, 0.08, 0.09, 0.09, 0.09])
+
+
+# -- the test is exact ------------------------------------------------------------------------------------
+
+
+def brute_force_p(xs: list[FloatArray], ys: list[FloatArray]) -> float:
+    """Every arrangement of every task, one by one."""
+
+    def statistic(chosen: tuple[tuple[int, ...], ...]) -> float:
+        total = 0.0
+        for x, y, places in zip(xs, ys, chosen, strict=True):
+            pooled = np.concatenate([x, y])
+            rest = [place for place in range(len(pooled)) if place not in places]
+            total += float(aggregates.wins(pooled[list(places)], pooled[rest])) - 0.5
+        return abs(total)
+
+    choices = [list(combinations(range(len(x) + len(y)), len(x))) for x, y in zip(xs, ys, strict=True)]
+    observed = statistic(tuple(tuple(range(len(x))) for x in xs))
+    values = [statistic(chosen) for chosen in product(*choices)]
+    return float(np.mean([value >= observed - 1e-12 for value in values]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.lists(SMALL, min_size=1, max_size=3), st.lists(SMALL, min_size=1, max_size=3)),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_p_is_that_of_all_arrangements(tasks: list[tuple[list[float], list[float]]]) -> None:
+    """With ties, several tasks and unequal numbers of runs."""
+    xs, ys = [np.array(x) for x, _ in tasks], [np.array(y) for _, y in tasks]
+    assert permutation.permutation_p(xs, ys) == pytest.approx(brute_force_p(xs, ys))
+
+
+def test_p_of_many_runs_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=25), rng.normal(0.6, size=30)
+    theirs = stats.mannwhitneyu(x, y, method="exact").pvalue
+    assert permutation.permutation_p([x], [y]) == pytest.approx(theirs)
+
+
+def test_arrangements_that_cannot_be_counted_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    xs, ys = [rng.normal(0.5, size=size) for size in (5, 6)], [rng.normal(size=size) for size in (7, 4)]
+    counted = permutation.permutation_p(xs, ys)
+    monkeypatch.setattr(permutation, "MAX_LATTICE", 0)
+    drawn = permutation.permutation_p(xs, ys)
+    assert drawn == pytest.approx(counted, rel=0.03)
+    assert drawn == permutation.permutation_p(xs, ys)
+    assert drawn != counted
+
+
+# -- what the intervals and verdicts promise --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("num_runs", "num_tasks"), [(10, 1), (10, 4), (20, 1)])
+def test_intervals_of_the_iqm_hold_the_truth_as_often_as_they_say(num_runs: int, num_tasks: int) -> None:
+    """95% ± 2 from 10 runs on; below, the table prints what was simulated."""
+    rng = np.random.default_rng(5)
+    num_experiments, hits = 1_500, 0
+    for number in range(num_experiments):
+        tasks = [rng.normal(size=num_runs) for _ in range(num_tasks)]
+        interval = aggregates.bootstrap(aggregates.iqm, tasks, repetitions=1_000, seed=number)
+        hits += interval.low <= 0 <= interval.high
+    error = 2 * math.sqrt(0.95 * 0.05 / num_experiments)
+    assert 0.93 - error <= hits / num_experiments <= 0.97 + error
+
+
+@pytest.mark.parametrize("num_runs", [3, 5])
+def test_the_printed_coverage_of_few_runs_is_what_is_found(num_runs: int) -> None:
+    rng = np.random.default_rng(6)
+    hits = 0
+    for number in range(800):
+        interval = aggregates.bootstrap(aggregates.iqm, [rng.normal(size=num_runs)], repetitions=1_000, seed=number)
+        hits += interval.low <= 0 <= interval.high
+    assert hits / 800 == pytest.approx(aggregates.SIMULATED_COVERAGE[num_runs], abs=0.035)
+
+
+def record(scores: FloatArray, normalised: FloatArray | None = None) -> Record:
+    evaluation = {"seed": 0}
+    scaled = None if normalised is None else {"scores": normalised.tolist()}
+    seeds = list(range(len(scores)))
+    return {"scores": scores.tolist(), "seeds": seeds, "evaluation": evaluation, "measure": "return",
+            "normalised": scaled}  # fmt: skip
+
+
+@pytest.mark.parametrize(("num_runs", "num_envs"), [(5, 1), (10, 1), (5, 3)])
+def test_equal_agents_are_rarely_called_different(num_runs: int, num_envs: int) -> None:
+    """Three agents without a difference: in at most 5% of the comparisons is any pair decided (Holm)."""
+    rng = np.random.default_rng(7)
+    num_comparisons, decided = 400, 0
+    for _ in range(num_comparisons):
+        records = {
+            (f"e{env}", agent): record(rng.normal(size=num_runs)) | {"evaluation": {"seed": None}}  # nothing paired
+            for env in range(num_envs)
+            for agent in "abc"
+        }
+        decided += any(pair["verdict"] in ("better", "worse") for pair in make_pairs("abc", records))
+    assert decided / num_comparisons <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / num_comparisons)
+
+
+def test_a_real_difference_is_found() -> None:
+    """Two standard deviations apart, ten runs a side: nearly always."""
+    rng = np.random.default_rng(8)
+    found = 0
+    for _ in range(100):
+        records = {("e", agent): record(rng.normal(2.0 * (agent == "a"), size=10)) for agent in "ab"}
+        (pair,) = make_pairs("ab", records)
+        found += pair["verdict"] == "better"
+    assert found >= 95
+
+
+# -- by hand ----------------------------------------------------------------------------------------------
+
+
+def test_a_profile_by_hand() -> None:
+    tasks = [np.array([0.0, 1.0]), np.array([0.5, 0.5, 2.0])]
+    share, low, high = aggregates.profile(tasks, np.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
+    assert share.tolist() == pytest.approx([1, (1 / 2 + 1) / 2, (1 / 2 + 1 / 3) / 2, (0 + 1 / 3) / 2, 0])
+    assert (low <= share).all()
+    assert (high >= share).all()
+
+
+def test_the_improvements_interval_is_that_of_resampled_runs() -> None:
+    """Against runs drawn one by one."""
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(0.5, size=8), rng.normal(size=6)
+    draws = [aggregates.wins(rng.choice(x, 8), rng.choice(y, 6)) for _ in range(4_000)]
+    ours = aggregates.improvement([x], [y])
+    assert (ours.low, ours.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=0.03)
+
+
+def test_paired_differences_see_what_spread_between_seeds_hides() -> None:
+    rng = np.random.default_rng(4)
+    base = rng.normal(0, 100, size=6)
+    records = {("e", "a"): record(base + 1), ("e", "b"): record(base)}
+    (pair,) = make_pairs("ab", records)
+    paired = pair["paired_difference"]
+    assert (paired["mean"], paired["interval"], paired["seeds"]) == (pytest.approx(1), pytest.approx([1, 1]), 6)
+    assert pair["verdict"] == "undecided"
+    other_seeds = {("e", "a"): record(base), ("e", "b"): record(base) | {"seeds": list(range(50, 56))}}
+    assert make_pairs("ab", other_seeds)[0]["paired_difference"] is None
+
+
+def test_effect_sizes_by_hand_and_their_intervals() -> None:
+    x, y = np.array([2.0, 4.0, 6.0, 8.0]), np.array([1.0, 3.0, 5.0, 7.0])
+    interval = permutation.cohens_d_interval([x], [y])
+    assert interval is not None
+    assert interval.value == pytest.approx(1 / math.sqrt(20 / 3))
+    assert interval.low < interval.value < interval.high
+    shifted = permutation.cohens_d_interval([10 * x + 5], [10 * y + 5])
+    assert shifted == pytest.approx(interval)
+    rng = np.random.default_rng(0)
+    drawn = [permutation.cohens_d(rng.choice(x, 4), rng.choice(y, 4)) for _ in range(4_000)]
+    finite = [one for one in drawn if math.isfinite(one)]
+    assert (interval.low, interval.high) == pytest.approx(np.quantile(finite, [0.025, 0.975]).tolist(), abs=0.35)
+    assert permutation.cohens_d_interval([np.ones(3)], [np.zeros(3)]) is None  # it is infinite
+
+
+def test_verdicts_by_environment_are_a_family_of_their_own() -> None:
+    high, low = np.arange(8.0) + 100, np.arange(8.0)
+    records = {
+        ("one", "a"): record(high),
+        ("one", "b"): record(low),
+        ("two", "a"): record(low),
+        ("two", "b"): record(low),
+    }
+    (pair,) = make_pairs("ab", records)
+    assert pair["tests"] == 1
+    assert [single["verdict"] for single in pair["by_env"]] == ["better", "undecided"]
+    assert all(single["tests"] == 2 for single in pair["by_env"])
+    assert pair["by_env"][0]["p_holm"] == pytest.approx(2 * pair["by_env"][0]["p"])
+
+
+# -- wrong turns known elsewhere --------------------------------------------------------------------------
+
+
+def test_the_seed_is_heeded_and_the_global_generator_is_not() -> None:
+    """rliable 1.2.0 ignores its random_state and draws from NumPy's global generator."""
+    scores = [np.random.default_rng(0).normal(size=9)]
+    np.random.seed(1)  # noqa: NPY002
+    before = repr(np.random.get_state())  # noqa: NPY002
+    first = aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000)
+    assert repr(np.random.get_state()) == before  # noqa: NPY002
+    np.random.seed(2)  # noqa: NPY002
+    assert aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000) == first
+    assert aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000, seed=3) != first
+
+
+def test_runs_are_resampled_and_not_tasks() -> None:
+    """A swapped axis makes intervals far too narrow (rliable #20): runs that differ, tasks that are alike."""
+    runs = np.random.default_rng(1).normal(size=10)
+    alike = aggregates.bootstrap(aggregates.mean, [runs] * 50, repetitions=4_000)
+    assert alike.high - alike.low == pytest.approx(2 * 1.96 * runs.std() / math.sqrt(10 * 50), rel=0.1)
+    constant = aggregates.bootstrap(aggregates.mean, [np.full(10, float(task)) for task in range(50)], 1_000)
+    assert constant.low == constant.high == constant.value
+
+
+@pytest.mark.parametrize("num_runs", [5, 10, 40])
+def test_the_width_of_an_interval_follows_the_number_of_runs(num_runs: int) -> None:
+    """z = 1.96 with n = 10 is written into marl-eval (#66)."""
+    quantiles = stats.norm.ppf((np.arange(num_runs) + 0.5) / num_runs)
+    interval = aggregates.bootstrap(aggregates.mean, [quantiles], repetitions=20_000)
+    assert interval.high - interval.low == pytest.approx(2 * 1.96 * quantiles.std() / math.sqrt(num_runs), rel=0.06)
+
+
+def test_shorter_runs_stay_in_the_curve() -> None:
+    """RL Zoo's all_plots drops them."""
+    short = (np.array([0.0, 10.0]), np.array([0.0, 1.0]))
+    long = (np.array([0.0, 10.0, 20.0]), np.array([0.0, 3.0, 5.0]))
+    grid, values = align([short, long])
+    middle, _, _, runs = iqm_curve(values)
+    assert runs[grid <= 10].tolist() == [2] * int((grid <= 10).sum())
+    assert runs[-1] == 1
+    assert middle[-1] == 5.0
+
+
+def test_enough_repetitions_are_the_default() -> None:
+    """Ten are in Open RL Benchmark."""
+    assert (aggregates.AGGREGATE_REPETITIONS, aggregates.IMPROVEMENT_REPETITIONS) == (50_000, 2_000)
