@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from agents.registry import find_agent
-from experiments.manifest import THREAD_VARIABLES, now
+from experiments.manifest import COMMAND_VARIABLE, THREAD_VARIABLES, command, now
 from experiments.monitor import Progress
 from experiments.run_folder import Manifest, RunFolder
 from experiments.spec import Trial
@@ -94,7 +94,7 @@ class _Worker:
         self.takes_more = True
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        environment |= dict.fromkeys(THREAD_VARIABLES, "1")
+        environment |= dict.fromkeys(THREAD_VARIABLES, "1") | {COMMAND_VARIABLE: json.dumps(command())}
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "experiments.worker"],
             stdin=subprocess.PIPE,

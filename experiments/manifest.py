@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 import os
 import platform
 import subprocess
@@ -17,6 +18,7 @@ from experiments.spec import Trial
 
 FORMAT = 2
 PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "pydantic")
+COMMAND_VARIABLE = "RL_LAB_COMMAND"  # of a worker process
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -41,9 +43,15 @@ def describe(trial: Trial, settings: dict[str, Any], status: str) -> dict[str, A
             "curve_episodes": episode_seeds(trial.evaluation.seed, "curve", trial.evaluation.episodes),
             "final_episodes": episode_seeds(trial.evaluation.seed, "final", trial.evaluation.final_episodes),
         },
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": command(),
         **facts(),
     }
+
+
+def command() -> list[str]:
+    """The command that this process runs, or in whose service it works."""
+    known = os.environ.get(COMMAND_VARIABLE)
+    return list(json.loads(known)) if known else [Path(sys.argv[0]).name, *sys.argv[1:]]
 
 
 def facts() -> dict[str, Any]:

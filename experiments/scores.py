@@ -81,7 +81,7 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Res
         "env": env,
         "agent": agent,
         "seed": int(run["seed"]),
-        "place": f"{place} (seed {run['seed']})",
+        "place": f"{place} ({agent} on {env}, seed {run['seed']})",
         "experiment": str(values["name"]),
         "status": str(run["status"]),
         "task": dict(of_env["task"]),

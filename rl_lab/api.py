@@ -13,7 +13,7 @@ from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
 from experiments.comparison import Comparison, compare_runs
-from experiments.errors import InputError, located
+from experiments.errors import InputError, located, unknown
 from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
 from experiments.executor import Listener
 from experiments.loading import check_agent_entry, check_engine, check_env_entry, load_spec, parse_spec
@@ -21,7 +21,7 @@ from experiments.many_seeds import SeedRuns, train_seeds
 from experiments.run_folder import RunFolder
 from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
-from experiments.spec import AgentEntry, EnvEntry, Trial
+from experiments.spec import AgentEntry, EnvEntry, Spec, Trial
 from experiments.trial import load_agent, refuse_code_inside
 from rl_lab.progress import ProgressDisplay, Silence
 from rl_lab.watching import watch_run
@@ -145,10 +145,31 @@ def run_suite(
     engine: str | None = None,
     retries: int = 0,
     tensorboard: bool = False,
+    agents: Sequence[dict[str, Any]] = (),
+    only: Sequence[str] = (),
     progress: bool = True,
 ) -> tuple[list[Trial], Outcome]:
-    """Run a spec file or a bundled suite: its trials, and how they went."""
+    """Run a spec file or a bundled suite: its trials, and how they went.
+
+    Args:
+        source: the spec's file, or the suite's name.
+        out: where run folders go.
+        jobs: trials at once.
+        seeds: seeds 0 to seeds - 1 instead of the spec's.
+        steps: env steps a run instead of the spec's budgets.
+        engine: "auto", "python" or "compiled" instead of the spec's.
+        retries: times that a trial that fails is tried again.
+        tensorboard: write event files too.
+        agents: run these instead of the spec's, as entries of a spec.
+        only: labels of environments; the others are left out.
+        progress: show progress bars.
+
+    Raises:
+        InputError: something is wrong; nothing has been written then.
+    """
     spec = load_spec(source)
+    if agents or only:
+        spec = _changed_spec(spec, agents, only, source)
     changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
     if tensorboard:
         changes["tensorboard"] = True
@@ -159,6 +180,26 @@ def run_suite(
         changes |= {"steps": steps, "episodes": None, "envs": envs}
     trials = spec.model_copy(update=changes).trials()
     return trials, run_trials(trials, out, jobs, _listener(trials, progress), spec.figure, retries)
+
+
+def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:
+    """The spec with other agents, and in some of its environments."""
+    labels = [env.label for env in spec.envs]
+    for label in only:
+        if label not in labels:
+            raise InputError(f"--only: {unknown('environment', label, labels)}")
+    values = spec.model_dump(exclude_unset=True)
+    values["envs"] = [env for env, label in zip(values["envs"], labels, strict=True) if not only or label in only]
+    if agents:
+        values["agents"] = list(agents)
+    else:
+        left = {name for env in spec.envs if not only or env.label in only for name in (env.label, env.id)}
+        entries = zip(values["agents"], spec.agents, strict=True)
+        values["agents"] = [entry for entry, agent in entries if agent.envs is None or left & set(agent.envs)]
+        for entry in values["agents"]:
+            if entry.get("envs"):
+                entry["envs"] = [name for name in entry["envs"] if name in left]
+    return parse_spec(values, source)
 
 
 def _listener(trials: Sequence[Trial], progress: bool) -> Listener:

@@ -12,6 +12,7 @@ from experiments.curves import FILE_NAME
 from experiments.errors import InputError
 from experiments.pairs import DECIDED
 from experiments.results import Groups, Results
+from experiments.trial import refuse_code_inside
 from rl_lab.watching import can_be_drawn, watch_run
 
 TEMPLATE = "report.html.jinja"
@@ -39,6 +40,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         envs=envs,
         records={env: _ranked(comparison, env) for env in envs},
         verdicts=_verdicts(comparison),
+        singles=[single for pair in comparison["pairs"] for single in pair.get("by_env", [])],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
         videos=_videos(groups) if videos else {},
@@ -87,7 +89,9 @@ def _videos(groups: Groups) -> dict[str, list[dict[str, Any]]]:
                 continue
             file = Path(scratch) / "episode.mp4"
             try:
-                if not can_be_drawn(run.folder.trial().env):
+                entry = run.folder.trial().env
+                refuse_code_inside(run.folder.path, entry.id)
+                if not can_be_drawn(entry):
                     continue
                 watch_run(run.folder.path, 1, file, terminal=False)
             except InputError as error:

@@ -84,15 +84,30 @@ def run(
     retries: Annotated[
         int, typer.Option(parser=not_negative, metavar="N", help="Times that a trial that fails is tried again.")
     ] = 0,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Run this agent instead of the spec's (several: again).", autocompletion=agents
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the --agent.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="ENV", help="Only in the environment of this label (several: again).")
+    ] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
     """Run an experiment: every agent in every environment with every seed.
 
     Finished trials are skipped; a trial that was stopped goes on, and ends as if it had never stopped.
     """
+    from experiments.errors import InputError
     from experiments.executor import available_cores
     from rl_lab.api import run_suite
 
+    if set_ and not agent:
+        raise InputError("--set: expected --agent beside it, came none: a spec's agents have the spec's settings")
     trials, outcome = run_suite(
         spec,
         out=out,
@@ -102,6 +117,8 @@ def run(
         engine=engine,
         retries=retries,
         tensorboard=tensorboard,
+        agents=[{"id": name} | assignments("--set", set_) for name in agent or []],
+        only=only or (),
     )
     folder = out / trials[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)

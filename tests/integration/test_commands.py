@@ -265,7 +265,9 @@ def test_lists(rl_lab: Command) -> None:
         "no runs in runs",
     ):
         assert name in everything
-    assert rl_lab("list", "suites").stdout.splitlines()[0].startswith("book-lander")
+    suites = [line.split()[0] for line in rl_lab("list", "suites").stdout.splitlines()]
+    assert suites == sorted(suites)
+    assert {"all-small", "book-lander", "classic", "lander", "mazes"} <= set(suites)
 
 
 @pytest.mark.parametrize(

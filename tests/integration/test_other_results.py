@@ -1,0 +1,262 @@
+"""Results of other libraries, made by these where they are at hand, and scores saved to compare with later."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.comparison import compare_runs
+from experiments.errors import InputError
+from experiments.results import Results
+from experiments.scores import reference_names, reference_results
+from experiments.sources import read_results
+from experiments.spec import EnvEntry
+from tests.conftest import Command
+
+
+def one(results: list[Results]) -> Results:
+    (result,) = results
+    return result
+
+
+def test_what_stable_baselines3_itself_writes(tmp_path: Path) -> None:
+    """Its Monitor and EvalCallback, in a training of its own, in the Zoo's folders."""
+    import gymnasium as gym
+    from stable_baselines3 import PPO
+    from stable_baselines3.common.callbacks import EvalCallback
+    from stable_baselines3.common.monitor import Monitor
+
+    folder = tmp_path / "logs" / "ppo" / "CartPole-v1_3"
+    folder.mkdir(parents=True)
+    (folder / "CartPole-v1").mkdir()
+    (folder / "CartPole-v1" / "args.yml").write_text(
+        "!!python/object/apply:collections.OrderedDict\n- - - algo\n    - ppo\n  - - seed\n    - 77\n"
+        "- !!python/object/apply:os.system ['touch executed']\n"
+    )
+    env = Monitor(gym.make("CartPole-v1"), str(folder / "0"))
+    evaluation: Any = EvalCallback(
+        Monitor(gym.make("CartPole-v1")), n_eval_episodes=3, eval_freq=64, log_path=str(folder), verbose=0
+    )
+    PPO("MlpPolicy", env, n_steps=64, n_epochs=1, device="cpu").learn(256, callback=evaluation)
+    env.close()
+    result = one(read_results([tmp_path / "logs"]))
+    assert (result.agent, result.env, result.seed) == ("ppo", "CartPole-v1", 77)
+    saved = np.load(folder / "evaluations.npz")
+    assert result.curve[0].tolist() == saved["timesteps"].tolist() == [64, 128, 192, 256]
+    assert result.curve[1].tolist() == saved["results"].mean(axis=1).tolist()
+    assert result.scores.tolist() == saved["results"][-1].tolist()
+    rows = (folder / "0.monitor.csv").read_text().splitlines()[2:]
+    assert result.training[1].tolist() == [float(row.split(",")[0]) for row in rows]
+    assert result.training[0].tolist() == np.cumsum([int(row.split(",")[1]) for row in rows]).tolist()
+    assert "its score is the last evaluation of its learning curve" in result.notes
+
+
+def test_monitors_alone_and_pickles_in_disguise(tmp_path: Path) -> None:
+    folder = tmp_path / "dqn" / "run-2"
+    folder.mkdir(parents=True)
+    head = '#{"t_start": 100.0, "env_id": "Acrobot-v1"}\nr,l,t\n'
+    (folder / "0.monitor.csv").write_text(head + "-10.0,10,1.0\n-30.0,30,5.0\n")
+    (folder / "1.monitor.csv").write_text(head + "-20.0,20,3.0\n")
+    result = one(read_results([tmp_path]))
+    assert (result.agent, result.env, result.seed) == ("dqn", "Acrobot-v1", 2)
+    assert result.training[1].tolist() == [-10, -20, -30]  # by time
+    assert result.training[0].tolist() == [10, 30, 60]
+    assert result.scores.mean() == -20
+    np.savez(folder / "evaluations.npz", timesteps=np.array([1]), results=np.array([[{"a": 1}]]))
+    with pytest.raises(InputError, match=r"evaluations.npz: damaged: .*allow_pickle=False"):
+        read_results([tmp_path])
+    (folder / "evaluations.npz").write_bytes(b"no zip")
+    with pytest.raises(InputError, match=r"evaluations.npz: damaged"):
+        read_results([tmp_path])
+
+
+def test_plain_csv(tmp_path: Path, rl_lab: Command) -> None:
+    rows = ["agent,env,seed,step,return,extra"]
+    for agent, base in (("mine", 10.0), ("theirs", 0.0)):
+        for seed in range(6):
+            rows += [f"{agent},Task/1,{seed},{step},{base + seed + step / 100},x" for step in (0, 100)]
+    (tmp_path / "results.csv").write_text("\n".join(rows) + "\n")
+    comparison = compare_runs([tmp_path / "results.csv"])
+    mine, theirs = comparison["records"]
+    assert (mine["env"], mine["agent"], mine["scores"]) == ("Task-1", "mine", [11.0, 12, 13, 14, 15, 16])
+    assert theirs["curve"]["iqm"] == [2.5, 3.5]
+    assert comparison["pairs"][0]["verdict"] == "better"
+    assert comparison["pairs"][0]["paired_difference"] is None  # nothing is known of their episodes
+    done = rl_lab("compare", "results.csv")
+    assert done.returncode == 0, done.stderr
+    assert "mine is better than theirs on Task-1" in done.stdout
+    assert (tmp_path / "comparison" / "report.html").exists()
+    for text, message in (
+        ("agent,env\n", "expected columns agent, env, seed, step, return, came agent, env"),
+        ("agent,env,seed,step,return\na,e,1,2,nan\n", "line 2: expected a finite number, came 'nan'"),
+        ("agent,env,seed,step,return\n", "there is no row in it"),
+    ):
+        (tmp_path / "bad.csv").write_text(text)
+        bad = rl_lab("compare", "bad.csv")
+        assert (bad.returncode, bad.stdout) == (2, "")
+        assert message in bad.stderr
+        assert bad.stderr.count("\n") == 1
+
+
+def test_marl_evals_json(tmp_path: Path) -> None:
+    run = {
+        "step_0": {"step_count": 0, "elapsed_time": 1, "return": [1.0, 3.0]},
+        "step_1": {"step_count": 50, "elapsed_time": 2, "return": [5.0, 7.0]},
+        "absolute_metrics": {"return": [8.0, 10.0]},
+    }
+    values = {"Warehouse": {"tiny": {"IPPO": {"seed_4": run, "seed_5": run}}}}
+    (tmp_path / "m.json").write_text(json.dumps(values))
+    first, _ = read_results([tmp_path / "m.json"])
+    assert (first.agent, first.env, first.seed) == ("IPPO", "tiny", 4)
+    assert (first.curve[0].tolist(), first.curve[1].tolist()) == ([0, 50], [2, 6])
+    assert first.score == 9
+    (tmp_path / "m.json").write_text(json.dumps({"Warehouse": {"tiny": {"IPPO": {"seed_4": {}}}}}))
+    with pytest.raises(InputError, match="expected the lab's scores or marl-eval's JSON"):
+        read_results([tmp_path / "m.json"])
+
+
+SPEC = """
+name = "mine"
+seeds = 3
+steps = 500
+[evaluation]
+episodes = 2
+final_episodes = 50
+[[envs]]
+id = "RLLab/Maze-Small-v0"
+name = "maze-1-small"
+[[agents]]
+id = "random"
+name = "random"
+[[agents]]
+id = "sarsa"
+name = "newcomer"
+"""
+
+
+def test_saved_scores_are_read_as_the_runs_they_are_of(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SPEC)
+    assert rl_lab("run", "mine.toml").returncode == 0
+    saved = rl_lab("compare", "runs/mine", "--save-scores", "scores.json", "--no-report", "--json")
+    assert saved.returncode == 0, saved.stderr
+    again = rl_lab("compare", "scores.json", "--no-report", "--json")
+    assert again.returncode == 0, again.stderr
+    known = {"evaluation", "notes", "steps_per_second", "simulated_coverage", "book_seed"}
+    records = []
+    for done in (saved, again):
+        ordered = sorted(json.loads(done.stdout), key=lambda record: str(record["agent"]))
+        records.append([{key: value for key, value in one.items() if key not in known} for one in ordered])
+    assert records[0] == records[1]
+    text = (tmp_path / "scores.json").read_text()
+    assert '"command": ' in text
+    (tmp_path / "scores.json").write_text(text.replace('"seed": 1', '"sead": 1'))
+    bad = rl_lab("compare", "scores.json")
+    assert bad.returncode == 2
+    assert "scores.json: damaged: KeyError: 'seed'" in bad.stderr
+
+
+def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(SPEC)
+    assert rl_lab("run", "mine.toml").returncode == 0
+    done = rl_lab("compare", "runs/mine", "--against", "all-small", "--no-report")
+    assert done.returncode == 0, done.stderr
+    assert "newcomer" in done.stdout
+    assert "reference:random" in done.stdout  # two of one name are told apart
+    assert "sb3_dqn" in done.stdout
+    (tmp_path / "other.toml").write_text(SPEC.replace("final_episodes = 50", "final_episodes = 40"))
+    assert rl_lab("run", "other.toml", "--out", "other").returncode == 0
+    refused = rl_lab("compare", "other", "--against", "all-small")
+    assert refused.returncode == 2
+    assert "another evaluation under the label 'maze-1-small'" in refused.stderr
+    for name, message in (("no", "unknown reference 'no'"), ("all-small", "it has results in CartPole-v1, ")):
+        (tmp_path / "x.csv").write_text("agent,env,seed,step,return\na,e,1,2,3\n")
+        bad = rl_lab("compare", "x.csv", "--against", name)
+        assert bad.returncode == 2
+        assert message in bad.stderr
+
+
+@pytest.mark.parametrize("suite", reference_names())
+def test_references_are_of_their_suites(suite: str) -> None:
+    """Every run of the suite is there, finished, with its seed; environments and settings are today's."""
+    from experiments.loading import load_spec
+    from experiments.results import task_of
+
+    results = {(run.env, run.agent, run.seed): run for run in reference_results(suite)}
+    trials = load_spec(suite).trials()
+    assert set(results) == {(trial.env.label, trial.agent.label, trial.seed) for trial in trials}
+    for trial in trials:
+        run = results[trial.env.label, trial.agent.label, trial.seed]
+        assert run.finished
+        assert run.task == task_of(trial)
+        assert run.identity == trial.agent.model_dump(include={"id", "settings"})
+        assert run.budget == trial.budget.model_dump(exclude_none=True)
+        assert np.isfinite(run.score)
+        assert run.facts["git"]["dirty"] is None
+
+
+def test_a_reference_comes_out_again(tmp_path: Path) -> None:
+    """One cheap run of them, trained anew, has the very score that is bundled."""
+    from experiments.loading import load_spec
+    from experiments.trial import run_trial
+
+    trial = next(t for t in load_spec("all-small").trials() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa"))
+    run_trial(trial, tmp_path, lambda progress: None)
+    known = {(run.env, run.agent, run.seed): run for run in reference_results("all-small")}
+    mine = one(read_results([tmp_path]))
+    reference = known[mine.env, mine.agent, mine.seed]
+    assert mine.score == reference.score
+    assert mine.curve[1].tolist() == reference.curve[1].tolist()
+
+
+def test_references_of_unknown_optima_are_gymnasiums_own() -> None:
+    import gymnasium as gym
+
+    from experiments.references import MEASURED, reference_for
+
+    for env_id, (random, _, solved) in MEASURED.items():
+        assert gym.spec(env_id).reward_threshold == solved
+        reference = reference_for(EnvEntry(id=env_id), [0])
+        assert reference is not None
+        assert (reference.random, reference.reference, reference.kind) == (random, solved, "solved")
+
+
+def test_event_files_open_in_the_real_tensorboard(rl_lab: Command, tmp_path: Path) -> None:
+    arguments = ("train", "RLLab/Maze-v0", "q_learning", "--env", "rows=3", "--set", "name=q", "--env", "name=m")
+    done = rl_lab(*arguments, "--steps", "1000", "--tensorboard")
+    assert done.returncode == 0, done.stderr
+    assert rl_lab(*arguments, "--steps", "1500", "--tensorboard").returncode == 0  # a second file, from step 1,000 on
+    assert rl_lab("compare", "runs", "--tensorboard", "--no-report").returncode == 0
+    run = tmp_path / "runs" / "train" / "m" / "q" / "seed-0"
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tensorboard.main", "--logdir", str(tmp_path / "runs"), "--load_fast", "false"),
+            *("--host", "127.0.0.1", "--port", "0"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        address = next(line.split(" at ")[1].split()[0] for line in process.stderr if " at http" in line)
+        deadline = time.monotonic() + 60
+        tags: dict[str, dict[str, Any]] = {}
+        while len(tags) < 2 and time.monotonic() < deadline:
+            time.sleep(0.5)
+            tags = json.loads(urllib.request.urlopen(f"{address}data/plugin/scalars/tags").read())
+        live, compared = (next(name for name in tags if name.startswith(part)) for part in ("train", "comparison"))
+        assert {"train/return", "train/epsilon", "curve/return", "final/return"} <= set(tags[live])
+        query = f"{address}data/plugin/scalars/scalars?run={live}&tag=train/return".replace(" ", "%20")
+        points = json.loads(urllib.request.urlopen(query).read())
+        rows = (run / "episodes.csv").read_text().splitlines()[1:]
+        assert [point[1] for point in points] == [int(row.split(",")[1]) for row in rows]
+        assert [point[2] for point in points] == [float(row.split(",")[2]) for row in rows]
+        assert {"train/return", "evaluation/return", "final/score"} <= set(tags[compared])
+    finally:
+        process.kill()
+        process.communicate()
