@@ -29,7 +29,7 @@ def compare_folders(
     against: Sequence[str] = (),
     save_scores: Path | None = None,
     report: bool = True,
-    videos: bool = True,
+    videos: bool | None = None,
     tensorboard: bool = False,
 ) -> tuple[Comparison, list[Path]]:
     """Compare the runs at some places; the comparison, and the files written.
@@ -40,7 +40,7 @@ def compare_folders(
         against: bundled suites whose reference results join in, on the environments that are there.
         save_scores: a file for every run's score.
         report: write report.html.
-        videos: with videos of median runs in it.
+        videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
         tensorboard: write TensorBoard's event files too.
 
     Raises:

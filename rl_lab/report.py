@@ -19,8 +19,16 @@ TEMPLATE = "report.html.jinja"
 MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
 
 
-def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: bool) -> Path:
-    """Write the report of a comparison whose figures lie beside it."""
+def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: bool | None) -> Path:
+    """Write the report of a comparison whose figures lie beside it.
+
+    Args:
+        path: the file.
+        comparison: the numbers.
+        groups: the runs.
+        videos: record the median runs; None records those whose agent and environment are not `module:Class`, so that
+            comparing imports no code.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -43,7 +51,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         singles=[single for pair in comparison["pairs"] for single in pair.get("by_env", [])],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
-        videos=_videos(groups) if videos else {},
+        videos={} if videos is False else _videos(groups, of_own_code=videos is True),
         failed=[run for run in runs if not run.finished],
         manifests=_manifests(groups),
         counts=_counts(runs),
@@ -79,7 +87,7 @@ def median_run(runs: Iterable[Results]) -> Results | None:
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
-def _videos(groups: Groups) -> dict[str, list[dict[str, Any]]]:
+def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, Any]]]:
     """For each environment, a recording of each agent's median run, where there is a run folder to play from."""
     videos: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,9 +97,12 @@ def _videos(groups: Groups) -> dict[str, list[dict[str, Any]]]:
                 continue
             file = Path(scratch) / "episode.mp4"
             try:
-                entry = run.folder.trial().env
-                refuse_code_inside(run.folder.path, entry.id)
-                if not can_be_drawn(entry):
+                trial = run.folder.trial()
+                for name in (trial.env.id, trial.agent.id):
+                    if ":" in name and not of_own_code:
+                        raise InputError(f"{name} is code that comparing does not import: --videos plays it")
+                refuse_code_inside(run.folder.path, trial.env.id)
+                if not can_be_drawn(trial.env):
                     continue
                 watch_run(run.folder.path, 1, file, terminal=False)
             except InputError as error:

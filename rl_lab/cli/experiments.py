@@ -308,7 +308,14 @@ def compare(
     save_scores: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write every run's score and curve, to compare with later.")
     ] = None,
-    videos: Annotated[bool, typer.Option(help="Videos of the agents' median runs in the report.")] = True,
+    videos: Annotated[
+        bool | None,
+        typer.Option(
+            "--videos/--no-videos",
+            help="Videos of the agents' median runs in the report.",
+            show_default="all but those of module:Class, which would be imported",
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     tensorboard: Tensorboard = False,
     json_: Json = False,

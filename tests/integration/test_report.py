@@ -164,8 +164,9 @@ def test_everything_that_must_be_printed(rl_lab: Command, report: Path, tmp_path
     done = rl_lab("compare", folder, "--out", "c", "--no-report", environment={"COLUMNS": "160"})
     assert done.returncode == 0, done.stderr
     expected = (
-        "5/5|3 shared episodes (evaluation seed 0)|mean|IQM|95% interval|min|max|normalised|area|steps to 0.9|time a run|"
-        "steps/s|All environments|optimality gap|Performance profile|Verdicts|probability of improvement|Cliff's delta|"
+        "5/5|3 shared episodes (evaluation seed 0)|mean|IQM|95% interval|min|max|normalised|area|steps to 0.9|"
+        "time a run|steps/s|All environments|optimality gap|Performance profile|Verdicts|"
+        "probability of improvement|Cliff's delta|"
         "Cohen's d|paired difference|50,000 repetitions|2,000|seed 0|exact permutation test|Holm's correction|"
         "simulated: about 90% for 5 runs|Made with rl-lab|numpy|0 = random policy|1 = exact optimum|n = 5"
     )
