@@ -16,8 +16,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --set activation_fn=Tanh"}
 SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab run first-benchmark": "--seeds 1 --steps 250",
+    "rl-lab compare runs/first-benchmark": "--no-videos",
     "rl-lab run book-lander": "--seeds 1 --steps 2000",
     "rl-lab run figure-8.2 --jobs 1": "--seeds 1",
+    "rl-lab run all-small --agent double_q_learning --set learning_rate=0.5 --only maze-1-small --only maze-4-slippery "
+    "--seeds 5": "--steps 1000",
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
 }
 
