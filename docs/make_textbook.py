@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from experiments.executor import available_cores
-from rl_lab.api import run_suite
+from rl_lab.running import run_suite
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images" / "textbook"

@@ -12,18 +12,19 @@ from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
-from experiments.comparison import Comparison, compare_runs
-from experiments.errors import InputError, located, unknown
+from experiments.comparison import Comparison, compare_groups
+from experiments.errors import InputError, located
 from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
-from experiments.executor import Listener
-from experiments.loading import check_agent_entry, check_engine, check_env_entry, load_spec, parse_spec
+from experiments.loading import check_agent_entry, check_env_entry
 from experiments.many_seeds import SeedRuns, train_seeds
+from experiments.results import group_runs
 from experiments.run_folder import RunFolder
-from experiments.runner import Outcome, run_trials
 from experiments.seeding import episode_seeds
-from experiments.spec import AgentEntry, EnvEntry, Spec, Trial
+from experiments.sources import read_results
+from experiments.spec import AgentEntry, EnvEntry
 from experiments.trial import load_agent, refuse_code_inside
-from rl_lab.progress import ProgressDisplay, Silence
+from rl_lab.comparing import references
+from rl_lab.running import train_entries
 from rl_lab.watching import watch_run
 
 __all__ = [
@@ -32,9 +33,7 @@ __all__ = [
     "evaluate",
     "make_agent",
     "make_env",
-    "run_suite",
     "train",
-    "train_entries",
     "train_seeds",
     "watch",
 ]
@@ -104,108 +103,6 @@ def train(
     return result
 
 
-def train_entries(
-    env: dict[str, Any],
-    agent: dict[str, Any],
-    *,
-    steps: int | None,
-    episodes: int | None,
-    seed: int,
-    out: Path,
-    engine: str = "auto",
-    name: str = "train",
-    tensorboard: bool = False,
-    progress: bool = True,
-) -> dict[str, Any]:
-    """`train`, for an environment and an agent as they stand in a spec."""
-    values: dict[str, Any] = {"name": name, "seeds": [seed], "engine": engine, "envs": [env], "agents": [agent]}
-    values["tensorboard"] = tensorboard
-    values |= {key: value for key, value in (("steps", steps), ("episodes", episodes)) if value is not None}
-    spec = parse_spec(values, "train")
-    (trial,) = spec.trials()
-    outcome = run_trials([trial], out, 1, _listener([trial], progress))
-    folder = RunFolder(out / trial.folder)
-    manifest = folder.read_manifest()
-    return {
-        "run": str(folder.path),
-        "status": manifest["status"],
-        "env_steps": manifest.get("env_steps", 0),
-        "episodes": manifest.get("episodes", 0),
-        "seconds": _seconds(folder),
-    } | ({"error": manifest["error"]} if outcome.failed else {})
-
-
-def run_suite(
-    source: str,
-    *,
-    out: Path,
-    jobs: int,
-    seeds: int | None = None,
-    steps: int | None = None,
-    engine: str | None = None,
-    retries: int = 0,
-    tensorboard: bool = False,
-    agents: Sequence[dict[str, Any]] = (),
-    only: Sequence[str] = (),
-    progress: bool = True,
-) -> tuple[list[Trial], Outcome]:
-    """Run a spec file or a bundled suite: its trials, and how they went.
-
-    Args:
-        source: the spec's file, or the suite's name.
-        out: where run folders go.
-        jobs: trials at once.
-        seeds: seeds 0 to seeds - 1 instead of the spec's.
-        steps: env steps a run instead of the spec's budgets.
-        engine: "auto", "python" or "compiled" instead of the spec's.
-        retries: times that a trial that fails is tried again.
-        tensorboard: write event files too.
-        agents: run these instead of the spec's, as entries of a spec.
-        only: labels of environments; the others are left out.
-        progress: show progress bars.
-
-    Raises:
-        InputError: something is wrong; nothing has been written then.
-    """
-    spec = load_spec(source)
-    if agents or only:
-        spec = _changed_spec(spec, agents, only, source)
-    changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
-    if tensorboard:
-        changes["tensorboard"] = True
-    if engine is not None:
-        changes["engine"] = check_engine(engine)
-    if steps is not None:
-        envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
-        changes |= {"steps": steps, "episodes": None, "envs": envs}
-    trials = spec.model_copy(update=changes).trials()
-    return trials, run_trials(trials, out, jobs, _listener(trials, progress), spec.figure, retries)
-
-
-def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:
-    """The spec with other agents, and in some of its environments."""
-    labels = [env.label for env in spec.envs]
-    for label in only:
-        if label not in labels:
-            raise InputError(f"--only: {unknown('environment', label, labels)}")
-    values = spec.model_dump(exclude_unset=True)
-    values["envs"] = [env for env, label in zip(values["envs"], labels, strict=True) if not only or label in only]
-    if agents:
-        values["agents"] = list(agents)
-    else:
-        left = {name for env in spec.envs if not only or env.label in only for name in (env.label, env.id)}
-        entries = zip(values["agents"], spec.agents, strict=True)
-        values["agents"] = [entry for entry, agent in entries if agent.envs is None or left & set(agent.envs)]
-        for entry in values["agents"]:
-            if entry.get("envs"):
-                entry["envs"] = [name for name in entry["envs"] if name in left]
-    return parse_spec(values, source)
-
-
-def _listener(trials: Sequence[Trial], progress: bool) -> Listener:
-    return ProgressDisplay(len(trials)) if progress else Silence()
-
-
 def evaluate(
     run: str | Path, *, episodes: int | None = None, env_options: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -258,14 +155,19 @@ def evaluate(
     }
 
 
-def compare(*folders: str | Path | Sequence[str | Path]) -> Comparison:
+def compare(*folders: str | Path | Sequence[str | Path], against: Sequence[str] = ()) -> Comparison:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
+
+    Args:
+        folders: run folders, folders with them, and files with results of others.
+        against: bundled suites whose reference results join in.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
-    return compare_runs([Path(folder) for several in given for folder in several])
+    mine = read_results([Path(folder) for several in given for folder in several])
+    return compare_groups(group_runs([*mine, *references(mine, against)]))
 
 
 def watch(
@@ -322,12 +224,3 @@ def _plain(values: dict[str, Any], place: str) -> dict[str, Any]:
     except TypeError as error:
         raise InputError(f"{place}: expected options that JSON can hold: {error}") from error
     return plain
-
-
-def _seconds(folder: RunFolder) -> float:
-    """Wall-clock seconds of the run, training and evaluation."""
-    try:
-        rows = folder.rows("timing.csv", ("env_step",))
-    except InputError:
-        return 0.0
-    return float(rows[-1]["seconds"]) if rows else 0.0

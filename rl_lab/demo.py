@@ -5,8 +5,9 @@ from pathlib import Path
 
 from experiments.results import Run
 from experiments.results import read_runs as _read_runs
-from rl_lab.api import run_suite, watch
+from rl_lab.api import watch
 from rl_lab.comparing import compare_folders
+from rl_lab.running import run_suite
 from rl_lab.tables import console, print_comparison
 
 SUITE = "demo"

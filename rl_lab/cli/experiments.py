@@ -1,4 +1,4 @@
-"""The commands that run and compare."""
+"""The commands that run: demo, list, run, train, check."""
 
 import json
 import sys
@@ -13,7 +13,6 @@ from rl_lab.cli.app import (
     EnvOptions,
     Json,
     Out,
-    Run,
     Tensorboard,
     agents,
     app,
@@ -23,13 +22,6 @@ from rl_lab.cli.app import (
     positive,
     suites,
 )
-
-
-def reference_suites() -> list[str]:
-    """What completes a suite with reference results."""
-    from experiments.scores import reference_names
-
-    return reference_names()
 
 
 def _lists() -> list[str]:
@@ -104,7 +96,7 @@ def run(
     """
     from experiments.errors import InputError
     from experiments.executor import available_cores
-    from rl_lab.api import run_suite
+    from rl_lab.running import run_suite
 
     if set_ and not agent:
         raise InputError("--set: expected --agent beside it, came none: a spec's agents have the spec's settings")
@@ -157,8 +149,8 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train one agent in one environment with one seed."""
-    from rl_lab.api import train_entries
     from rl_lab.outcomes import print_outcome
+    from rl_lab.running import train_entries
 
     result = train_entries(
         {"id": env} | assignments("--env", env_options),
@@ -211,131 +203,3 @@ def check(
         print_checks(agent, results)
     if any(result["outcome"] == "failed" for result in results):
         raise typer.Exit(FAILED)
-
-
-@app.command(epilog="Example: rl-lab status runs/book-maze")
-def status(
-    experiment: Annotated[Path, typer.Argument(metavar="FOLDER", help="An experiment's folder.")],
-    json_: Json = False,
-) -> None:
-    """How an experiment stands: what is done, running, failed and to do, and the time left."""
-    from experiments.status import experiment_status
-    from rl_lab.reports import print_status, status_values
-
-    found = experiment_status(experiment)
-    if json_:
-        print(json.dumps(status_values(found)))
-    else:
-        print_status(found)
-
-
-@app.command(epilog="Example: rl-lab verify runs/train/maze/q/seed-0")
-def verify(
-    run: Run,
-    full: Annotated[
-        bool, typer.Option("--full", help="Train all of it again, and compare the weights too; else its first tenth.")
-    ] = False,
-    json_: Json = False,
-) -> None:
-    """Train a run again from its manifest, and say whether the same comes out, to the byte."""
-    from rl_lab.reports import print_verification, verify_with_progress
-
-    found = verify_with_progress(run, full=full, progress=not json_)
-    if json_:
-        print(json.dumps(found.__dict__))
-    else:
-        print_verification(found)
-    if not found.reproduced:
-        raise typer.Exit(FAILED)
-
-
-@app.command(epilog="Example: rl-lab evaluate runs/train/maze/q/seed-0 --episodes 20")
-def evaluate(
-    run: Run,
-    episodes: Annotated[
-        int | None,
-        typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
-    ] = None,
-    env_options: EnvOptions = None,
-    json_: Json = False,
-) -> None:
-    """Evaluate a run's trained agent, greedily, on the shared episodes of the final score.
-
-    With --env, in its environment with other options, such as split=test.
-    """
-    from rl_lab.api import evaluate as evaluate_run
-
-    result = evaluate_run(run, episodes=episodes, env_options=assignments("--env", env_options))
-    if json_:
-        print(json.dumps(result))
-        return
-    returns = sorted(episode["return"] for episode in result["episodes"])
-    terminated = sum(episode["terminated"] for episode in result["episodes"])
-    other = "".join(f", {key} = {value}" for key, value in result.get("env_options", {}).items())
-    print(
-        f"{result['agent']} on {result['env']}{other}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}"
-    )
-    spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
-    print(f"mean return {result['mean_return']:.2f} ({spread})")
-    print(f"terminated {terminated}, truncated {len(returns) - terminated}")
-
-
-@app.command(epilog="Example: rl-lab compare runs/first-benchmark")
-def compare(
-    places: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FOLDER|FILE...",
-            help="Folders with runs, such as an experiment's, or with logs of stable-baselines3 or its Zoo; files: "
-            "saved scores, CSV (agent, env, seed, step, return), marl-eval's JSON.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Where report.html, the figures and the tables go.",
-            show_default="comparison/, in the folder if it is one",
-        ),
-    ] = None,
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="SUITE",
-            help="Compare with the suite's bundled reference results too.",
-            autocompletion=reference_suites,
-        ),
-    ] = None,
-    save_scores: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write every run's score and curve, to compare with later.")
-    ] = None,
-    videos: Annotated[
-        bool | None,
-        typer.Option(
-            "--videos/--no-videos",
-            help="Videos of the agents' median runs in the report.",
-            show_default="all but those of module:Class, which would be imported",
-        ),
-    ] = None,
-    report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
-    tensorboard: Tensorboard = False,
-    json_: Json = False,
-) -> None:
-    """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
-    from rl_lab.comparing import compare_folders
-    from rl_lab.tables import print_comparison, written_lines
-
-    comparison, written = compare_folders(
-        places,
-        out,
-        against=against or (),
-        save_scores=save_scores,
-        report=report,
-        videos=videos,
-        tensorboard=tensorboard,
-    )
-    if json_:
-        print(json.dumps(comparison["records"]))
-        return
-    print_comparison(comparison)
-    for line in written_lines(written):
-        print(line)

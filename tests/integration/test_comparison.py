@@ -24,7 +24,7 @@ from experiments.run_folder import EVALUATIONS, RunFolder
 from experiments.seeding import episode_seeds
 from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
 from experiments.trial import make_training_env, run_trial
-from rl_lab.api import run_suite
+from rl_lab.running import run_suite
 
 REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "exact optimum", "measure": "return"}
 

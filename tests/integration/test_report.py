@@ -74,8 +74,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The comparison's folder."""
-    from rl_lab.api import run_suite
     from rl_lab.comparing import compare_folders
+    from rl_lab.running import run_suite
 
     folder = tmp_path_factory.mktemp("report")
     (folder / "small.toml").write_text(SPEC.replace("<b>q</b>", "q_agent"))

@@ -13,7 +13,7 @@ from experiments.figures import figure_lines
 from experiments.loading import load_spec
 from experiments.results import read_runs
 from experiments.spec import AgentEntry, Spec
-from rl_lab.api import run_suite
+from rl_lab.running import run_suite
 
 
 def trained(spec: Spec, agent: AgentEntry, seed: int) -> tuple[Any, Budget]:
