@@ -8,6 +8,7 @@ import typer
 
 from rl_lab.cli.app import EnvOptions, Json, Run, app, assignments, environments, not_negative, overlays, positive
 
+MEASURED = ("envs", "tabular", "comparison")
 Overlay = Annotated[
     str,
     typer.Option(
@@ -76,7 +77,8 @@ def play(
 @app.command(epilog="Example: rl-lab speed tabular --rounds 3")
 def speed(
     what: Annotated[
-        str, typer.Argument(metavar="envs|tabular", help="What to measure.", autocompletion=lambda: ["envs", "tabular"])
+        str,
+        typer.Argument(metavar="|".join(MEASURED), help="What to measure.", autocompletion=lambda: list(MEASURED)),
     ] = "envs",
     rounds: Annotated[
         int, typer.Option(parser=positive, metavar="N", help="Rounds; the median of their ratios counts.")
@@ -91,8 +93,10 @@ def speed(
         from experiments.speed import environment_speeds as speeds
     elif what == "tabular":
         from experiments.tabular_speed import tabular_speeds as speeds
+    elif what == "comparison":
+        from experiments.comparison_speed import comparison_speeds as speeds
     else:
-        raise unknown("speed", what, ["envs", "tabular"])
+        raise unknown("speed", what, MEASURED)
     comparisons = speeds(rounds)
     if json_:
         print(json.dumps([comparison.as_dict() for comparison in comparisons]))
