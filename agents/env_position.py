@@ -46,6 +46,10 @@ def _leaves(space: gym.Space[Any]) -> list[gym.Space[Any]]:
     return [space]
 
 
+class NotReplayedError(ValueError):
+    """An environment did not come to where it had been: it keeps more than its generator from episode to episode."""
+
+
 class Replayable(gym.Wrapper[Any, Any, Any, Any]):
     """Keeps what the episode began from and the actions since.
 
@@ -81,7 +85,7 @@ class Replayable(gym.Wrapper[Any, Any, Any, Any]):
             if terminated or truncated:
                 break
         if not np.array_equal(self.position()["seen"], position["seen"], equal_nan=True):
-            raise ValueError("the environment does not do again what it did: the training cannot go on where it was")
+            raise NotReplayedError("the environment does not do again what it did: the training cannot go on")
         return seen, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:

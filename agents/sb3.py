@@ -188,6 +188,8 @@ class SB3Agent(Agent):
         """Run stable-baselines3's own loop until the budget is spent."""
         from agents import sb3_bridge
 
+        if not monitor.running:
+            return
         environment_seed = integer(self.seed, "environment")
         sb3_bridge.learn(self.model, env, self.settings.num_envs, environment_seed, monitor)
 

@@ -174,14 +174,19 @@ class RunMonitor:
 
     def safe_point(self, position: Callable[[], State] | None = None) -> None:
         """Save the run if that is due."""
-        if self._checkpoint_due or not self.running:
+        if self._checkpoint_due or not (self.running or self._is_saved):
             self._write_checkpoint(position)
 
     def finish(self) -> None:
         """After training: the checkpoint, and the final score."""
-        if self._saved_at != (self.env_step, self.num_episodes):
+        if not self._is_saved:
             self._write_checkpoint()
         self._evaluate("final")
+
+    @property
+    def _is_saved(self) -> bool:
+        """Is the last checkpoint of this very point?"""
+        return self._saved_at == (self.env_step, self.num_episodes)
 
     def flush(self) -> None:
         """Hand the logs to the operating system."""

@@ -13,7 +13,7 @@ import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
 
 from agents.base import Agent
-from agents.env_position import set_env_state
+from agents.env_position import NotReplayedError, set_env_state
 from agents.registry import make_agent
 from agents.seeding import integer
 from envs.registry import make_env
@@ -71,7 +71,12 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None], 
     folder = RunFolder(out / trial.folder)
     try:
         with folder.lock():
-            return _attempt(trial, folder, on_progress, until)
+            try:
+                return _attempt(trial, folder, on_progress, until)
+            except NotReplayedError as error:
+                _log.warning("%s: %s; the run begins anew", folder.path, error)
+                folder.forget_results()
+                return _attempt(trial, folder, on_progress, until)
     except LockedError as error:  # the folder is another's: it is left alone
         return describe(trial, {}, "failed") | {"error": str(error)}
 
@@ -99,6 +104,8 @@ def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], 
         finally:
             attempt["ended"] = now()
         folder.write_manifest(manifest)
+    except NotReplayedError:
+        raise
     except KeyboardInterrupt:
         attempt["error"] = "interrupted"
         folder.write_manifest(manifest | {"status": "interrupted"})

@@ -159,6 +159,54 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, tm
     assert result_digests(tmp_path / RUN) == result_digests(tmp_path / "whole" / "train" / "m" / "q" / "seed-0")
 
 
+@pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
+def test_stopped_during_the_final_evaluation(agent: str, tmp_path: Path) -> None:
+    settings = {"sb3_dqn": {"learning_starts": 20, "buffer_size": 300}, "sb3_ppo": {"n_steps": 64}}.get(agent, {})
+    one = trial(300, agent, settings=settings)
+    folder = run(one, tmp_path)
+    whole = result_digests(folder.path)
+    folder.write_manifest(folder.read_manifest() | {"status": "running"})
+    log = folder.path / "evaluations.csv"
+    log.write_bytes(log.read_bytes()[:-20])
+    assert result_digests(run(one, tmp_path).path) == whole
+
+
+REMEMBERS = """
+import gymnasium as gym, numpy as np
+class Remembers(gym.Env):
+    observation_space, action_space = gym.spaces.Box(0, 1e6, (1,)), gym.spaces.Discrete(2)
+    resets = 0
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.resets, self.steps = self.resets + 1, 0
+        return np.array([self.resets], np.float32), {}
+    def step(self, action):
+        self.steps += 1
+        return np.array([self.resets], np.float32), 0.0, self.steps == 30, False, {}
+"""
+
+
+def test_a_run_whose_environment_remembers_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As BipedalWalker, whose physics outlive a reset: it cannot be brought back to where it was."""
+    (tmp_path / "remembers.py").write_text(REMEMBERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    one = Trial(
+        experiment="x",
+        env=EnvEntry(id="remembers:Remembers", name="r"),
+        agent=AgentEntry(id="sb3_ppo", name="a", settings={"n_steps": 64, "n_epochs": 1}),
+        seed=1,
+        budget=Budget(steps=600),
+        evaluation=Evaluation(every=100, episodes=1, final_episodes=1),
+    )
+    run(one, tmp_path / "out", until=400)
+    folder = run(one, tmp_path / "out")
+    assert "the run begins anew" in caplog.text
+    assert folder.read_manifest()["attempts"][-1]["from_step"] == 0
+    assert result_digests(folder.path) == result_digests(run(one, tmp_path / "whole").path)
+
+
 def test_a_log_that_was_touched_is_not_gone_on_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = run(trial(), tmp_path / "touched", until=1_000)
     log = folder.path / "episodes.csv"
