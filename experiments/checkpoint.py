@@ -82,6 +82,9 @@ class CheckpointFolder:
             digests = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path}: missing or damaged: {error}") from error
+        there = {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
+        if unlisted := sorted(there - {DIGESTS} - set(digests)):
+            raise InputError(f"{self.path / unlisted[0]}: not what the run wrote: {DIGESTS} does not name it")
         for name, digest in digests.items():
             file = self.path / name
             if not file.resolve().is_relative_to(self.path.resolve()):

@@ -1,5 +1,6 @@
 """Comparing agents: scores with intervals for each environment, aggregates, profiles, and verdicts on pairs."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from experiments.sources import read_results
 
 Comparison = dict[str, Any]
 NUM_TAUS = 101  # points of a performance profile
+REFERENCE = "reference:"  # what the names of bundled results begin with
 
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
@@ -38,7 +40,7 @@ def compare_groups(groups: Groups) -> Comparison:
     return {
         "records": records,
         "aggregates": [found for agent in agents if (found := _aggregate(agent, records)) is not None],
-        "pairs": make_pairs(agents, finished),
+        "pairs": make_pairs(agents, finished, [agent for agent in agents if agent.startswith(REFERENCE)]),
         "method": {
             "unit": "one training run; its score is the mean over the final evaluation episodes",
             "confidence": aggregates.CONFIDENCE,
@@ -47,7 +49,7 @@ def compare_groups(groups: Groups) -> Comparison:
             "improvement_repetitions": aggregates.IMPROVEMENT_REPETITIONS,
             "bootstrap_seed": aggregates.BOOTSTRAP_SEED,
             "alpha": permutation.ALPHA,
-            "test": "exact permutation test of the probability of improvement, two-sided, Holm's correction",
+            "test": "exact permutation test of the probability of improvement, two-sided; Holm's correction over pairs",
             "threshold": THRESHOLD,
         },
         "made_with": _made_with([run for runs in groups.values() for run in runs]),
@@ -96,7 +98,18 @@ def _made_with(results: list[Results]) -> dict[str, list[str]]:
         for kind in ("versions", "machine"):
             for name, value in (run.facts.get(kind) or {}).items():
                 found.setdefault(name, set()).add(str(value))
+        for name, value in (("commit", _commit(run)), ("command", run.facts.get("command"))):
+            if value:
+                found.setdefault(name, set()).add(value if isinstance(value, str) else shlex.join(value))
+        if run.facts.get("started"):
+            found.setdefault("date", set()).add(str(run.facts["started"])[:10])
     return {name: sorted(values) for name, values in found.items()}
+
+
+def _commit(run: Results) -> str | None:
+    """The lab's commit, and whether files differed from it."""
+    git = run.facts.get("git")
+    return f"{git['commit'][:12]}{' with changes' if git.get('dirty') else ''}" if git else None
 
 
 def sentences(comparison: Comparison) -> list[str]:

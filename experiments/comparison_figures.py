@@ -16,6 +16,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
 MOST_IN_A_MATRIX = 12  # agents
 LONGEST = 24  # letters of a name beside an axis
+LEAST_SPAN = 0.2  # of an axis of normalised scores
 BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind of colour vision
 
 
@@ -33,8 +34,8 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
         rows = -(-len(normalised) // 3)
         drawn.append(("scores", draw_scores, (11, rows * height + 0.5)))
     if comparison["pairs"] and len(agents) <= MOST_IN_A_MATRIX:
-        side = 2.6 + 0.75 * len(agents)
-        drawn.append(("improvement", draw_improvement, (side + 1.2, side)))
+        side = 3.2 + 0.72 * len(agents)
+        drawn.append(("improvement", draw_improvement, (side + 1.4, side)))
     for name, draw, size in drawn:
         with _figure(folder / name, size, written) as figure:
             draw(figure, comparison)
@@ -117,12 +118,15 @@ def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, floa
     axes.set_yticks(range(len(rows)), [_short(agent) for agent, _, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.grid(axis="x", alpha=0.25)
+    low, high = axes.get_xlim()
+    if high - low < LEAST_SPAN:  # a difference of a thousandth is none to fill a figure with
+        axes.set_xlim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
 
 
 def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
     """The share of runs above each normalised score, with pointwise bands."""
     axes = figure.subplots()
-    for row in comparison["aggregates"]:
+    for row in sorted(comparison["aggregates"], key=lambda row: row["iqm"]):
         look, profile = _look(comparison, row["agent"]), row["profile"]
         axes.step(profile["tau"], profile["share"], where="post", linewidth=2, label=row["agent"], **look)
         axes.fill_between(
@@ -163,4 +167,4 @@ def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
     axes.set_title(
         "Probability that a run of the row beats a run of the column\n* decided, others are not", fontsize=10
     )
-    figure.colorbar(image, ax=axes, shrink=0.75)
+    figure.colorbar(image, ax=axes, shrink=0.75, label="probability of improvement")

@@ -64,7 +64,9 @@ def _draw(env: str, agents: dict[str, list[Results]], order: list[str], path: Pa
                 reference.random, color="#AAAAAA", linestyle=(0, (1, 2)), linewidth=1.2, label="random policy"
             )
         training.set(
-            title="Training, with exploration", xlabel="environment steps", ylabel="return an episode (mean of a bin)"
+            title="Training, with exploration",
+            xlabel="environment steps",
+            ylabel=f"return an episode, means over {GRID_POINTS} parts",
         )
         shared = ", shared episodes" if first.task else ""
         ylabel = "return" if measure == "return" else "minus steps to the exit"
@@ -85,8 +87,8 @@ def _draw(env: str, agents: dict[str, list[Results]], order: list[str], path: Pa
             if most > 1
             else "one run an agent"
         )
-        figure.suptitle(f"{env}\n", fontsize=13, fontweight="bold")
-        figure.text(0.5, 0.925, detail, ha="center", fontsize=9, color="#555555")
+        figure.suptitle(f"{env}\n\n", fontsize=13, fontweight="bold")
+        figure.text(0.5, 0.905, detail, ha="center", fontsize=9, color="#555555")
         written = [path.with_suffix(".png"), path.with_suffix(".svg")]
         figure.savefig(written[0], dpi=130, metadata={"Software": None})
         figure.savefig(written[1], metadata={"Date": None})

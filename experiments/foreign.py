@@ -145,7 +145,7 @@ def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
 def _plain_csv(path: Path) -> list[Results]:
     """A row an evaluation episode, or a mean of some: agent, env, seed, step, return."""
     runs: dict[tuple[str, str, int], dict[float, list[float]]] = {}
-    with located(f"{path}: damaged"):
+    with located(str(path)):
         reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
         missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or [])]
         if missing:

@@ -51,7 +51,8 @@ def describe(trial: Trial, settings: dict[str, Any], status: str) -> dict[str, A
 def command() -> list[str]:
     """The command that this process runs, or in whose service it works."""
     known = os.environ.get(COMMAND_VARIABLE)
-    return list(json.loads(known)) if known else [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0]).name.replace("__main__.py", "rl-lab")
+    return list(json.loads(known)) if known else [program, *sys.argv[1:]]
 
 
 def facts() -> dict[str, Any]:

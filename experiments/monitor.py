@@ -1,9 +1,11 @@
 """The monitor of a run: counts steps against the budget, writes the logs, evaluates when it is due."""
 
+import contextlib
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -12,8 +14,9 @@ import numpy as np
 from agents.base import Agent, Episode
 from agents.env_position import get_env_state
 from agents.storage import State
+from experiments.errors import InputError
 from experiments.evaluation import EvaluationEpisode, episode_limit, run_episode
-from experiments.run_folder import EPISODES, EVALUATIONS, LOGS, TIMING, Log, RunFolder
+from experiments.run_folder import EPISODES, EVALUATIONS, LOGS, TIMING, Log, RunFolder, check_mark
 from experiments.seeding import episode_seeds
 from experiments.spec import NUM_CURVE_POINTS, Budget, Trial
 from experiments.tensorboard import FOLDER as TENSORBOARD
@@ -71,7 +74,7 @@ class RunMonitor:
         self._info_columns = scalar_info(evaluation_env)
         columns = (*EPISODES, *agent.metric_names, *self._info_columns)
         known, timing = saved or ({"env_step": 0, "episodes": 0, "logs": {}}, {"seconds": 0.0, "evaluation": 0.0})
-        marks = known["logs"] | timing.get("logs", {})
+        marks = known["logs"] | _sound_marks(folder.path, timing.get("logs", {}))
         self._logs = {
             name: Log(folder.path / name, header, marks.get(name))
             for name, header in zip(LOGS, (columns, EVALUATIONS, TIMING), strict=True)
@@ -208,6 +211,7 @@ class RunMonitor:
         timing = {"seconds": now - self._start, "evaluation": self._evaluation_seconds}
         timing["logs"] = {"timing.csv": marks.pop("timing.csv")}
         state = {"env_step": self.env_step, "episodes": self.num_episodes, "logs": marks}
+        state |= {"budget": self._budget.model_dump(exclude_none=True), "spent": not self.running}
         state |= {"environment": get_env_state(self._env)} | ({} if position is None else {"position": position()})
         self.folder.checkpoint.write(self.agent, state, timing)
         self._saved_at = (self.env_step, self.num_episodes)
@@ -273,6 +277,16 @@ class RunMonitor:
             if now - self._last_timing >= TIMING_EVERY:
                 self._log_timing(now)
             self._on_progress(self._last._replace(env_step=self.env_step, episodes=self.num_episodes))
+
+
+def _sound_marks(folder: Path, marks: dict[str, Any]) -> dict[str, Any]:
+    """The marks of logs that begin with what they tell of; wall-clock times are no result, and may begin anew."""
+    sound = {}
+    for name, mark in marks.items():
+        with contextlib.suppress(InputError):
+            check_mark(folder / name, mark)
+            sound[name] = mark
+    return sound
 
 
 def most_steps(budget: Budget, max_episode_steps: int) -> int:

@@ -10,6 +10,7 @@ from experiments.manifest import describe
 from experiments.results import check_same_task, read_runs, task_of
 from experiments.run_folder import MANIFEST, RunFolder
 from experiments.spec import Trial
+from experiments.trial import has_results, take_up
 
 
 def check_output(out: Path) -> None:
@@ -40,6 +41,8 @@ def check_folders(trials: Sequence[Trial], out: Path) -> None:
         folder = RunFolder(out / trial.folder)
         if (folder.path / MANIFEST).exists():
             _check_same_trial(folder, trial)
+            if has_results(folder.read_manifest()) and not _is_there(folder, trial):
+                take_up(trial, folder)  # refuses what cannot be gone on with
             if folder.is_locked():
                 with folder.lock():  # says which process it is
                     pass
@@ -77,8 +80,12 @@ def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
     if not (folder.path / MANIFEST).exists():
         folder.write_manifest(describe(trial, settings, "pending"))
         return True
-    # A run that is there stays as it is until this one starts.
-    return not (folder.read_manifest()["status"] == "finished" and _covers(folder.trial(), trial))
+    return not _is_there(folder, trial)  # a run that is there stays as it is until this one starts
+
+
+def _is_there(folder: RunFolder, trial: Trial) -> bool:
+    """Has the run finished what is asked for?"""
+    return folder.read_manifest()["status"] == "finished" and _covers(folder.trial(), trial)
 
 
 def _covers(known: Trial, asked: Trial) -> bool:

@@ -1,6 +1,6 @@
 """Two agents against each other: probability of improvement, test, effect sizes, and a verdict."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -15,13 +15,15 @@ Records = Mapping[tuple[str, str], Record]  # (environment, agent) -> record
 DECIDED = ("better", "worse")
 
 
-def make_pairs(agents: Sequence[str], records: Records) -> list[Pair]:
-    """Every two agents on the environments in which both have finished runs.
+def make_pairs(agents: Sequence[str], records: Records, references: Collection[str] = ()) -> list[Pair]:
+    """Every two agents on the environments in which both have finished runs; two references are not compared.
 
     The tests of all pairs are one family for Holm's correction; those on single environments are another.
     """
     pairs = []
     for x, y in combinations(agents, 2):
+        if x in references and y in references:
+            continue
         envs = [env for env, agent in records if agent == x and (env, y) in records]
         if envs:
             pairs.append(_pair(x, y, envs, records))
@@ -38,7 +40,7 @@ def _pair(x: str, y: str, envs: list[str], records: Records) -> Pair:
     xs, ys = ([np.array(record["scores"]) for record in side] for side in (of_x, of_y))
     runs = [len(one) for one in xs], [len(one) for one in ys]
     improvement = aggregates.improvement(xs, ys)
-    effect = permutation.cohens_d_interval(xs, ys)
+    effect = permutation.cohens_d_interval(xs[0], ys[0]) if len(envs) == 1 else None
     return {
         "x": x,
         "y": y,
@@ -54,6 +56,8 @@ def _pair(x: str, y: str, envs: list[str], records: Records) -> Pair:
         **({"cohens_d": None, "cohens_d_interval": None} if effect is None
            else as_values("cohens_d", "cohens_d_interval", effect)),
         "paired_difference": _paired(of_x, of_y),
+        "budgets_differ": any(one["budget"] != other["budget"] for one, other in zip(of_x, of_y, strict=True)),
+        "runs": list(zip(*runs, strict=True)),
     }  # fmt: skip
 
 
@@ -99,16 +103,18 @@ def _verdict(pair: Pair) -> tuple[str, str]:
     if pair["p_holm"] < permutation.ALPHA and not low <= 0.5 <= high:
         return ("better" if low > 0.5 else "worse"), f"{p_text(pair['p_holm'])} after Holm's correction"
     if pair["smallest_p"] * tests >= permutation.ALPHA:
-        needed = permutation.seeds_that_could_decide(len(pair["envs"]), tests)
+        needed = permutation.seeds_that_could_decide(pair["runs"], tests)
+        pair["seeds_needed"] = needed
         return "too few seeds", (
             f"the smallest p that they can give is {pair['smallest_p']:.2g}, times {tests} "
-            f"pair{'s' if tests > 1 else ''}; {needed} seeds could decide"
+            f"pair{'s' if tests > 1 else ''}; {needed} seeds on each side could decide"
         )
     reason = f"{p_text(pair['p_holm'])} after Holm's correction"
     if pair["cohens_d"] and len(pair["envs"]) == 1:
         needed_for_power = permutation.seeds_for_power(pair["cohens_d"])
         if needed_for_power:
-            reason += f"; about {needed_for_power:,} seeds would see a difference of this size"
+            pair["seeds_needed"] = needed_for_power
+            reason += f"; about {needed_for_power:,} seeds on each side would see a difference of this size"
     return "undecided", reason
 
 
@@ -129,6 +135,8 @@ def sentence(pair: Pair) -> str:
         return f"{x} against {y} on {where}: too few seeds ({pair['reason']})" + _by_env(pair)
     each = pair["runs_each"]
     runs = f"n = {each[0]}" if len(each) == 1 else f"n = {each[0]} to {each[-1]}"
+    runs += " in each" if len(pair["envs"]) > 1 else ""
+    runs += ", trained for different budgets" if pair["budgets_differ"] else ""
     improvement = f"probability of improvement {probability:.2f} [{low:.2f}, {high:.2f}]"
     numbers = f"({improvement}, {pair['reason']}, {runs})"
     if verdict in DECIDED:
@@ -139,13 +147,19 @@ def sentence(pair: Pair) -> str:
 def _by_env(pair: Pair) -> str:
     """Such as "; by environment: better on maze; undecided on lander"."""
     groups: dict[str, list[str]] = {}
+    needed: dict[str, int] = {}
     turned = {"better": "worse", "worse": "better"} if pair["verdict"] == "worse" else {}
     for single in pair.get("by_env", []):
         verdict = turned.get(single["verdict"], single["verdict"])
         groups.setdefault(verdict, []).append(single["envs"][0])
+        needed[verdict] = max(needed.get(verdict, 0), single.get("seeds_needed", 0))
     if len(pair["envs"]) < 2:
         return ""
-    parts = [f"{verdict} on {_shortened(envs, len(pair['envs']))}" for verdict, envs in groups.items()]
+    words = {"too few seeds": " ({:,} could decide)", "undecided": " (up to {:,} seeds would see such differences)"}
+    parts = []
+    for verdict, envs in groups.items():
+        note = words[verdict].format(needed[verdict]) if needed[verdict] and verdict in words else ""
+        parts.append(f"{verdict}{note} on {_shortened(envs, len(pair['envs']))}")
     return "; by environment: " + "; ".join(parts) if parts else ""
 
 

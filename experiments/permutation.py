@@ -85,12 +85,19 @@ def smallest_p(runs_x: Sequence[int], runs_y: Sequence[int]) -> float:
     return min(1.0, 2 / math.prod(math.comb(x + y, x) for x, y in zip(runs_x, runs_y, strict=True)))
 
 
-def seeds_that_could_decide(num_tasks: int, num_tests: int) -> int:
-    """The fewest runs a side and task with which the test, corrected for `num_tests`, can fall below alpha."""
-    runs = 2
-    while smallest_p([runs] * num_tasks, [runs] * num_tasks) * num_tests >= ALPHA:
-        runs += 1
-    return runs
+def seeds_that_could_decide(runs: Sequence[tuple[int, int]], num_tests: int) -> int:
+    """The fewest runs a side in every task with which the test, corrected for `num_tests`, can fall below alpha.
+
+    Args:
+        runs: how many there are already, of both sides in each task: a side that has more keeps them.
+        num_tests: of the family.
+    """
+    wanted = 2
+    while True:
+        of_x, of_y = ([max(wanted, one[side]) for one in runs] for side in (0, 1))
+        if smallest_p(of_x, of_y) * num_tests < ALPHA:
+            return wanted
+        wanted += 1
 
 
 def seeds_for_power(effect_size: float) -> int | None:
@@ -123,24 +130,23 @@ def cohens_d(x: FloatArray, y: FloatArray) -> float:
 
 
 def cohens_d_interval(
-    xs: Sequence[FloatArray], ys: Sequence[FloatArray], repetitions: int = 2_000, seed: int = BOOTSTRAP_SEED
+    x: FloatArray, y: FloatArray, repetitions: int = 2_000, seed: int = BOOTSTRAP_SEED
 ) -> Interval | None:
-    """Cohen's d, mean over tasks, with its stratified percentile interval; None where it is not finite."""
-    value = float(np.mean([cohens_d(x, y) for x, y in zip(xs, ys, strict=True)]))
+    """Cohen's d with its percentile interval; None where it is not finite."""
+    value = cohens_d(x, y)
     if not math.isfinite(value):
         return None
     rng = np.random.default_rng(seed)
-    draws = np.zeros(repetitions)
-    for x, y in zip(xs, ys, strict=True):
-        means, variances = [], []
-        for scores in (x, y):
-            drawn = counts(len(scores), repetitions, rng)
-            mean = drawn @ scores / len(scores)
-            means.append(mean)
-            variances.append((drawn @ (scores - scores.mean()) ** 2) - len(scores) * (mean - scores.mean()) ** 2)
-        pooled = np.sqrt(np.maximum(sum(variances), 0) / (len(x) + len(y) - 2))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            draws += (means[0] - means[1]) / pooled / len(xs)
+    means, sums = [], []
+    for scores in (x, y):
+        drawn = counts(len(scores), repetitions, rng)
+        centred = scores - scores.mean()  # so that squares lose no digits
+        mean = drawn @ centred / len(scores)
+        means.append(mean + scores.mean())
+        sums.append(drawn @ centred**2 - len(scores) * mean**2)
+    pooled = np.sqrt(np.maximum(sums[0] + sums[1], 0) / (len(x) + len(y) - 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        draws = (means[0] - means[1]) / pooled
     finite = draws[np.isfinite(draws)]  # a resample of one run alone has no spread: left out
     if len(finite) < repetitions / 2:
         return None

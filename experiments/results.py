@@ -144,7 +144,8 @@ class Run:
             "task": task_of(trial),
             "identity": trial.agent.model_dump(include={"id", "settings"}),  # trials hold no defaults
             "budget": trial.budget.model_dump(exclude_none=True),
-            "facts": {name: manifest.get(name) for name in ("versions", "machine", "git")},
+            "facts": {name: manifest.get(name) for name in ("versions", "machine", "git", "command")}
+            | {"started": attempts[0].get("started")},
             "retries": sum("error" in attempt for attempt in attempts[:-1]),
             "folder": self.folder,
         }

@@ -57,10 +57,9 @@ class Log:
             self._file: IO[bytes] = path.open("wb")
             self._writer.writerow(self.columns)
             return
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        check_mark(path, mark)
+        with path.open("rb") as file:
             self._count(file.read(mark["bytes"]))
-        if self.mark() != mark:
-            raise InputError(f"{path}: damaged: its first {mark['bytes']} bytes are not what the run wrote")
         self._file = path.open("r+b")
         self._file.truncate(self._length)
         self._file.seek(self._length)
@@ -99,6 +98,19 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(float(value)) if isinstance(value, float) else str(value)  # repr: the shortest text with the same bits
+
+
+def check_mark(path: Path, mark: dict[str, Any]) -> None:
+    """Check that a log begins with what a mark tells of.
+
+    Raises:
+        InputError: it does not.
+    """
+    found = b""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        found = file.read(mark["bytes"])
+    if len(found) != mark["bytes"] or hashlib.sha256(found).hexdigest() != mark["sha256"]:
+        raise InputError(f"{path}: damaged: its first {mark['bytes']} bytes are not what the run wrote")
 
 
 class RunFolder:
@@ -142,9 +154,9 @@ class RunFolder:
 
     def forget_results(self) -> None:
         """Remove the results of an earlier attempt at the same run that cannot be taken up."""
+        self.checkpoint.remove()  # first: a checkpoint without its logs could not be gone on from
         for name in LOGS:
             (self.path / name).unlink(missing_ok=True)
-        self.checkpoint.remove()
 
     def write_error(self, text: str) -> None:
         """Write down why an attempt failed, below earlier ones."""
@@ -182,6 +194,11 @@ class RunFolder:
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path / MANIFEST}: damaged: {error}") from error
         sound = isinstance(manifest, dict) and isinstance(manifest.get("trial"), dict)
+        kinds = {"attempts": list, "budgets": list, "versions": dict, "machine": dict, "git": dict, "digests": dict}
+        sound = sound and all(isinstance(manifest.get(key) or kind(), kind) for key, kind in kinds.items())
+        sound = sound and all(
+            isinstance(one, dict) for key in ("attempts", "budgets") for one in manifest.get(key) or []
+        )
         if not sound or manifest.get("status") not in STATUSES:
             raise InputError(f"{self.path / MANIFEST}: damaged: expected the manifest of a run")
         return manifest

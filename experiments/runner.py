@@ -13,7 +13,7 @@ from experiments.figures import write_figure
 from experiments.monitor import scalar_info
 from experiments.output import check_folders, check_output, prepare
 from experiments.results import group_runs, read_runs
-from experiments.run_folder import EPISODES, Manifest
+from experiments.run_folder import EPISODES, Manifest, RunFolder
 from experiments.spec import Figure, Trial
 from experiments.trial import check_trial
 
@@ -24,6 +24,7 @@ class Outcome:
 
     manifests: list[Manifest]  # of the trials that ran now
     skipped: list[Trial]  # finished before
+    longer: int  # of these trained for more than was asked for
     figures: list[Path]
 
     @property
@@ -63,10 +64,11 @@ def run_trials(
         (to_run if fresh else skipped).append(trial)
     limit_threads()
     manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener, retries)
+    longer = sum(RunFolder(out / trial.folder).trial().budget != trial.budget for trial in skipped)
     if figure is None:
-        return Outcome(manifests, skipped, _draw_curves(trials, out))
+        return Outcome(manifests, skipped, longer, _draw_curves(trials, out))
     order = [trial.agent.label for trial in trials]
-    return Outcome(manifests, skipped, write_figure(figure, out / trials[0].experiment, order))
+    return Outcome(manifests, skipped, longer, write_figure(figure, out / trials[0].experiment, order))
 
 
 def _check_columns(figure: Figure, trials: Sequence[Trial]) -> None:

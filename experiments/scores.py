@@ -87,7 +87,7 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Res
         "task": dict(of_env["task"]),
         "identity": dict(of_agent["identity"]),
         "budget": dict(of_agent["budget"]),
-        "facts": dict(values["made_with"]),
+        "facts": dict(values["made_with"]) | {"command": values["command"]},
     }
     if run["status"] != "finished":
         return Results(**known)

@@ -24,9 +24,9 @@ from experiments.evaluation import episode_limit, make_evaluation_env
 from experiments.manifest import describe, now
 from experiments.monitor import Progress, RunMonitor, Saved, most_steps
 from experiments.references import reference_for, score_measure
-from experiments.run_folder import MANIFEST, LockedError, Manifest, RunFolder
+from experiments.run_folder import MANIFEST, Manifest, RunFolder, check_mark
 from experiments.seeding import episode_seeds
-from experiments.spec import Trial
+from experiments.spec import Budget, Trial
 from experiments.tensorboard import check_installed
 
 _log = logging.getLogger(__name__)
@@ -77,15 +77,17 @@ def run_trial(trial: Trial, out: Path, on_progress: Callable[[Progress], None], 
                 _log.warning("%s: %s; the run begins anew", folder.path, error)
                 folder.forget_results()
                 return _attempt(trial, folder, on_progress, until)
-    except LockedError as error:  # the folder is another's: it is left alone
+    except InputError as error:  # the folder is another's, or holds what would be lost: it is left alone
         return describe(trial, {}, "failed") | {"error": str(error)}
 
 
 def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], None], until: int | None) -> Manifest:
-    saved, known = _take_up(trial, folder)
+    saved, known = take_up(trial, folder)
+    if saved is None:
+        folder.forget_results()
     attempt = {"started": now(), "process": os.getpid(), "from_step": saved[0]["env_step"] if saved else 0}
     manifest = describe(trial, {}, "running") | {"attempts": [*known.get("attempts", []), attempt]}
-    manifest["budgets"] = _budgets(trial, known if saved else {})
+    manifest["budgets"] = _budgets(trial, saved, known)
     envs: list[gym.Env[Any, Any]] = []
     try:
         try:
@@ -96,8 +98,6 @@ def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], 
             manifest |= {"engine": agent.choose_engine(trial.engine, env, most_steps(trial.budget, episode_limit(env)))}
             manifest |= {"measure": score_measure(evaluation_env)}
             folder.write_manifest(manifest)
-            if saved is None:
-                folder.forget_results()
             monitor = _train(trial, folder, env, evaluation_env, agent, on_progress, saved, until)
             manifest |= {"env_steps": monitor.env_step, "episodes": monitor.num_episodes}
             manifest |= _results(trial, folder, agent) if until is None else {"status": "interrupted"}
@@ -107,7 +107,7 @@ def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], 
     except NotReplayedError:
         raise
     except KeyboardInterrupt:
-        attempt["error"] = "interrupted"
+        attempt["interrupted"] = True
         folder.write_manifest(manifest | {"status": "interrupted"})
         raise
     except Exception as error:
@@ -122,30 +122,55 @@ def _attempt(trial: Trial, folder: RunFolder, on_progress: Callable[[Progress], 
     return manifest
 
 
-def _take_up(trial: Trial, folder: RunFolder) -> tuple[Saved | None, Manifest]:
+def take_up(trial: Trial, folder: RunFolder) -> tuple[Saved | None, Manifest]:
     """The checkpoint that a run goes on from, if there is one, and the manifest of the attempts before.
 
-    A run goes on when it was stopped, or has finished a smaller budget.
+    A run goes on when it was stopped, or has spent a smaller budget. What cannot be gone on with begins anew, unless
+    it has finished before: that is left alone.
+
+    Raises:
+        InputError: the run has finished before, and cannot be gone on with.
     """
     if not (folder.path / MANIFEST).exists():
         return None, {}
-    known, before = folder.read_manifest(), folder.trial()
-    asked = trial.budget.model_dump()
-    finished = known["status"] == "finished"
-    if not folder.checkpoint.exists() or (before.budget.model_dump() != asked and not finished):
+    known = folder.read_manifest()
+    has_finished = has_results(known)
+    if not folder.checkpoint.exists():
         return None, known
     try:
-        return folder.checkpoint.read(), known
-    except InputError as error:
+        saved = folder.checkpoint.read()
+        for name, mark in saved[0]["logs"].items():
+            check_mark(folder.path / name, mark)
+    except (InputError, LookupError, TypeError, AttributeError) as error:
+        if has_finished:
+            raise InputError(f"{error}; the run has finished before, and is left as it is: move it away") from error
         _log.warning("%s; the run begins anew", error)
         return None, known
+    asked, before = trial.budget.model_dump(exclude_none=True), saved[0].get("budget")
+    if before == asked or (saved[0].get("spent") and known["status"] == "finished"):
+        return saved, known
+    if saved[0].get("spent") and has_finished:  # an extension that was stopped before its first checkpoint
+        return saved, known
+    if has_finished:
+        stopped = f"an extension to {Budget.model_validate(before)} was stopped at {saved[0]['env_step']:,} env steps"
+        raise InputError(f"{folder.path}: {stopped}: finish it with that budget first, came {trial.budget}")
+    return None, known  # another budget, of a run that never finished: it begins anew
 
 
-def _budgets(trial: Trial, known: Manifest) -> list[dict[str, int]]:
+def has_results(known: Manifest) -> bool:
+    """Has the run finished, now or before it was extended?"""
+    return bool(known["status"] == "finished" or len(known.get("budgets") or []) > 1)
+
+
+def _budgets(trial: Trial, saved: Saved | None, known: Manifest) -> list[dict[str, int]]:
     """The budgets that the run was given, one after the other: a finished run may be extended."""
-    budgets: list[dict[str, int]] = known.get("budgets", [])
     asked = trial.budget.model_dump(exclude_none=True)
-    return budgets if budgets and budgets[-1] == asked else [*budgets, asked]
+    if saved is None:
+        return [asked]
+    budgets: list[dict[str, int]] = known.get("budgets") or [asked]
+    spent = saved[0]["budget"]  # what came after it was stopped before anything of it was saved
+    budgets = budgets[: budgets.index(spent) + 1] if spent in budgets else [*budgets, spent]
+    return budgets if budgets[-1] == asked else [*budgets, asked]
 
 
 def _train(
@@ -212,7 +237,8 @@ def refuse_code_inside(folder: Path, name: str) -> None:
         InputError: the module lies in the run folder, or in the output folder that it is part of.
     """
     parents = folder.resolve().parents
-    output = parents[3] if len(parents) > 4 else folder.resolve()  # <output>/<experiment>/<env>/<agent>/seed-<n>
+    # <output>/<experiment>/<env>/<agent>/seed-<n>; of a copy elsewhere, what lies beside it too
+    output = parents[3] if len(parents) > 4 else parents[0]
     module = name.rpartition(":")[0].split(".")[0]
     found = find_spec(module) if module else None
     places = [] if found is None else [found.origin, *(found.submodule_search_locations or [])]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.digests import result_digests
-from experiments.errors import InputError
+from experiments.errors import InputError, located
 from experiments.manifest import changed_facts
 from experiments.monitor import Progress
 from experiments.run_folder import RunFolder
@@ -59,7 +59,7 @@ def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None
         if full and not touched:
             known, found = manifest["digests"], result_digests(again.path)
             differences += [f"{name}: other bytes" for name in sorted(known) if known[name] != found.get(name)]
-    compared = "all of it" if full else f"its first {until:,} env steps"
+    compared = "all of it, weights included" if full else f"its first {until:,} env steps"
     differences += touched
     return Verification(str(path), not differences, compared, rows, differences, changed_facts(manifest))
 
@@ -91,8 +91,10 @@ def _train_again(
     trial: Trial, manifest: dict[str, Any], out: Path, until: int | None, on_progress: Callable[[Progress], None]
 ) -> RunFolder:
     """The same run in another folder; one that was extended is trained and extended again."""
-    for budget in manifest.get("budgets", [trial.budget.model_dump()]):
-        again = run_trial(trial.model_copy(update={"budget": Budget.model_validate(budget)}), out, on_progress, until)
+    with located(f"run.json: damaged: budgets: {manifest.get('budgets')}"):
+        budgets = [Budget.model_validate(budget) for budget in manifest.get("budgets") or [trial.budget.model_dump()]]
+    for budget in budgets:
+        again = run_trial(trial.model_copy(update={"budget": budget}), out, on_progress, until)
         if again["status"] == "failed":
             raise InputError(f"{trial}: cannot be trained again: {again['error']}")
         if until is not None:

@@ -155,19 +155,20 @@ def evaluate(
     }
 
 
-def compare(*folders: str | Path | Sequence[str | Path], against: Sequence[str] = ()) -> Comparison:
+def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> Comparison:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
     Args:
         folders: run folders, folders with them, and files with results of others.
-        against: bundled suites whose reference results join in.
+        against: a bundled suite, or several, whose reference results join in.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     mine = read_results([Path(folder) for several in given for folder in several])
-    return compare_groups(group_runs([*mine, *references(mine, against)]))
+    suites = [against] if isinstance(against, str) else against
+    return compare_groups(group_runs([*mine, *references(mine, suites)]))
 
 
 def watch(

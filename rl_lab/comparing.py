@@ -1,14 +1,15 @@
 """The compare command: reads runs, and writes everything that a comparison is kept in."""
 
 import csv
+import dataclasses
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.comparison import Comparison, compare_groups
+from experiments.comparison import REFERENCE, Comparison, compare_groups
 from experiments.comparison_figures import write_figures
 from experiments.curves import write_curves
 from experiments.errors import InputError
@@ -31,6 +32,7 @@ def compare_folders(
     report: bool = True,
     videos: bool | None = None,
     tensorboard: bool = False,
+    on_compared: Callable[[Comparison], None] = lambda comparison: None,
 ) -> tuple[Comparison, list[Path]]:
     """Compare the runs at some places; the comparison, and the files written.
 
@@ -42,17 +44,19 @@ def compare_folders(
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
         tensorboard: write TensorBoard's event files too.
+        on_compared: hears of the comparison before figures and videos are made, which takes longer.
 
     Raises:
         InputError: something is wrong with what is read, or nothing can be written.
     """
-    target = out or (places[0] / "comparison" if len(places) == 1 and places[0].is_dir() else Path("comparison"))
+    target = out or _target(places)
     check_output(target)
     if save_scores is not None and not save_scores.resolve().parent.is_dir():
         raise InputError(f"--save-scores {save_scores}: the folder {save_scores.parent} does not exist")
     mine = read_results(places)
     groups = group_runs([*mine, *references(mine, against)])
     comparison = compare_groups(groups)
+    on_compared(comparison)
     target.mkdir(parents=True, exist_ok=True)
     (target / RESULTS).write_text(json.dumps(comparison, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     written = [target / RESULTS, *_write_tables(comparison, target)]
@@ -68,8 +72,15 @@ def compare_folders(
     return comparison, written
 
 
+def _target(places: Sequence[Path]) -> Path:
+    """Where a comparison goes if nothing else is said."""
+    if len(places) > 1:
+        return Path("comparison")
+    return places[0] / "comparison" if places[0].is_dir() else Path(f"{places[0].stem}-comparison")
+
+
 def references(mine: Sequence[Results], against: Sequence[str]) -> list[Results]:
-    """The reference results of suites in the environments that were run.
+    """The reference results of suites in the environments that were run, marked as such in their agents' names.
 
     Raises:
         InputError: a suite has none, or none in these environments.
@@ -82,7 +93,7 @@ def references(mine: Sequence[Results], against: Sequence[str]) -> list[Results]
         if not fitting:
             theirs = ", ".join(sorted({run.env for run in known}))
             raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
-        found += fitting
+        found += [dataclasses.replace(run, agent=f"{REFERENCE}{run.agent}") for run in fitting]
     return found
 
 

@@ -4,7 +4,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.run_folder import RunFolder
+from experiments.errors import InputError
+from experiments.run_folder import MANIFEST, RunFolder, find_runs
 from experiments.status import STATES, ExperimentStatus
 from experiments.verification import Verification, verify_run
 from rl_lab.progress import ProgressDisplay
@@ -57,11 +58,25 @@ def verify_with_progress(run: Path, *, full: bool, progress: bool) -> Verificati
         display.take_down(trial)
 
 
-def print_verification(verification: Verification) -> None:
+def runs_to_verify(place: Path) -> list[Path]:
+    """The run, or those below a folder that have something saved.
+
+    Raises:
+        InputError: there is none.
+    """
+    if (place / MANIFEST).exists() or not place.is_dir():
+        return [place]
+    paths = [run.path for run in find_runs(place) if run.checkpoint.exists()]
+    if not paths:
+        raise InputError(f"{place}: expected a run folder, or a folder with runs, and no run is in it")
+    return paths
+
+
+def print_verification(verification: Verification, *, name: bool = False) -> None:
     """The verdict, where it first differs, and what is otherwise here."""
     rows = ", ".join(f"{count:,} rows of {name}" for name, count in verification.rows.items())
     if verification.reproduced:
-        print(f"reproduced: {verification.compared}: {rows}")
+        print(f"{f'{verification.run}: ' if name else ''}reproduced: {verification.compared}: {rows}")
     else:
         print(f"not reproduced: {verification.run}")
         for difference in verification.differences:

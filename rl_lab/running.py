@@ -34,7 +34,7 @@ def train_entries(
     (trial,) = spec.trials()
     outcome = run_trials([trial], out, 1, _listener([trial], progress))
     folder = RunFolder(out / trial.folder)
-    manifest = folder.read_manifest()
+    manifest = outcome.manifests[-1] if outcome.manifests else folder.read_manifest()
     return {
         "run": str(folder.path),
         "status": manifest["status"],

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from experiments.comparison import Comparison, sentences
 from experiments.pairs import DECIDED, p_text
 from experiments.speed import Comparison as SpeedComparison
 
-NARROW = 90  # columns below which the table leaves out what can be spared
+NARROW = 84  # columns beside the agents' names, below which tables leave out what can be spared
 PIPE_WIDTH = 140
 MOST_PAIRS = 21  # that are listed one by one; of more, those of the best agent
 PROFILE_TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # that the terminal shows
@@ -31,12 +32,18 @@ def console() -> Console:
 def print_comparison(comparison: Comparison) -> None:
     """The scores by environment, the aggregates, the verdicts, and what they rest on."""
     out = console()
+    longest = max(len(record["agent"]) for record in comparison["records"])
+    narrow = out.width < NARROW + longest
     for env in dict.fromkeys(record["env"] for record in comparison["records"]):
-        _print_records(out, env, [record for record in comparison["records"] if record["env"] == env])
-    _print_aggregates(out, comparison["aggregates"])
-    _print_profiles(out, comparison["aggregates"])
-    _print_verdicts(out, comparison)
+        _print_records(out, env, [record for record in comparison["records"] if record["env"] == env], narrow=narrow)
+    _print_aggregates(out, comparison["aggregates"], narrow=narrow)
+    _print_profiles(out, comparison["aggregates"], narrow=narrow)
+    _print_verdicts(out, comparison, narrow=narrow)
     _print_method(out, comparison)
+    if narrow:
+        out.print(
+            "The terminal is narrow: min, max, effect sizes and more are in report.html and summary.csv.", style="dim"
+        )
 
 
 def _table(title: str, headings: Sequence[str]) -> Table:
@@ -48,8 +55,7 @@ def _table(title: str, headings: Sequence[str]) -> Table:
     return table
 
 
-def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> None:
-    narrow = out.width < NARROW
+def _print_records(out: Console, env: str, records: list[dict[str, Any]], *, narrow: bool) -> None:
     evaluation = records[0]["evaluation"]
     measure = next((record["measure"] for record in records if record["measure"]), "return")
     what = "return" if measure == "return" else "minus steps to the exit"
@@ -69,7 +75,7 @@ def _print_records(out: Console, env: str, records: list[dict[str, Any]]) -> Non
         cells += [] if narrow else [_interval(normalised["interval"], 3) if normalised else "-"]
         table.add_row(record["agent"], *cells)
     out.print(table)
-    _print_learning(out, ranked)
+    _print_learning(out, ranked, narrow=narrow)
     reference = next((record["reference"] for record in records if record["reference"]), None)
     if reference is not None:
         error = f" ± {reference['random_error']:g}" if reference["random_error"] else ""
@@ -101,11 +107,10 @@ def _runs(record: dict[str, Any]) -> str:
     return f"{record['runs_finished']}/{record['runs_planned']}{aside}"
 
 
-def _print_learning(out: Console, records: list[dict[str, Any]]) -> None:
+def _print_learning(out: Console, records: list[dict[str, Any]], *, narrow: bool) -> None:
     """How quickly the agents learned: the area under the curve, steps to the threshold, time."""
     if not any(record["area"] for record in records):
         return
-    narrow = out.width < NARROW
     share = next((record["threshold"]["share"] for record in records if "threshold" in record), None)
     headings = ["area", "95% interval"] + ([] if share is None else [f"steps to {share:g}"])
     table = _table("", headings + ([] if narrow else ["time a run", "steps/s"]))
@@ -117,7 +122,7 @@ def _print_learning(out: Console, records: list[dict[str, Any]]) -> None:
         seconds = [one for one in record["seconds"] if one is not None]
         speed = record["steps_per_second"]
         cells += [] if narrow else [
-            f"{sum(seconds) / len(seconds):.1f} s" if seconds else "-", f"{speed:,.0f}" if speed else "-"
+            f"{statistics.median(seconds):.1f} s" if seconds else "-", f"{speed:,.0f}" if speed else "-"
         ]  # fmt: skip
         table.add_row(record["agent"], *cells)
     out.print(table)
@@ -131,10 +136,10 @@ def _reached(threshold: dict[str, Any] | None) -> str:
     return f"{median} ({threshold['reached']}/{threshold['runs']})"
 
 
-def _print_aggregates(out: Console, aggregates: list[dict[str, Any]]) -> None:
+def _print_aggregates(out: Console, aggregates: list[dict[str, Any]], *, narrow: bool) -> None:
     if not any(len(aggregate["envs"]) > 1 for aggregate in aggregates):
         return
-    names = ("iqm",) if out.width < NARROW else ("iqm", "mean", "median", "optimality_gap")
+    names = ("iqm",) if narrow else ("iqm", "mean", "median", "optimality_gap")
     titles = {"iqm": "IQM", "optimality_gap": "optimality gap"}
     table = _table(
         "[bold]All environments[/bold]: normalised scores", ["envs", *(titles.get(one, one) for one in names)]
@@ -148,10 +153,10 @@ def _print_aggregates(out: Console, aggregates: list[dict[str, Any]]) -> None:
     out.print()
 
 
-def _print_profiles(out: Console, aggregates: list[dict[str, Any]]) -> None:
+def _print_profiles(out: Console, aggregates: list[dict[str, Any]], *, narrow: bool) -> None:
     if not aggregates:
         return
-    taus = PROFILE_TAUS[::2] if out.width < NARROW else PROFILE_TAUS
+    taus = PROFILE_TAUS[::2] if narrow else PROFILE_TAUS
     table = _table(
         "[bold]Performance profile[/bold]: share of runs with a normalised score above", [f"{tau:g}" for tau in taus]
     )
@@ -163,7 +168,7 @@ def _print_profiles(out: Console, aggregates: list[dict[str, Any]]) -> None:
     out.print()
 
 
-def _print_verdicts(out: Console, comparison: Comparison) -> None:
+def _print_verdicts(out: Console, comparison: Comparison, *, narrow: bool) -> None:
     pairs = list(zip(sentences(comparison), comparison["pairs"], strict=True))
     if not pairs:
         return
@@ -179,16 +184,18 @@ def _print_verdicts(out: Console, comparison: Comparison) -> None:
     for words, pair in sorted(shown, key=lambda one: one[1]["verdict"] not in DECIDED):
         out.print(f"  {words}", style="" if pair["verdict"] in DECIDED else "dim", markup=False)
     out.print()
-    if out.width < NARROW:
+    if narrow:
         return
-    table = _table("[bold]Tests[/bold]", ["P(improvement)", "p", "Cliff's delta", "Cohen's d", "paired difference"])
+    table = _table(
+        "[bold]Tests[/bold]", ["P(improvement)", "p", "p, Holm", "Cliff's delta", "Cohen's d", "paired difference"]
+    )
     table.columns[0].header = "pair"
     for _, pair in shown:
         paired = pair["paired_difference"]
         table.add_row(
             f"{pair['x']} - {pair['y']}",
             _estimate(pair["probability_of_improvement"], pair["interval"]),
-            p_text(pair["p"]).removeprefix("p = ").removeprefix("p "),
+            *(p_text(pair[name]).removeprefix("p = ").removeprefix("p ") for name in ("p", "p_holm")),
             _estimate(pair["cliffs_delta"], pair["cliffs_delta_interval"]),
             "-" if pair["cohens_d"] is None else _estimate(pair["cohens_d"], pair["cohens_d_interval"]),
             "-" if paired is None else _estimate(paired["mean"], paired["interval"]),
@@ -216,6 +223,9 @@ def _print_method(out: Console, comparison: Comparison) -> None:
         f"seed {method['bootstrap_seed']}. p: {method['test']}.",
         style="dim",
     )
+    if any(record["interval"] and record["interval"][0] == record["interval"][1] for record in records):
+        line = "An interval without width: all runs scored alike. The bootstrap cannot see more; it is no certainty."
+        out.print(line, style="dim")
     if any(0 < record["runs_finished"] < 4 for record in records):
         out.print("The IQM of fewer than 4 runs is their mean.", style="dim")
     coverage = {record["runs_finished"]: record["simulated_coverage"] for record in records}
@@ -231,6 +241,7 @@ def _print_method(out: Console, comparison: Comparison) -> None:
         for name in ("rl-lab", "python", "gymnasium", "numpy", "torch")
         if name in made
     ]
+    facts += [f"commit {' or '.join(made['commit'])}"] if "commit" in made else []
     facts += [" or ".join(made[name]) for name in ("processor", "system") if made.get(name, [""]) != [""]]
     if facts:
         out.print(f"Made with {', '.join(facts)}.", style="dim", markup=False)

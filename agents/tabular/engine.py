@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.base import Episode, Monitor
+from agents.interrupts import interrupts_deferred
 from agents.tabular import episodes
 from agents.tabular.episodes import NO_LIMIT, Episodes
 from agents.tabular.memory import EPSILON_GREEDY
@@ -65,6 +66,8 @@ class Session:
         columns = {name: np.zeros(MOST_EPISODES, np.int64 if name in whole else float) for name in Episodes._fields}
         self.ended = Episodes(**columns)
         self.told = 0  # steps of the episode under way that the monitor knows of
+        with interrupts_deferred():
+            self.advance(0, 0)  # compiles, where that was not done yet
 
     def train(self, monitor: Monitor) -> None:
         """Train until the monitor's budget is spent, and put the environment where the training has come to."""

@@ -115,6 +115,8 @@ def run(
     folder = out / trials[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
+    if outcome.longer:
+        print(f"{outcome.longer} of these have trained for more than was asked for now, and stay as they are")
     for figure in outcome.figures:
         if figure.suffix == ".png":
             print(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")

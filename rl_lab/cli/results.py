@@ -34,21 +34,26 @@ def status(
 
 @app.command(epilog="Example: rl-lab verify runs/train/maze/q/seed-0")
 def verify(
-    run: Run,
+    run: Annotated[Path, typer.Argument(metavar="RUN|FOLDER", help="A run folder, or a folder with some.")],
     full: Annotated[
         bool, typer.Option("--full", help="Train all of it again, and compare the weights too; else its first tenth.")
     ] = False,
     json_: Json = False,
 ) -> None:
     """Train a run again from its manifest, and say whether the same comes out, to the byte."""
-    from rl_lab.reports import print_verification, verify_with_progress
+    from rl_lab.reports import print_verification, runs_to_verify, verify_with_progress
 
-    found = verify_with_progress(run, full=full, progress=not json_)
+    runs = runs_to_verify(run)
+    found = []
+    for one in runs:
+        found.append(verify_with_progress(one, full=full, progress=not json_))
+        if not json_:
+            print_verification(found[-1], name=len(runs) > 1)
     if json_:
-        print(json.dumps(found.__dict__))
-    else:
-        print_verification(found)
-    if not found.reproduced:
+        print(json.dumps(found[0].__dict__ if runs == [run] else [one.__dict__ for one in found]))
+    elif len(runs) > 1:
+        print(f"{sum(one.reproduced for one in found)} of {len(runs)} runs are reproduced")
+    if not all(one.reproduced for one in found):
         raise typer.Exit(FAILED)
 
 
@@ -97,7 +102,7 @@ def compare(
         Path | None,
         typer.Option(
             help="Where report.html, the figures and the tables go.",
-            show_default="comparison/, in the folder if it is one",
+            show_default="comparison/, in the folder if it is one; FILE-comparison/",
         ),
     ] = None,
     against: Annotated[
@@ -135,10 +140,10 @@ def compare(
         report=report,
         videos=videos,
         tensorboard=tensorboard,
+        on_compared=(lambda comparison: None) if json_ else print_comparison,
     )
     if json_:
         print(json.dumps(comparison["records"]))
         return
-    print_comparison(comparison)
     for line in written_lines(written):
         print(line)

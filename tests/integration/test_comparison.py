@@ -89,7 +89,7 @@ def test_the_four_verdicts(scores: dict[str, list[float]], verdict: str, tmp_pat
     words = {"better": "a is better than b on task", "worse": "b is better than a on task"}
     assert sentence.startswith(words.get(verdict, f"a against b on task: {verdict}"))
     if verdict == "too few seeds":
-        assert "the smallest p that they can give is 0.1, times 1 pair; 4 seeds could decide" in sentence
+        assert "the smallest p that they can give is 0.1, times 1 pair; 4 seeds on each side could decide" in sentence
 
 
 def test_holms_correction_counts_in_the_verdicts(tmp_path: Path) -> None:

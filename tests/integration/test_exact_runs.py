@@ -23,6 +23,7 @@ from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
 from experiments.trial import load_agent, make_training_env, run_trial
 from experiments.verification import verify_run
 from tests.conftest import Command
+from tests.helpers import files
 
 MAZE = ("RLLab/Maze-v0", "q_learning", "--env", "rows=4", "--env", "name=m", "--set", "name=q")
 RUN = "runs/train/m/q/seed-0"
@@ -102,7 +103,8 @@ def test_a_run_verified_and_a_run_touched(rl_lab: Command, tmp_path: Path) -> No
     part, whole = rl_lab("verify", RUN), rl_lab("verify", RUN, "--full")
     assert (part.returncode, whole.returncode) == (0, 0), part.stderr
     assert part.stdout.startswith("reproduced: its first 200 env steps: ")
-    assert "reproduced: all of it: " in whole.stdout
+    assert "reproduced: all of it, weights included: " in whole.stdout
+    assert "1 runs are reproduced" not in rl_lab("verify", "runs").stdout
     log = tmp_path / RUN / "episodes.csv"
     lines = log.read_text().splitlines()
     cells = lines[1].split(",")
@@ -207,18 +209,63 @@ def test_a_run_whose_environment_remembers_begins_anew(
     assert result_digests(folder.path) == result_digests(run(one, tmp_path / "whole").path)
 
 
-def test_a_log_that_was_touched_is_not_gone_on_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_was_touched_is_not_gone_on_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A run that never finished begins anew; one that has is left alone, to the byte."""
+    whole = result_digests(run(trial(), tmp_path / "whole").path)
     folder = run(trial(), tmp_path / "touched", until=1_000)
     log = folder.path / "episodes.csv"
     log.write_text(log.read_text().replace("0", "1", 1))
-    manifest = run_trial(trial(), tmp_path / "touched", lambda progress: None)
+    assert result_digests(run(trial(), tmp_path / "touched").path) == whole
+    assert "episodes.csv: damaged: its first" in caplog.text
+    log.write_text(log.read_text().replace("0", "1", 1))
+    before = files(folder.path)
+    manifest = run_trial(trial(3_000), tmp_path / "touched", lambda progress: None)
     assert manifest["status"] == "failed"
-    assert "episodes.csv: damaged: its first" in manifest["error"]
+    assert "the run has finished before, and is left as it is" in manifest["error"]
+    assert files(folder.path) == before
     weights = run(trial(), tmp_path / "weights", until=1_000)
     path = weights.checkpoint.path / "agent" / "state.npz"
     path.write_bytes(path.read_bytes()[:-1])
     assert run(trial(), tmp_path / "weights").read_manifest()["attempts"][-1]["from_step"] == 0
     assert "the run begins anew" in caplog.text
+
+
+def test_wall_clock_times_that_are_gone_lose_nothing(tmp_path: Path) -> None:
+    folder = run(trial(1_000), tmp_path)
+    (folder.path / "timing.csv").unlink()
+    assert run(trial(2_000), tmp_path).read_manifest()["attempts"][-1]["from_step"] == 1_000
+
+
+def test_a_stopped_extension_is_neither_thrown_away_nor_mixed(tmp_path: Path) -> None:
+    run(trial(1_000), tmp_path)
+    folder = run(trial(3_000), tmp_path, until=2_500)
+    before = files(folder.path)
+    for steps in (1_000, 5_000):
+        manifest = run_trial(trial(steps), tmp_path, lambda progress: None)
+        assert manifest["status"] == "failed"
+        assert "an extension to 3,000 env steps was stopped at" in manifest["error"]
+        assert files(folder.path) == before
+    done = run(trial(3_000), tmp_path)
+    run(trial(1_000), tmp_path / "other")
+    assert result_digests(done.path) == result_digests(run(trial(3_000), tmp_path / "other").path)
+    assert done.read_manifest()["budgets"] == [{"steps": 1_000}, {"steps": 3_000}]
+
+
+def test_another_budget_of_an_unfinished_run_begins_anew(tmp_path: Path) -> None:
+    evaluation = Evaluation(episodes=1, final_episodes=2)  # the points of the curve depend on the budget
+    short, long = (trial(steps, evaluation=evaluation) for steps in (2_000, 4_000))
+    run(short, tmp_path / "twice", until=1_500)
+    run(long, tmp_path / "twice", until=1)  # stopped at once: nothing of the first budget may be left
+    twice, once = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
+    assert result_digests(twice.path) == result_digests(once.path)
+    assert twice.read_manifest()["budgets"] == [{"steps": 4_000}]
+
+
+def test_a_checkpoint_that_names_no_files_is_none(tmp_path: Path) -> None:
+    folder = run(trial(400), tmp_path)
+    (folder.path / "checkpoint" / "digests.json").write_text("[]")
+    with pytest.raises(InputError, match=r"digests.json does not name it"):
+        folder.checkpoint.check()
 
 
 def test_an_environment_that_cannot_be_replayed_says_so() -> None:

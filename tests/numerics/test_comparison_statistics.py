@@ -153,7 +153,7 @@ def record(scores: FloatArray, normalised: FloatArray | None = None) -> Record:
     scaled = None if normalised is None else {"scores": normalised.tolist()}
     seeds = list(range(len(scores)))
     return {"scores": scores.tolist(), "seeds": seeds, "evaluation": evaluation, "measure": "return",
-            "normalised": scaled}  # fmt: skip
+            "normalised": scaled, "budget": {"steps": 1}}  # fmt: skip
 
 
 @pytest.mark.parametrize(("num_runs", "num_envs"), [(5, 1), (10, 1), (5, 3)])
@@ -216,17 +216,17 @@ def test_paired_differences_see_what_spread_between_seeds_hides() -> None:
 
 def test_effect_sizes_by_hand_and_their_intervals() -> None:
     x, y = np.array([2.0, 4.0, 6.0, 8.0]), np.array([1.0, 3.0, 5.0, 7.0])
-    interval = permutation.cohens_d_interval([x], [y])
+    interval = permutation.cohens_d_interval(x, y)
     assert interval is not None
     assert interval.value == pytest.approx(1 / math.sqrt(20 / 3))
     assert interval.low < interval.value < interval.high
-    shifted = permutation.cohens_d_interval([10 * x + 5], [10 * y + 5])
+    shifted = permutation.cohens_d_interval(10 * x + 5, 10 * y + 5)
     assert shifted == pytest.approx(interval)
     rng = np.random.default_rng(0)
     drawn = [permutation.cohens_d(rng.choice(x, 4), rng.choice(y, 4)) for _ in range(4_000)]
     finite = [one for one in drawn if math.isfinite(one)]
     assert (interval.low, interval.high) == pytest.approx(np.quantile(finite, [0.025, 0.975]).tolist(), abs=0.35)
-    assert permutation.cohens_d_interval([np.ones(3)], [np.zeros(3)]) is None  # it is infinite
+    assert permutation.cohens_d_interval(np.ones(3), np.zeros(3)) is None  # it is infinite
 
 
 def test_verdicts_by_environment_are_a_family_of_their_own() -> None:

@@ -128,8 +128,9 @@ def test_holm_by_hand() -> None:
 
 
 def test_seeds_that_would_do() -> None:
-    assert permutation.seeds_that_could_decide(1, 1) == 4  # 3 give 0.10, 4 give 0.029
-    assert permutation.seeds_that_could_decide(1, 10) == 6  # 5 give 0.0079 * 10, 6 give 0.0022 * 10
+    assert permutation.seeds_that_could_decide([(3, 3)], 1) == 4  # 3 give 0.10, 4 give 0.029
+    assert permutation.seeds_that_could_decide([(5, 5)], 10) == 6  # 5 give 0.0079 * 10, 6 give 0.0022 * 10
+    assert permutation.seeds_that_could_decide([(2, 20)], 1) == 2  # 2 of 22 runs: 2 / 231
     assert permutation.seeds_for_power(1.0) == 16  # 2 (1.96 + 0.84)^2 = 15.7
     assert permutation.seeds_for_power(0.0) is None
 
