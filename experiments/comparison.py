@@ -30,11 +30,11 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
 
 def compare_groups(groups: Groups) -> Comparison:
     """The same for runs that have been read."""
-    ends = common_ends(groups)
+    ranges = common_ranges(groups)
     records: list[Record] = []
     for (env, agent), runs in groups.items():
         with located(runs[0].place):
-            records.append(make_record(env, agent, runs, ends.get(env, 0.0)))
+            records.append(make_record(env, agent, runs, ranges.get(env, (0.0, 0.0))))
     agents = list(dict.fromkeys(agent for _, agent in groups))
     finished = {(record["env"], record["agent"]): record for record in records if record["scores"]}
     return {
@@ -56,14 +56,14 @@ def compare_groups(groups: Groups) -> Comparison:
     }
 
 
-def common_ends(groups: Groups) -> dict[str, float]:
-    """For each environment, the env steps up to which every finished run's curve reaches."""
-    ends: dict[str, float] = {}
+def common_ranges(groups: Groups) -> dict[str, tuple[float, float]]:
+    """For each environment, the env steps between which every finished run has a curve."""
+    ranges: dict[str, tuple[float, float]] = {}
     for (env, _), runs in groups.items():
-        for run in runs:
-            if run.finished and len(run.curve[0]):
-                ends[env] = min(ends.get(env, float("inf")), float(run.curve[0][-1]))
-    return ends
+        for steps in (run.curve[0] for run in runs if run.finished and len(run.curve[0])):
+            begin, end = ranges.get(env, (0.0, float("inf")))
+            ranges[env] = (max(begin, float(steps[0])), min(end, float(steps[-1])))
+    return ranges
 
 
 def _aggregate(agent: str, records: list[Record]) -> dict[str, Any] | None:

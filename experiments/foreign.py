@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import InputError, located
-from experiments.results import NOTHING, Curve, FloatArray, Results
+from experiments.results import NOTHING, Curve, FloatArray, Results, finite
 from experiments.scores import is_scores, scores_to_results
 
 NOT_SHARED = "its evaluation episodes are its own, not the lab's shared ones"
@@ -35,7 +35,7 @@ def read_file(path: Path) -> list[Results]:
         InputError: it is none of these, or damaged.
     """
     if path.name.endswith(MONITOR) or path.suffix == ".npz":
-        return [_stable_baselines3_run(path.parent, [path], 0)]
+        return [_stable_baselines3_run(path.parent, [path], 0, _own_name(path))]
     if path.suffix == ".csv":
         return _plain_csv(path)
     if path.suffix == ".json":
@@ -57,10 +57,20 @@ def read_folder(folder: Path) -> list[Results]:
     Raises:
         InputError: a log is damaged.
     """
-    return [
-        _stable_baselines3_run(path, sorted(files), number)
-        for number, (path, files) in enumerate(sorted(_run_folders(folder).items()))
-    ]
+    runs: list[Results] = []
+    for path, files in sorted(_run_folders(folder).items()):
+        named = [file for file in sorted(files) if _own_name(file) is not None]
+        if len(named) > 1:  # a monitor with a name of its own is a run of its own
+            runs += [_stable_baselines3_run(path, [file], len(runs), _own_name(file)) for file in named]
+        else:
+            runs.append(_stable_baselines3_run(path, sorted(files), len(runs)))
+    return runs
+
+
+def _own_name(path: Path) -> str | None:
+    """What a monitor's file is called beyond the number of an environment's copy, as in `seed3.monitor.csv`."""
+    name = path.name.removesuffix(MONITOR).strip(".")
+    return name if path.name.endswith(MONITOR) and name and not name.isdigit() else None
 
 
 def _run_folders(folder: Path) -> dict[Path, list[Path]]:
@@ -71,14 +81,15 @@ def _run_folders(folder: Path) -> dict[Path, list[Path]]:
     return found
 
 
-def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int) -> Results:
+def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, name: str | None = None) -> Results:
     folder = folder.resolve() if folder == Path() else folder
     monitors = [path for path in files if path.name.endswith(MONITOR)]
     evaluations = next((path for path in files if path.suffix == ".npz"), None)
     training, env = _monitors(monitors) if monitors else (NOTHING, "")
     zoo = ZOO_RUN.fullmatch(folder.name)
-    digits = re.search(r"(\d+)$", folder.name)
-    seed = _zoo_seed(folder) or int(zoo["number"] if zoo else digits[1] if digits else number)
+    digits = re.search(r"(\d+)$", folder.name) if name is None else re.search(r"(\d+)\W*$", name)
+    known_seed = _zoo_seed(folder)
+    seed = int(zoo["number"] if zoo else digits[1] if digits else number) if known_seed is None else known_seed
     curve, scores, note = NOTHING, training[1][-LAST_EPISODES:], TRAINING_LAST
     if evaluations is not None:
         curve, scores = _evaluations(evaluations)
@@ -88,9 +99,10 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int) -> 
     ends = [steps[-1] for steps, _ in (curve, training) if len(steps)]
     return Results(
         env=_label(zoo["env"] if zoo else env or folder.name),
-        agent=_label(folder.parent.name or "agent"),
+        agent=_label((folder.parent if name is None else folder).name or "agent"),
+        identity={"name": (folder.parent if name is None else folder).name},
         seed=seed,
-        place=str(folder),
+        place=str(folder if name is None else files[0]),
         scores=scores,
         curve=curve,
         training=training,
@@ -123,7 +135,8 @@ def _monitors(paths: Sequence[Path]) -> tuple[Curve, str]:
             rows += [(begun + float(row["t"]), float(row["r"]), float(row["l"])) for row in csv.DictReader(lines[1:])]
     rows.sort(key=lambda row: row[0])
     steps = np.cumsum([length for _, _, length in rows]) if rows else np.zeros(0)
-    return (steps.astype(float), np.array([total for _, total, _ in rows], dtype=float)), env
+    with located(f"{paths[0]}: damaged"):
+        return (finite(steps), finite([total for _, total, _ in rows])), env
 
 
 def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
@@ -131,7 +144,7 @@ def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
     with located(f"{path}: damaged"):
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                steps, results = arrays["timesteps"].astype(float), arrays["results"].astype(float)
+                steps, results = finite(arrays["timesteps"]), finite(arrays["results"])
         except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"expected the arrays timesteps and results: {error}") from error
         if results.ndim != 2 or len(steps) != len(results) or not len(steps):
@@ -152,8 +165,8 @@ def _plain_csv(path: Path) -> list[Results]:
             raise InputError(f"expected columns {', '.join(CSV_COLUMNS)}, came {', '.join(reader.fieldnames or [])}")
         for line, row in enumerate(reader, start=2):
             try:
-                key = (row["env"], row["agent"], int(row["seed"]))
-                runs.setdefault(key, {}).setdefault(float(row["step"]), []).append(_finite(row["return"]))
+                key = (row["env"], row["agent"], _seed(row["seed"]))
+                runs.setdefault(key, {}).setdefault(_finite(row["step"]), []).append(_finite(row["return"]))
             except (TypeError, ValueError) as error:
                 raise InputError(f"line {line}: {error}") from error
     if not runs:
@@ -165,10 +178,17 @@ def _plain_csv(path: Path) -> list[Results]:
 
 
 def _finite(text: Any) -> float:
-    value = float(text)
-    if not np.isfinite(value):
-        raise ValueError(f"expected a finite number, came {text!r}")
-    return value
+    try:
+        return float(finite([text])[0])
+    except ValueError:
+        raise ValueError(f"expected a finite number, came {text!r}") from None
+
+
+def _seed(text: Any) -> int:
+    seed = int(text)
+    if not 0 <= seed < 1 << 63:
+        raise ValueError(f"expected a seed of at least 0, came {text!r}")
+    return seed
 
 
 def _of_points(
@@ -177,12 +197,16 @@ def _of_points(
     """A run from its evaluations by env step; the final ones where there are any, else the last."""
     steps = np.array(sorted(points), dtype=float)
     curve = (steps, np.array([np.mean(points[step]) for step in steps.tolist()]))
+    scores = finite(points[steps[-1]] if final is None else final)
+    if not len(scores):
+        raise ValueError(f"{place}: no episode of the final evaluation")
     return Results(
         env=_label(env),
         agent=_label(agent),
+        identity={"name": agent},
         seed=seed,
         place=place,
-        scores=np.array(points[steps[-1]] if final is None else final, dtype=float),
+        scores=scores,
         curve=curve,
         env_steps=int(steps[-1]),
         notes=(NOT_SHARED,) if final is not None else (NOT_SHARED, CURVES_LAST),
@@ -223,7 +247,8 @@ def _marl_eval_run(env: str, agent: str, seed: int, run: dict[str, Any], place: 
         raise ValueError(f"{place}: no step_<n>")
     metric = _metric(next(iter(steps.values())), place)
     points = {
-        float(of_step["step_count"]): [float(value) for value in _listed(of_step[metric])] for of_step in steps.values()
+        _finite(of_step["step_count"]): [_finite(value) for value in _listed(of_step[metric])]
+        for of_step in steps.values()
     }
     absolute = run.get("absolute_metrics", {}).get(metric)
     return _of_points(env, agent, seed, points, place, None if absolute is None else list(_listed(absolute)))
@@ -239,4 +264,7 @@ def _metric(of_step: dict[str, Any], place: str) -> str:
 
 
 def _listed(value: Any) -> Iterable[float]:
-    return value if isinstance(value, list) else [value]
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(type(one) in (int, float) for one in values):
+        raise ValueError(f"expected numbers, came {value!r}")
+    return values

@@ -43,15 +43,13 @@ def iqm_curve(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, F
     return middle, low, high, num_runs.astype(np.float64)
 
 
-def area(curve: Curve, end: float) -> float:
-    """The mean height of a curve from its beginning to `end`: the area under it, divided by its length."""
+def area(curve: Curve, begin: float, end: float) -> float:
+    """The mean height of a curve between two env steps: the area under it, divided by the length."""
     steps, values = curve
-    inside = steps < end
-    x = np.append(steps[inside], end)
-    y = np.append(values[inside], np.interp(end, steps, values))
-    if x[-1] == x[0]:
-        return float(y[-1])
-    return float(np.trapezoid(y, x) / (x[-1] - x[0]))
+    inside = (steps > begin) & (steps < end)
+    x = np.concatenate([[begin], steps[inside], [end]])
+    y = np.concatenate([[np.interp(begin, steps, values)], values[inside], [np.interp(end, steps, values)]])
+    return float(np.trapezoid(y, x) / (end - begin)) if end > begin else float(y[-1])
 
 
 def steps_to(curve: Curve, threshold: float) -> float | None:

@@ -19,14 +19,14 @@ THRESHOLD = 0.9  # of the way from the random policy to the reference
 Record = dict[str, Any]
 
 
-def make_record(env: str, agent: str, runs: Sequence[Results], common_end: float) -> Record:
+def make_record(env: str, agent: str, runs: Sequence[Results], common: tuple[float, float]) -> Record:
     """The record of an agent in an environment.
 
     Args:
         env: the environment's label.
         agent: the agent's.
         runs: all that were planned.
-        common_end: env steps up to which every run in the environment has a curve.
+        common: env steps between which every run in the environment has a curve.
     """
     finished = [run for run in runs if run.finished]
     record: Record = {
@@ -60,7 +60,11 @@ def make_record(env: str, agent: str, runs: Sequence[Results], common_end: float
     if reference is not None:
         record["reference"] = reference.as_dict()
         record["normalised"] = normalised(scores, interval, reference)
-    return record | _curve(finished, common_end)
+    lengths = {run.env_steps for run in finished}
+    if len(lengths) > 1 and "episodes" not in runs[0].budget:
+        short = sum(run.env_steps < max(lengths) for run in finished)
+        record["notes"].append(f"{short} of {len(finished)} runs are shorter than {max(lengths):,} env steps")
+    return record | _curve(finished, common)
 
 
 def _evaluation(run: Results) -> dict[str, Any]:
@@ -82,6 +86,11 @@ def as_values(name: str, interval_name: str, interval: Interval) -> dict[str, An
     return {name: interval.value, interval_name: [interval.low, interval.high]}
 
 
+def _known(values: FloatArray) -> list[float | None]:
+    """Numbers, None where no run has one."""
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
 def _of_runs(name: str, interval_name: str, interval: Interval, num_runs: int) -> dict[str, Any]:
     """The same; a single run has no interval."""
     return as_values(name, interval_name, interval) | ({} if num_runs > 1 else {interval_name: None})
@@ -101,23 +110,21 @@ def normalised(scores: FloatArray, interval: Interval, reference: Reference) -> 
     return result | _of_runs("iqm", "interval", scaled, len(scores))
 
 
-def _curve(finished: Sequence[Results], common_end: float) -> dict[str, Any]:
+def _curve(finished: Sequence[Results], common: tuple[float, float]) -> dict[str, Any]:
     """The learning curve, the area under it, and the steps to the threshold."""
     curves = [run.curve for run in finished if len(run.curve[0])]
     if not curves:
         return {}
     steps, values = align(curves)
     middle, low, high, num_runs = iqm_curve(values)
-    heights = np.array([area(curve, common_end) for curve in curves])
+    heights = np.array([area(curve, *common) for curve in curves])
     result: dict[str, Any] = {
         "curve": {
             "env_steps": steps.tolist(),
-            "iqm": middle.tolist(),
-            "low": low.tolist(),
-            "high": high.tolist(),
+            **{name: _known(values) for name, values in (("iqm", middle), ("low", low), ("high", high))},
             "runs": num_runs.astype(int).tolist(),
         },
-        "area": {"until": common_end}
+        "area": {"from": common[0], "until": common[1]}
         | _of_runs("mean_height", "interval", aggregates.bootstrap(aggregates.iqm, [heights]), len(heights)),
     }
     reference = finished[0].curve_reference

@@ -20,6 +20,21 @@ Curve = tuple[FloatArray, FloatArray]  # env steps [points], values [points]
 NOTHING: Curve = (np.zeros(0), np.zeros(0))
 
 
+LARGEST = 1e100  # of a number that results may hold: squares and sums stay finite
+
+
+def finite(values: Any) -> FloatArray:
+    """Numbers as an array.
+
+    Raises:
+        ValueError: they are none, or too large to be added up.
+    """
+    array = np.asarray(values, dtype=float)
+    if not (np.abs(array) < LARGEST).all():
+        raise ValueError(f"expected finite numbers below {LARGEST:g}, came {array[~(np.abs(array) < LARGEST)][0]}")
+    return array
+
+
 @dataclass(frozen=True)
 class Results:
     """What one training run came to, wherever it is kept: the unit of every comparison."""
@@ -220,9 +235,14 @@ def group_runs(results: Iterable[Results]) -> Groups:
     first_of: dict[str, Results] = {}
     for run in results:
         first = first_of.setdefault(run.env, run)
+        if run.finished and not first.finished:
+            first = first_of[run.env] = run
         check_same_task(run.env, first.task, run.task, f"{run.place} and {first.place}")
         several = len(owners[run.env, run.agent]) > 1 and run.experiment
         label = f"{run.experiment}:{run.agent}" if several else run.agent
+        if run.finished and first.finished and run.measure != first.measure:
+            kinds = f"{run.measure} against {first.measure}"
+            raise InputError(f"{run.place} and {first.place}: another measure under the label {run.env!r} ({kinds})")
         group = groups.setdefault((run.env, label), [])
         if group:
             _check_same_agent(group, run)

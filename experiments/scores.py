@@ -4,57 +4,82 @@ The bundled suites' reference results are such files (`experiments/suites/refere
 """
 
 import json
-from collections.abc import Sequence
+import math
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from experiments.errors import InputError, located, unknown
 from experiments.references import Reference
-from experiments.results import Results
+from experiments.results import Groups, Results, finite
+from experiments.spec import check_label
 
 FORMAT = "rl-lab-scores-1"
 
 
-def write_scores(results: Sequence[Results], path: Path, name: str, command: str) -> None:
+def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
     """Write every run's score, a line each.
 
     Args:
-        results: the runs.
-        path: the file.
+        groups: the runs, by environment and agent as they are told apart.
+        path: the file; one that is there is replaced if it holds scores.
         name: of the collection.
         command: what made it, for who wants to make it again.
+
+    Raises:
+        InputError: the file holds something else.
     """
-    envs: dict[str, dict[str, Any]] = {}
-    agents: dict[str, dict[str, Any]] = {}
-    for run in results:
-        if run.finished or run.env not in envs:
-            references = {
-                key: None if one is None else one.as_dict()
-                for key, one in (("reference", run.reference), ("curve_reference", run.curve_reference))
-            }
-            envs[run.env] = {"task": run.task, "measure": run.measure, **references}
-        agents[f"{run.env}/{run.agent}"] = {"identity": run.identity, "budget": run.budget}
-    made_with = next((run.facts for run in results if run.facts), {})
-    head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "envs": envs, "agents": agents}
-    lines = [json.dumps(_run_values(run)) for run in sorted(results, key=lambda run: (run.env, run.agent, run.seed))]
+    check_scores_path(path)
+    entries: dict[str, dict[str, Any]] = {}
+    lines = []
+    for (env, agent), runs in groups.items():
+        known = next((run for run in runs if run.finished), runs[0])
+        references = {
+            key: None if one is None else one.as_dict()
+            for key, one in (("reference", known.reference), ("curve_reference", known.curve_reference))
+        }
+        entries[f"{env}/{agent}"] = {
+            "identity": known.identity,
+            "budget": known.budget,
+            "task": known.task,
+            "measure": known.measure,
+            **references,
+        }
+        lines += [json.dumps({"env": env, "agent": agent} | _run_values(run)) for run in runs]
+    made_with = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
+    head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
     text = json.dumps(head, indent=1).removesuffix("\n}")
-    path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n", encoding="utf-8")
+    path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n", encoding="utf-8")
+
+
+def check_scores_path(path: Path) -> None:
+    """Raise where writing scores would overwrite something else.
+
+    Raises:
+        InputError: the file is there and holds no scores, or its folder is missing.
+    """
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if path.exists():
+        try:
+            known = is_scores(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
+            known = False
+        if not known:
+            raise InputError(f"{path}: is there, and holds no scores: expected a new file")
 
 
 def _run_values(run: Results) -> dict[str, Any]:
-    values: dict[str, Any] = {"env": run.env, "agent": run.agent, "seed": run.seed, "status": run.status}
+    values: dict[str, Any] = {"seed": run.seed, "status": run.status, "retries": run.retries, "notes": list(run.notes)}
     if not run.finished:
         return values
     steps, heights = (array.tolist() for array in run.curve)
-    speed = None if run.steps_per_second is None else round(run.steps_per_second, 1)
+    speed = run.steps_per_second
     return values | {
         "score": run.score,
         "env_steps": run.env_steps,
         "seconds": run.seconds,
-        "steps_per_second": speed,
+        "steps_per_second": None if speed is None or not math.isfinite(speed) else round(speed, 1),
         "curve": [steps, heights],
     }
 
@@ -76,7 +101,9 @@ def scores_to_results(values: dict[str, Any], place: str) -> list[Results]:
 
 def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Results:
     env, agent = str(run["env"]), str(run["agent"])
-    of_env, of_agent = values["envs"][env], values["agents"][f"{env}/{agent}"]
+    for label in (env, *agent.split(":")):
+        check_label("label", label)
+    entry = values["entries"][f"{env}/{agent}"]
     known: dict[str, Any] = {
         "env": env,
         "agent": agent,
@@ -84,23 +111,25 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Res
         "place": f"{place} ({agent} on {env}, seed {run['seed']})",
         "experiment": str(values["name"]),
         "status": str(run["status"]),
-        "task": dict(of_env["task"]),
-        "identity": dict(of_agent["identity"]),
-        "budget": dict(of_agent["budget"]),
-        "facts": dict(values["made_with"]) | {"command": values["command"]},
+        "task": dict(entry["task"]),
+        "identity": dict(entry["identity"]),
+        "budget": dict(entry["budget"]),
+        "retries": int(run["retries"]),
+        "notes": tuple(str(note) for note in run["notes"]),
+        "facts": dict(values["made_with"]) | {"command": str(values["command"])},
     }
     if run["status"] != "finished":
         return Results(**known)
     references: dict[str, Any] = {
-        key: of_env[key] and Reference(**of_env[key]) for key in ("reference", "curve_reference")
+        key: entry[key] and Reference(**entry[key]) for key in ("reference", "curve_reference")
     }
     steps, heights = run["curve"]
     return Results(
         **known,
         **references,
-        measure=str(of_env["measure"]),
-        scores=np.array([run["score"]], dtype=float),
-        curve=(np.array(steps, dtype=float), np.array(heights, dtype=float)),
+        measure=str(entry["measure"]),
+        scores=finite([run["score"]]),
+        curve=(finite(steps), finite(heights)),
         env_steps=int(run["env_steps"]),
         seconds=run["seconds"],
         steps_per_second=run["steps_per_second"],

@@ -25,6 +25,12 @@ def main() -> int:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
+    def report(progress: tuple[Any, ...]) -> None:
+        try:
+            answer({"progress": list(progress)})
+        except BrokenPipeError:  # the parent is gone
+            raise KeyboardInterrupt from None
+
     signal.signal(signal.SIGINT, _interrupt_once)
     requests = _Requests()
     try:
@@ -33,7 +39,7 @@ def main() -> int:
             from experiments.trial import run_trial
 
             trial = Trial.model_validate(request["trial"])
-            manifest = run_trial(trial, Path(request["out"]), lambda progress: answer({"progress": list(progress)}))
+            manifest = run_trial(trial, Path(request["out"]), report)
             requests.busy = False
             answer({"manifest": manifest})
             if request["last"]:

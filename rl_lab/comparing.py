@@ -12,10 +12,10 @@ from typing import Any
 from experiments.comparison import REFERENCE, Comparison, compare_groups
 from experiments.comparison_figures import write_figures
 from experiments.curves import write_curves
-from experiments.errors import InputError
+from experiments.errors import InputError, located
 from experiments.output import check_output
 from experiments.results import Groups, Results, group_runs
-from experiments.scores import reference_results, write_scores
+from experiments.scores import check_scores_path, reference_results, write_scores
 from experiments.sources import read_results
 from rl_lab.latex import latex_table
 from rl_lab.report import write_report
@@ -51,8 +51,9 @@ def compare_folders(
     """
     target = out or _target(places)
     check_output(target)
-    if save_scores is not None and not save_scores.resolve().parent.is_dir():
-        raise InputError(f"--save-scores {save_scores}: the folder {save_scores.parent} does not exist")
+    if save_scores is not None:
+        with located("--save-scores"):
+            check_scores_path(save_scores)
     mine = read_results(places)
     groups = group_runs([*mine, *references(mine, against)])
     comparison = compare_groups(groups)
@@ -62,7 +63,7 @@ def compare_folders(
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
-        write_scores([run for runs in groups.values() for run in runs], save_scores, name, _commands(mine))
+        write_scores(groups, save_scores, name, _commands(mine))
         written.append(save_scores)
     written += [*write_curves(groups, target), *write_figures(comparison, target)]
     if tensorboard:

@@ -159,8 +159,9 @@ def test_curves_on_one_grid_and_their_bands() -> None:
 
 def test_the_area_under_a_curve_and_the_steps_to_a_threshold() -> None:
     curve = (np.array([0.0, 10.0, 30.0]), np.array([0.0, 4.0, 8.0]))
-    assert area(curve, 30.0) == pytest.approx((10 * 2 + 20 * 6) / 30)
-    assert area(curve, 20.0) == pytest.approx((10 * 2 + 10 * 5) / 20)  # at 20 it is 6
+    assert area(curve, 0.0, 30.0) == pytest.approx((10 * 2 + 20 * 6) / 30)
+    assert area(curve, 0.0, 20.0) == pytest.approx((10 * 2 + 10 * 5) / 20)  # at 20 it is 6
+    assert area(curve, 5.0, 20.0) == pytest.approx((5 * 3 + 10 * 5) / 15)  # at 5 it is 2
     assert steps_to(curve, 4.0) == 10
     assert steps_to(curve, 4.1) == 30
     assert steps_to(curve, 9.0) is None

@@ -91,7 +91,7 @@ def test_plain_csv(tmp_path: Path, rl_lab: Command) -> None:
     done = rl_lab("compare", "results.csv")
     assert done.returncode == 0, done.stderr
     assert "mine is better than theirs on Task-1" in done.stdout
-    assert (tmp_path / "comparison" / "report.html").exists()
+    assert (tmp_path / "results-comparison" / "report.html").exists()
     for text, message in (
         ("agent,env\n", "expected columns agent, env, seed, step, return, came agent, env"),
         ("agent,env,seed,step,return\na,e,1,2,nan\n", "line 2: expected a finite number, came 'nan'"),
@@ -119,6 +119,73 @@ def test_marl_evals_json(tmp_path: Path) -> None:
     (tmp_path / "m.json").write_text(json.dumps({"Warehouse": {"tiny": {"IPPO": {"seed_4": {}}}}}))
     with pytest.raises(InputError, match="expected the lab's scores or marl-eval's JSON"):
         read_results([tmp_path / "m.json"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("nan.csv", "agent,env,seed,step,return\na,e,1,nan,2\n", "line 2: expected a finite number, came 'nan'"),
+        ("huge.csv", "agent,env,seed,step,return\na,e,1,1,1e308\n", "line 2: expected a finite number, came '1e308'"),
+        ("two.csv", "agent,env,seed,step,return\nD,e,1,1,1\nD*,e,2,1,1\n", "another agent, or other settings"),
+        ("m.json", '{"e": {"t": {"A": {"s_1": {"step_0": {"step_count": 0, "return": ["1"]}}}}}}', "expected numbers"),
+        ("n.json", '{"e": {"t": {"A": {"s_1": {"step_0": {"step_count": 0, "return": []}}}}}}', "expected numbers"),
+        ("0.monitor.csv", '#{"t_start": 1}\nr,l,t\nnan,1,1\n', "damaged: expected finite numbers"),
+    ],
+)
+def test_numbers_that_are_none_are_one_line(name: str, text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        compare_runs([tmp_path / name])
+
+
+def test_monitors_with_names_are_runs_of_their_own(tmp_path: Path) -> None:
+    """As `Monitor(env, "logs/seed3")` writes them; the copies of one run's environment have numbers for names."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    for seed in range(4):
+        text = f'#{{"t_start": 1, "env_id": "E-v0"}}\nr,l,t\n{10 * seed},5,1\n'
+        (folder / f"seed{seed}.monitor.csv").write_text(text)
+    together, one_by_one = read_results([tmp_path]), read_results(sorted(folder.iterdir()))
+    for results in (together, one_by_one):
+        assert [(run.seed, run.score) for run in results] == [(0, 0), (1, 10), (2, 20), (3, 30)]
+
+
+def test_runs_of_unequal_length_are_all_there(tmp_path: Path) -> None:
+    rows = ["agent,env,seed,step,return"]
+    rows += [f"a,e,{seed},{step},{step}" for seed in (0, 1) for step in ((0, 100) if seed else (200, 300))]
+    (tmp_path / "gap.csv").write_text("\n".join(rows) + "\n")
+    (record,) = compare_runs([tmp_path / "gap.csv"])["records"]
+    assert record["scores"] == [300, 100]
+    assert None in record["curve"]["iqm"]  # between 100 and 200 there is no run
+    assert "1 of 2 runs are shorter than 300 env steps" in record["notes"]
+
+
+def test_scores_are_written_over_nothing_else_and_nothing_is_lost(rl_lab: Command, tmp_path: Path) -> None:
+    rows = [f"{agent},e,{seed},1,{seed}" for agent in ("a", "b") for seed in range(3)]
+    (tmp_path / "x.csv").write_text("\n".join(["agent,env,seed,step,return", *rows]) + "\n")
+    (tmp_path / "precious.json").write_text('{"status": "finished"}')
+    refused = rl_lab("compare", "x.csv", "--save-scores", "precious.json", "--no-report")
+    assert refused.returncode == 2
+    assert "precious.json: is there, and holds no scores" in refused.stderr
+    for _ in range(2):  # scores may be written over scores
+        assert rl_lab("compare", "x.csv", "--save-scores", "s.json", "--no-report").returncode == 0
+    again = read_results([tmp_path / "s.json"])
+    assert sorted((run.agent, run.seed, run.score) for run in again) == [(a, n, n) for a in "ab" for n in range(3)]
+    assert all("its evaluation episodes are its own, not the lab's shared ones" in run.notes for run in again)
+    text = (tmp_path / "s.json").read_text()
+    for label in ("../../escaped", "/tmp/absolute", "red\\u001b[31m"):
+        (tmp_path / "evil.json").write_text(text.replace('"e"', f'"{label}"').replace("e/", f"{label}/"))
+        with pytest.raises(InputError, match="expected a plain name"):
+            read_results([tmp_path / "evil.json"])
+
+
+def test_returns_and_steps_are_not_compared(tmp_path: Path) -> None:
+    from experiments.results import group_runs
+
+    one = Results(env="e", agent="a", seed=0, place="one", scores=np.ones(1))
+    other = Results(env="e", agent="b", seed=0, place="other", scores=-np.ones(1), measure="-steps")
+    with pytest.raises(InputError, match="another measure under the label 'e'"):
+        group_runs([one, other])
 
 
 SPEC = """
