@@ -91,7 +91,12 @@ def _paired(of_x: list[Record], of_y: list[Record]) -> dict[str, Any] | None:
 
 def _judge(pairs: list[Pair]) -> None:
     """Add p after Holm's correction over all of these, and the verdicts."""
-    for pair, p in zip(pairs, permutation.holm([pair["p"] for pair in pairs]), strict=True):
+    p_values = [pair["p"] for pair in pairs]
+    for index, (pair, p) in enumerate(zip(pairs, permutation.holm(p_values), strict=True)):
+        # Holm multiplies the smallest p by the number of tests, the next by one less, ...: at best, this one's is
+        # multiplied by the number of tests whose p is not below the smallest that its runs can give.
+        others = p_values[:index] + p_values[index + 1 :]
+        pair["multiplier"] = 1 + sum(other >= pair["smallest_p"] for other in others)
         pair["p_holm"], pair["tests"] = p, len(pairs)
         pair["verdict"], pair["reason"] = _verdict(pair)
 
@@ -99,22 +104,20 @@ def _judge(pairs: list[Pair]) -> None:
 def _verdict(pair: Pair) -> tuple[str, str]:
     """ "better", "worse", "undecided" or "too few seeds", and why."""
     low, high = pair["interval"]
-    tests = pair["tests"]
     if pair["p_holm"] < permutation.ALPHA and not low <= 0.5 <= high:
         return ("better" if low > 0.5 else "worse"), f"{p_text(pair['p_holm'])} after Holm's correction"
-    if pair["smallest_p"] * tests >= permutation.ALPHA:
-        needed = permutation.seeds_that_could_decide(pair["runs"], tests)
-        pair["seeds_needed"] = needed
+    times = pair["multiplier"]
+    if pair["smallest_p"] * times >= permutation.ALPHA:
+        needed = pair["seeds_needed"] = permutation.seeds_that_could_decide(pair["runs"], times)
         return "too few seeds", (
-            f"the smallest p that they can give is {pair['smallest_p']:.2g}, times {tests} "
-            f"pair{'s' if tests > 1 else ''}; {needed} seeds on each side could decide"
+            f"the smallest p that they can give is {pair['smallest_p']:.2g}, times {times} "
+            f"pair{'s' if times > 1 else ''}; {needed} seeds on each side could decide"
         )
     reason = f"{p_text(pair['p_holm'])} after Holm's correction"
-    if pair["cohens_d"] and len(pair["envs"]) == 1:
-        needed_for_power = permutation.seeds_for_power(pair["cohens_d"])
-        if needed_for_power:
-            pair["seeds_needed"] = needed_for_power
-            reason += f"; about {needed_for_power:,} seeds on each side would see a difference of this size"
+    wanted = permutation.seeds_for_power(pair["cohens_d"] or 0.0, pair["tests"])
+    if wanted and wanted > max(pair["runs_each"]):
+        pair["seeds_needed"] = wanted
+        reason += f"; about {wanted:,} seeds on each side would see a difference of this size"
     return "undecided", reason
 
 

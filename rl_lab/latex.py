@@ -44,7 +44,7 @@ def _cell(record: dict[str, Any] | None, *, scaled: bool) -> str:
     if record is None or not record["scores"]:
         return "--"
     source, digits = (record["normalised"], 2) if scaled else (record, 1)
-    text = f"${source['iqm']:.{digits}f}$"
+    text = f"${source['iqm'] + 0.0:.{digits}f}$".replace("$-0.00$", "$0.00$")
     if source["interval"] is None:
         return text
     low, high = source["interval"]

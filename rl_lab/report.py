@@ -2,6 +2,7 @@
 
 import base64
 import shlex
+import statistics
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,7 +39,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "interval": _interval, "steps": _steps, "p": _p}
+    environment.filters |= {"number": _number, "interval": _interval, "steps": _steps, "p": _p, "seconds": _seconds}
     folder = path.parent
     envs = list(dict.fromkeys(record["env"] for record in comparison["records"]))
     names = ("aggregates", "scores", "profiles", "improvement")
@@ -148,6 +149,12 @@ def _interval(interval: list[float] | None, digits: int = 2) -> str:
 
 def _steps(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
+
+
+def _seconds(values: list[float | None]) -> str:
+    """The median of wall-clock times."""
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.1f} s" if known else "–"
 
 
 def _p(value: float) -> str:

@@ -226,6 +226,8 @@ def _print_method(out: Console, comparison: Comparison) -> None:
     if any(record["interval"] and record["interval"][0] == record["interval"][1] for record in records):
         line = "An interval without width: all runs scored alike. The bootstrap cannot see more; it is no certainty."
         out.print(line, style="dim")
+    if len({record["runs_finished"] for record in records if record["normalised"]}) > 1 and comparison["aggregates"]:
+        out.print("Environments with more finished runs weigh more in the IQM over all of them.", style="dim")
     if any(0 < record["runs_finished"] < 4 for record in records):
         out.print("The IQM of fewer than 4 runs is their mean.", style="dim")
     coverage = {record["runs_finished"]: record["simulated_coverage"] for record in records}

@@ -182,6 +182,46 @@ def test_a_real_difference_is_found() -> None:
     assert found >= 95
 
 
+@pytest.mark.parametrize(("effect", "tests"), [(1.0, 1), (1.5, 6), (2.0, 15)])
+def test_the_seeds_that_would_do_do(effect: float, tests: int) -> None:
+    """About four times in five, against a level divided by the number of tests."""
+    rng = np.random.default_rng(9)
+    wanted = permutation.seeds_for_power(effect, tests)
+    assert wanted is not None
+    found = sum(
+        permutation.permutation_p([rng.normal(effect, size=wanted)], [rng.normal(size=wanted)]) * tests < 0.05
+        for _ in range(600)
+    )
+    assert found / 600 == pytest.approx(0.8, abs=0.08)
+
+
+def test_an_interval_over_one_half_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small p is: both are asked for."""
+    records = {("e", "a"): record(np.arange(8.0) + 100), ("e", "b"): record(np.arange(8.0))}
+    assert make_pairs("ab", records)[0]["verdict"] == "better"
+    straddling = aggregates.Interval(1.0, 0.5, 1.0)
+    monkeypatch.setattr(aggregates, "improvement", lambda xs, ys: straddling)
+    (pair,) = make_pairs("ab", records)
+    assert pair["p_holm"] < 0.001
+    assert pair["verdict"] == "undecided"
+
+
+def test_too_few_seeds_is_said_only_where_nothing_could_be_decided() -> None:
+    """Holm multiplies the largest p by one: beside tests that are decided, four runs a side can decide too."""
+    records = {("e", "a"): record(np.arange(10.0) + 100), ("e", "b"): record(np.arange(10.0))}
+    records |= {("e", "c"): record(np.arange(4.0) + 50), ("e", "d"): record(np.array([48.0, 49, 50.5, 52.5]))}
+    verdicts = {pair["x"] + pair["y"]: pair["verdict"] for pair in make_pairs("abcd", records)}
+    assert verdicts["cd"] == "undecided"
+    assert set(verdicts.values()) == {"better", "worse", "undecided"}
+
+
+def test_rounding_noise_is_no_spread() -> None:
+    same, other = np.full(5, 0.3), np.array([0.11, 0.23, 0.37])
+    interval = permutation.cohens_d_interval(same, other)
+    assert interval is None or -100 < interval.low < interval.high < 100
+    assert permutation.cohens_d(np.full(5, 0.1 + 0.2), np.full(3, 0.3)) == 0
+
+
 # -- by hand ----------------------------------------------------------------------------------------------
 
 

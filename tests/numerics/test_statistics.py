@@ -131,7 +131,10 @@ def test_seeds_that_would_do() -> None:
     assert permutation.seeds_that_could_decide([(3, 3)], 1) == 4  # 3 give 0.10, 4 give 0.029
     assert permutation.seeds_that_could_decide([(5, 5)], 10) == 6  # 5 give 0.0079 * 10, 6 give 0.0022 * 10
     assert permutation.seeds_that_could_decide([(2, 20)], 1) == 2  # 2 of 22 runs: 2 / 231
-    assert permutation.seeds_for_power(1.0) == 16  # 2 (1.96 + 0.84)^2 = 15.7
+    assert permutation.seeds_for_power(1.0) == 18  # a t-test's 17 (Cohen 1988, table 2.4.1), * pi / 3
+    assert permutation.seeds_for_power(-0.5) == 68  # 64, * pi / 3 = 67.02
+    assert permutation.seeds_for_power(0.01) == pytest.approx(164_387, abs=2)  # 156,977 * pi / 3
+    assert permutation.seeds_for_power(9.0) == 4  # fewer could not decide
     assert permutation.seeds_for_power(0.0) is None
 
 
