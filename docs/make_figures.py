@@ -12,13 +12,15 @@ from experiments.run_folder import RunFolder
 from experiments.seeding import episode_seeds
 from experiments.trial import load_agent
 from experiments.video import captioned, play
-from rl_lab.api import run_suite
+from rl_lab.comparing import compare_folders
+from rl_lab.running import run_suite
 
 IMAGES = Path(__file__).parent / "images"
-CURVES = (("book-maze", "maze-15x15"), ("first-benchmark", "lander"), ("first-benchmark", "maze-9x9-slip"))
+CURVES = (("book-maze", "maze-15x15"), ("lander", "LunarLander-v3"), ("mazes", "maze-4-slippery"))
+COMPARED = (("mazes", "profiles"), ("lander", "improvement"))
 FRAMES = {  # picture -> run, and how far into its first episode
     "maze-frame.png": ("book-maze/maze-15x15/q_learning/seed-0", 0.6),
-    "lander-frame.png": ("first-benchmark/lander/heuristic_lander/seed-0", 0.55),
+    "lander-frame.png": ("lander/LunarLander-v3/heuristic_lander/seed-0", 0.55),
 }
 
 
@@ -28,6 +30,9 @@ def main(runs: Path) -> None:
         run_suite(suite, out=runs, jobs=2)
     for suite, env in CURVES:
         shutil.copy(runs / suite / env / f"{FILE_NAME}.png", IMAGES / f"{suite}-{env}.png")
+    for suite, figure in COMPARED:
+        compare_folders([runs / suite], report=False)
+        shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{suite}-{figure}.png")
     for name, (run, share) in FRAMES.items():
         folder = RunFolder(runs / run)
         trial = folder.trial()

@@ -50,8 +50,8 @@ SAMPLE = [
     case("prioritized_sweeping", steps=3_000),
     case("q_learning", MAZE, MAZES["layout change"], steps=20_000),
     case("sarsa", LANDER, **BINS),
-    case("sb3_dqn", LANDER, steps=1_200),
-    case("sb3_ppo", LANDER, {"continuous": True, "enable_wind": True}, steps=1_200, use_sde=True, num_envs=3),
+    case("sb3_dqn", LANDER, steps=800),
+    case("sb3_ppo", LANDER, {"continuous": True, "enable_wind": True}, steps=800, use_sde=True, num_envs=3),
     case("sb3_dqn", MAZE, MAZES["new maze each episode"], steps=1_200, optimize_memory_usage=True,
          replay_buffer_kwargs={"handle_timeout_termination": False}),
 ]  # fmt: skip
