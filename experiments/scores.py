@@ -46,7 +46,8 @@ def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
             **references,
         }
         lines += [json.dumps({"env": env, "agent": agent} | _run_values(run)) for run in runs]
-    made_with = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
+    facts = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
+    made_with = {key: value for key, value in facts.items() if key != "command"}  # which is given
     head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
     text = json.dumps(head, indent=1).removesuffix("\n}")
     path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n", encoding="utf-8")
