@@ -86,7 +86,10 @@ def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
         axes.set_title(title, fontsize=10)
     several = any(len(row["envs"]) > 1 for row in rows)
     of = "all environments" if several else rows[0]["envs"][0]
-    figure.suptitle(f"Normalised scores, {of}: 0 random policy, 1 reference; 95% bootstrap intervals", fontsize=11)
+    figure.suptitle(
+        f"Normalised scores, {of}: 0 random policy, 1 reference; 95% bootstrap intervals" + _unlike(comparison),
+        fontsize=11,
+    )
 
 
 def draw_scores(figure: "Figure", comparison: Comparison) -> None:
@@ -123,6 +126,12 @@ def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, floa
         axes.set_xlim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
 
 
+def _unlike(comparison: Comparison) -> str:
+    """A line that says so where the agents have scores in different environments."""
+    sets = {tuple(sorted(row["envs"])) for row in comparison["aggregates"]}
+    return "\n(the agents were not all run in the same environments)" if len(sets) > 1 else ""
+
+
 def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
     """The share of runs above each normalised score, with pointwise bands."""
     axes = figure.subplots()
@@ -133,7 +142,7 @@ def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
             profile["tau"], profile["low"], profile["high"], step="post", color=look["color"], alpha=0.15, linewidth=0
         )
     axes.set(xlabel="normalised score τ", ylabel="share of runs with a score above τ", ylim=(-0.02, 1.02))
-    axes.set_title("Performance profiles, with pointwise 95% bootstrap bands", fontsize=11)
+    axes.set_title(f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}", fontsize=11)
     axes.grid(alpha=0.25)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
 
