@@ -173,7 +173,6 @@ def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
     axes.set_xticks(range(len(agents)), [_short(agent) for agent in agents], rotation=40, ha="right")
     axes.set_yticks(range(len(agents)), [_short(agent) for agent in agents])
     axes.spines[:].set_visible(False)
-    axes.set_title(
-        "Probability that a run of the row beats a run of the column\n* decided, others are not", fontsize=10
-    )
+    title = "Probability that a run of the row beats\na run of the column (* decided, others are not)"
+    figure.suptitle(title, fontsize=10)
     figure.colorbar(image, ax=axes, shrink=0.75, label="probability of improvement")
