@@ -12,7 +12,7 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-# Hundreds of kills, in every agent and environment: about an hour.
+# Hundreds of kills, in every agent and environment: about half an hour.
 soak: install
 	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py
 
