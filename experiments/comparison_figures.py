@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STYLE: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
 MOST_IN_A_MATRIX = 12  # agents
 LONGEST = 24  # letters of a name beside an axis

@@ -85,11 +85,4 @@ def prepare(trial: Trial, out: Path, settings: dict[str, Any]) -> bool:
 
 def _is_there(folder: RunFolder, trial: Trial) -> bool:
     """Has the run finished what is asked for?"""
-    return folder.read_manifest()["status"] == "finished" and _covers(folder.trial(), trial)
-
-
-def _covers(known: Trial, asked: Trial) -> bool:
-    """Did the run that is there train as long as is asked for, or longer?"""
-    if asked.budget.steps is not None:
-        return (known.budget.steps or 0) >= asked.budget.steps
-    return (known.budget.episodes or 0) >= (asked.budget.episodes or 0)
+    return folder.read_manifest()["status"] == "finished" and folder.trial().budget.covers(trial.budget)

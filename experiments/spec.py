@@ -41,6 +41,12 @@ class Budget(_Strict):
     steps: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
 
+    def covers(self, other: "Budget") -> bool:
+        """Is it as long as another of the same unit, or longer?"""
+        if other.steps is not None:
+            return (self.steps or 0) >= other.steps
+        return (self.episodes or 0) >= (other.episodes or 0)
+
     def __str__(self) -> str:
         number, unit = (self.steps, "env step") if self.steps is not None else (self.episodes, "episode")
         return f"{number:,} {unit}{'' if number == 1 else 's'}"

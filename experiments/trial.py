@@ -11,6 +11,7 @@ from typing import Any
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
+from pydantic import ValidationError
 
 from agents.base import Agent
 from agents.env_position import NotReplayedError, set_env_state
@@ -141,18 +142,16 @@ def take_up(trial: Trial, folder: RunFolder) -> tuple[Saved | None, Manifest]:
         saved = folder.checkpoint.read()
         for name, mark in saved[0]["logs"].items():
             check_mark(folder.path / name, mark)
-    except (InputError, LookupError, TypeError, AttributeError) as error:
+        before = Budget.model_validate(saved[0]["budget"])
+    except (InputError, ValidationError, LookupError, TypeError, AttributeError) as error:
         if has_finished:
             raise InputError(f"{error}; the run has finished before, and is left as it is: move it away") from error
         _log.warning("%s; the run begins anew", error)
         return None, known
-    asked, before = trial.budget.model_dump(exclude_none=True), saved[0].get("budget")
-    if before == asked or (saved[0].get("spent") and known["status"] == "finished"):
-        return saved, known
-    if saved[0].get("spent") and has_finished:  # an extension that was stopped before its first checkpoint
+    if before == trial.budget or (has_finished and saved[0].get("spent") and trial.budget.covers(before)):
         return saved, known
     if has_finished:
-        stopped = f"an extension to {Budget.model_validate(before)} was stopped at {saved[0]['env_step']:,} env steps"
+        stopped = f"an extension to {before} was stopped at {saved[0]['env_step']:,} env steps"
         raise InputError(f"{folder.path}: {stopped}: finish it with that budget first, came {trial.budget}")
     return None, known  # another budget, of a run that never finished: it begins anew
 

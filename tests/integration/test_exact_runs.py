@@ -246,6 +246,10 @@ def test_a_stopped_extension_is_neither_thrown_away_nor_mixed(tmp_path: Path) ->
         assert "an extension to 3,000 env steps was stopped at" in manifest["error"]
         assert files(folder.path) == before
     done = run(trial(3_000), tmp_path)
+    done.write_manifest(done.read_manifest() | {"status": "running"})  # as if killed in its final evaluation
+    refused = run_trial(trial(1_000), tmp_path, lambda progress: None)
+    assert "an extension to 3,000 env steps was stopped at" in refused["error"]
+    done = run(trial(3_000), tmp_path)
     run(trial(1_000), tmp_path / "other")
     assert result_digests(done.path) == result_digests(run(trial(3_000), tmp_path / "other").path)
     assert done.read_manifest()["budgets"] == [{"steps": 1_000}, {"steps": 3_000}]
