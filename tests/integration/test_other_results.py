@@ -138,6 +138,12 @@ def test_numbers_that_are_none_are_one_line(name: str, text: str, message: str, 
         compare_runs([tmp_path / name])
 
 
+def test_only_the_last_hundred_training_episodes_score(tmp_path: Path) -> None:
+    rows = [f"{number},5,{number}" for number in range(150)]
+    (tmp_path / "0.monitor.csv").write_text("\n".join(['#{"t_start": 1, "env_id": "E-v0"}', "r,l,t", *rows]) + "\n")
+    assert one(read_results([tmp_path])).score == np.mean(range(50, 150))
+
+
 def test_monitors_with_names_are_runs_of_their_own(tmp_path: Path) -> None:
     """As `Monitor(env, "logs/seed3")` writes them; the copies of one run's environment have numbers for names."""
     folder = tmp_path / "logs"
