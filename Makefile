@@ -28,7 +28,7 @@ install: $(INSTALLED)
 # a tenth of the size. Last, the project itself and whatever a platform needs beyond the lock (see .ci/lock.py).
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-		{ echo "error: expected Python 3.11 to 3.13, came $$($(PYTHON) --version); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
+		{ echo "error: expected Python 3.11 to 3.13, got $$($(PYTHON) --version); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		{ echo "error: $(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
 	@awk '/^[a-z]/ { keep = /^torch==/ } keep' requirements.lock > .venv/torch.lock

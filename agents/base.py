@@ -78,7 +78,7 @@ class Monitor(Protocol):
 
         Args:
             position: between two episodes, none. Else it gives what the agent needs to go on from here in its
-                environments, beside its learning state (see `agents.env_position`).
+                environments, beside its learning state (see `agents.env_snapshot`).
         """
 
 
@@ -257,5 +257,5 @@ def require_discrete_actions(name: str, action_space: gym.Space[Any]) -> int:
         ValueError: the actions are not `Discrete`, numbered from 0.
     """
     if not isinstance(action_space, gym.spaces.Discrete) or action_space.start != 0:
-        raise ValueError(f"{name} needs discrete actions, came {action_space}")
+        raise ValueError(f"{name} needs discrete actions, got {action_space}")
     return int(action_space.n)

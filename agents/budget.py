@@ -8,7 +8,7 @@ from typing import Any
 import gymnasium as gym
 
 from agents.base import Agent, Episode
-from agents.env_position import get_env_state
+from agents.env_snapshot import get_env_state
 from agents.storage import State
 
 UNLIMITED = 1 << 62
@@ -24,7 +24,7 @@ class Budget:
 
     def __init__(self, steps: int | None = None, episodes: int | None = None) -> None:
         if (steps is None) == (episodes is None):
-            raise ValueError(f"budget: expected steps or episodes, came steps = {steps} and episodes = {episodes}")
+            raise ValueError(f"budget: expected steps or episodes, got steps = {steps} and episodes = {episodes}")
         self.steps, self.num_episodes = steps, episodes
         self.count = 0
         self.position: State | None = None

@@ -18,7 +18,7 @@ from gymnasium import spaces
 from agents.base import Agent, OnlineAgent, Transition
 from agents.budget import Budget, Stopped
 from agents.corridor import Corridor, Counted
-from agents.env_position import set_env_state
+from agents.env_snapshot import set_env_state
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
 STEPS = 300  # of training, in most checks
@@ -26,7 +26,7 @@ TEACHING = 2_000  # times that a transition is repeated, until its target is lea
 
 
 class CheckError(AssertionError):
-    """An agent does not keep the contract: what was expected, and what came."""
+    """An agent does not keep the contract: what was expected, and what got."""
 
 
 class NotApplicableError(Exception):
@@ -159,7 +159,7 @@ def check_stopping_and_going_on(case: Case) -> None:
         uninterrupted = Stopped(STEPS, whole, env, Path(folder))
         whole.train(env, uninterrupted)
         if uninterrupted.state is None:
-            raise CheckError("expected its training to tell of a safe point, came none")
+            raise CheckError("expected its training to tell of a safe point, got none")
         second.load(Path(folder))
         set_env_state(other, uninterrupted.state)
         gone_on = uninterrupted.rest()
@@ -214,7 +214,7 @@ def check_termination_and_truncation(case: Case) -> None:
         learned.append((agent.action_values(1), agent.action_values(2)))
     (ended, _), (cut, following) = learned
     if ended is None or cut is None or following is None:
-        raise CheckError("expected action values, came None")
+        raise CheckError("expected action values, got None")
     expect(abs(ended[0] - 1.0) < 0.05, "the reward alone, 1, where the episode terminates", ended[0])
     least, most = (ended[0] + factor * following.max() for factor in (discount or 0.5, discount or 1.0))
     expected = f"{least:.2f}" if discount else f"{least:.2f} to {most:.2f}"
@@ -257,7 +257,7 @@ def check_spaces_it_cannot_handle(case: Case) -> None:
             expect(bool(str(error)) and "\n" not in str(error).strip(), f"one line for {where}", str(error))
             continue
         except Exception as error:
-            raise CheckError(f"expected a ValueError, or an agent, for {where}, came {error!r}") from error
+            raise CheckError(f"expected a ValueError, or an agent, for {where}, got {error!r}") from error
         observations.seed(0)
         action = agent.select_action(observations.sample(), explore=True)
         expect(actions.contains(action), f"an action of {actions}", action)
@@ -277,10 +277,10 @@ CHECKS = (
 )
 
 
-def expect(holds: bool, expected: str, came: Any) -> None:
+def expect(holds: bool, expected: str, got: Any) -> None:
     """Raise where something does not hold."""
     if not holds:
-        raise CheckError(f"expected {expected}, came {came}")
+        raise CheckError(f"expected {expected}, got {got}")
 
 
 def _item(action: Any) -> Any:

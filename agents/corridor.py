@@ -44,7 +44,7 @@ class Corridor(gym.Env[int, int]):
             ValueError: the action is neither 0 nor 1.
         """
         if not self.action_space.contains(action):
-            raise ValueError(f"action: expected 0 or 1, came {action!r}")
+            raise ValueError(f"action: expected 0 or 1, got {action!r}")
         _, self.s, reward, terminated = self.P[self.s][int(action)][0]
         self.steps += 1
         return self.s, reward, terminated, not terminated and self.steps >= 50, {}

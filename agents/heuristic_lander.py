@@ -18,7 +18,7 @@ class HeuristicLander(OnlineAgent):
         from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic
 
         if not isinstance(env.unwrapped, LunarLander):
-            raise ValueError(f"heuristic_lander flies LunarLander only, came {type(env.unwrapped).__name__}")
+            raise ValueError(f"heuristic_lander flies LunarLander only, got {type(env.unwrapped).__name__}")
         self._env = env
         self._heuristic: Callable[..., Any] = heuristic
 

@@ -36,12 +36,18 @@ AGENTS = {
     "td_lambda": ("agents.tabular.prediction:TDLambda", "the same, with eligibility traces"),
     "lambda_return": ("agents.tabular.prediction:LambdaReturn", "the same, from lambda-returns, off-line"),
     "monte_carlo_prediction": ("agents.tabular.prediction:MonteCarloPrediction", "the same, from whole returns"),
-    "value_iteration": ("agents.planners:ValueIteration", "exact planning from the model: the ground truth of mazes"),
-    "policy_iteration": ("agents.planners:PolicyIteration", "exact planning by evaluating and improving a policy"),
+    "value_iteration": (
+        "agents.planning.planners:ValueIteration",
+        "exact planning from the model: the ground truth",
+    ),
+    "policy_iteration": (
+        "agents.planning.planners:PolicyIteration",
+        "exact planning: evaluates and improves a policy",
+    ),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
-    "sb3_dqn": ("agents.sb3:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
+    "sb3_dqn": ("agents.sb3.baselines:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
     "sb3_ppo": (
-        "agents.sb3:SB3PPO",
+        "agents.sb3.baselines:SB3PPO",
         "proximal policy optimisation of stable-baselines3; preset = 'lander' is RL Zoo's",
     ),
 }

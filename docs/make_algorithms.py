@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from agents import sweeps
-from agents.oracle import exact_model
+from agents.planning import sweeps
+from agents.planning.oracle import exact_model
 from agents.registry import AGENTS
 from envs.registry import make_env
-from experiments.figures import Line, draw, figure_lines
-from experiments.loading import parse_spec
-from experiments.results import read_runs
-from experiments.runner import run_trials
-from experiments.spec import Figure
-from rl_lab.progress import Silence
+from experiments.execution.experiment import run_experiment
+from experiments.figures.spec_figure import Line, draw, figure_lines
+from experiments.results.stored_run import read_runs
+from experiments.specs.loading import parse_spec
+from experiments.specs.spec import Figure
+from rl_lab.text.progress import Silence
 
 DOCS = Path(__file__).parent
 PAGES, IMAGES = DOCS / "algorithms", DOCS / "images" / "algorithms"
@@ -166,7 +166,7 @@ def trained(
 ) -> dict[str, Line]:
     """The lines of agents that are trained in an environment, by their labels."""
     values = {"name": name, "seeds": seeds, "episodes": episodes, "evaluation": QUIET, "envs": [env], "agents": agents}
-    run_trials(parse_spec(values, name).trials(), out, 1, Silence(), figure)
+    run_experiment(parse_spec(values, name).run_specs(), out, 1, Silence(), figure)
     runs = [run for run in read_runs([out / name]) if run.finished]
     return {line.label: line for line in figure_lines(figure, runs)}
 

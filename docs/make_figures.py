@@ -6,14 +6,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from experiments.curves import FILE_NAME
-from experiments.evaluation import make_evaluation_env
-from experiments.run_folder import RunFolder
-from experiments.seeding import episode_seeds
-from experiments.trial import load_agent
-from experiments.video import captioned, play
-from rl_lab.comparing import compare_folders
-from rl_lab.running import run_suite
+from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.rollout import make_evaluation_env
+from experiments.figures.learning_curves import FILE_NAME
+from experiments.rendering.video import captioned, play
+from experiments.runs.run_folder import RunFolder
+from experiments.training.train_run import load_agent
+from rl_lab.report.folder import compare_folders
+from rl_lab.run import run_suite
 
 IMAGES = Path(__file__).parent / "images"
 CURVES = (("book-maze", "maze-15x15"), ("lander", "LunarLander-v3"), ("mazes", "maze-4-slippery"))
@@ -35,10 +35,10 @@ def main(runs: Path) -> None:
         shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{suite}-{figure}.png")
     for name, (run, share) in FRAMES.items():
         folder = RunFolder(runs / run)
-        trial = folder.trial()
-        env_with_pictures = make_evaluation_env(trial.env, render_mode="rgb_array")
+        run_spec = folder.run_spec()
+        env_with_pictures = make_evaluation_env(run_spec.env, render_mode="rgb_array")
         agent = load_agent(folder, env_with_pictures)
-        frames = list(play(agent, env_with_pictures, episode_seeds(trial.evaluation.seed, "final", 1)))
+        frames = list(play(agent, env_with_pictures, episode_seeds(run_spec.evaluation.seed, "final", 1)))
         frame = frames[round(share * (len(frames) - 1))]
         Image.fromarray(captioned(frame.picture, frame.caption)).save(IMAGES / name, optimize=True)
 

@@ -10,10 +10,10 @@ from envs.mazes.difficulty import measure
 from envs.mazes.env import MazeEnv
 from envs.mazes.generators import GENERATORS
 from envs.registry import ENVIRONMENTS, LADDER, make_env
-from experiments.overlays import oracle_overlay
-from experiments.references import reference_for
-from experiments.seeding import episode_seeds
-from experiments.spec import EnvEntry
+from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.score_scale import reference_for
+from experiments.rendering.overlays import oracle_overlay
+from experiments.specs.spec import EnvEntry
 
 DOCS = Path(__file__).parent
 NUM_MAZES = 200  # behind every row of the fingerprints

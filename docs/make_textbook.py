@@ -5,8 +5,8 @@ import re
 import shutil
 from pathlib import Path
 
-from experiments.executor import available_cores
-from rl_lab.running import run_suite
+from experiments.execution.executor import available_cores
+from rl_lab.run import run_suite
 
 DOCS = Path(__file__).parent
 IMAGES = DOCS / "images" / "textbook"

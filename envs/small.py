@@ -12,7 +12,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pydantic import Field
 
-from envs.checking import checked
+from envs.arguments import checked
 
 Outcome = tuple[float, int, float, bool]
 Model = dict[int, dict[int, list[Outcome]]]
@@ -49,7 +49,7 @@ class FiniteEnv(gym.Env[Any, Any]):
         """One step, drawn from the model."""
         action = int(action)
         if not 0 <= action < self.num_actions:
-            raise ValueError(f"action: expected 0 to {self.num_actions - 1}, came {action}")
+            raise ValueError(f"action: expected 0 to {self.num_actions - 1}, got {action}")
         drawn = int(np.argmax(self._cumulative[self.s, action] > self.np_random.random()))
         _, self.s, reward, terminated = self.P[self.s][action][drawn]
         self.steps += 1

@@ -1,11 +1,11 @@
-"""Errors that are the user's to mend: one line that says where, what was expected and what came."""
+"""Errors that are the user's to mend: one line that says where, what was expected and what got."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
 
-from envs.checking import did_you_mean, explain
+from envs.arguments import did_you_mean, explain
 
 __all__ = ["InputError", "did_you_mean", "explain", "located", "unknown"]
 

@@ -12,20 +12,20 @@ from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
-from experiments.comparison import Comparison, compare_groups
+from experiments.comparison.comparison import Comparison, compare_groups
 from experiments.errors import InputError, located
-from experiments.evaluation import check_same_spaces, evaluate_agent, make_evaluation_env
-from experiments.loading import check_agent_entry, check_env_entry
-from experiments.many_seeds import SeedRuns, train_seeds
-from experiments.results import group_runs
-from experiments.run_folder import RunFolder
-from experiments.seeding import episode_seeds
-from experiments.sources import read_results
-from experiments.spec import AgentEntry, EnvEntry
-from experiments.trial import load_agent, refuse_code_inside
-from rl_lab.comparing import references
-from rl_lab.running import train_entries
-from rl_lab.watching import watch_run
+from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.rollout import check_same_spaces, evaluate_agent, make_evaluation_env
+from experiments.execution.many_seeds import SeedRuns, train_seeds
+from experiments.results.reading import read_results
+from experiments.results.stored_run import group_runs
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.loading import check_agent_entry, check_env_entry
+from experiments.specs.spec import AgentEntry, EnvEntry
+from experiments.training.train_run import load_agent, refuse_code_inside
+from rl_lab.report.folder import references
+from rl_lab.run import train_entries
+from rl_lab.show.watch import watch_run
 
 __all__ = [
     "SeedRuns",
@@ -121,25 +121,25 @@ def evaluate(
             options.
     """
     if episodes is not None and episodes < 1:
-        raise InputError(f"episodes: expected at least 1, came {episodes}")
+        raise InputError(f"episodes: expected at least 1, got {episodes}")
     folder = RunFolder(Path(run))
-    trial = folder.trial()
-    with located(f"{folder.path}: envs: {trial.env.id}"):
-        refuse_code_inside(folder.path, trial.env.id)
-        entry = trial.env.model_copy(update={"settings": trial.env.settings | (env_options or {})})
+    run_spec = folder.run_spec()
+    with located(f"{folder.path}: envs: {run_spec.env.id}"):
+        refuse_code_inside(folder.path, run_spec.env.id)
+        entry = run_spec.env.model_copy(update={"settings": run_spec.env.settings | (env_options or {})})
         check_env_entry(entry)
         env = make_evaluation_env(entry)
-        check_same_spaces(trial.env, env)
+        check_same_spaces(run_spec.env, env)
     try:
         agent = load_agent(folder, env)
-        count = trial.evaluation.final_episodes if episodes is None else episodes
-        results = evaluate_agent(agent, env, episode_seeds(trial.evaluation.seed, "final", count))
+        count = run_spec.evaluation.final_episodes if episodes is None else episodes
+        results = evaluate_agent(agent, env, episode_seeds(run_spec.evaluation.seed, "final", count))
     finally:
         env.close()
     return {
         "run": str(run),
-        "env": trial.env.label,
-        "agent": trial.agent.label,
+        "env": run_spec.env.label,
+        "agent": run_spec.agent.label,
         **({"env_options": env_options} if env_options else {}),
         "mean_return": sum(result.total_reward for result in results) / len(results),
         "episodes": [
@@ -202,7 +202,7 @@ def watch(
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:
     spec = env.spec
     if spec is None:
-        raise InputError("env: expected an environment from make_env or gymnasium.make, came one without a spec")
+        raise InputError("env: expected an environment from make_env or gymnasium.make, got one without a spec")
     env_id = spec.id if spec.id in gym.registry else str(spec.entry_point)
     registered = gym.registry.get(spec.id, spec)
     if spec.additional_wrappers or spec.max_episode_steps != registered.max_episode_steps:

@@ -3,19 +3,19 @@
 import sys
 from pathlib import Path
 
-from experiments.results import Run
-from experiments.results import read_runs as _read_runs
+from experiments.results.stored_run import StoredRun
+from experiments.results.stored_run import read_runs as _read_runs
 from rl_lab.api import watch
-from rl_lab.comparing import compare_folders
-from rl_lab.running import run_suite
-from rl_lab.tables import console, print_comparison
+from rl_lab.report.folder import compare_folders
+from rl_lab.run import run_suite
+from rl_lab.text.comparison import console, print_comparison
 
 SUITE = "demo"
 
 
 def run_demo(out: Path) -> None:
     """Run the bundled suite `demo`, record what it learned, and compare."""
-    from experiments.executor import available_cores
+    from experiments.execution.executor import available_cores
 
     screen = console()
     folder = out / SUITE
@@ -28,7 +28,7 @@ def run_demo(out: Path) -> None:
     sys.stderr.flush()
 
     screen.rule("2. Watch: what they do now", style="dim")
-    runs = {(run.trial.env.label, run.trial.agent.label, run.trial.seed): run for run in _read_runs([folder])}
+    runs = {(run.run_spec.env.label, run.run_spec.agent.label, run.run_spec.seed): run for run in _read_runs([folder])}
     maze = runs["maze-9x9", "q_learning", 0]
     screen.print("The maze, and the policy that Q-learning found (arrows: the greedy action of each cell it met):\n")
     watch(maze.folder.path, terminal=True)
@@ -59,7 +59,7 @@ def run_demo(out: Path) -> None:
     )
 
 
-def _tell_optimum(run: Run) -> None:
+def _tell_optimum(run: StoredRun) -> None:
     reference = run.reference
     if reference is not None:
         mean = run.final_scores().mean()

@@ -14,10 +14,10 @@ import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
-from experiments.digests import result_digests
-from experiments.run_folder import RunFolder
-from experiments.spec import Trial
-from experiments.trial import run_trial
+from experiments.runs.digests import result_digests
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.spec import RunSpec
+from experiments.training.train_run import train_run
 
 FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"}
 
@@ -25,51 +25,51 @@ FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.tru
 def main() -> None:
     """Answer the request: how many were killed, how many runs ended, and where these differ from the whole run."""
     request = json.loads(sys.stdin.read())
-    trial, out = Trial.model_validate(request["trial"]), Path(request["out"])
+    run_spec, out = RunSpec.model_validate(request["trial"]), Path(request["out"])
     begun = time.monotonic()
-    attempt(trial, out / "whole")
+    attempt(run_spec, out / "whole")
     seconds = time.monotonic() - begun
-    whole = digests(trial, out / "whole")
+    whole = digests(run_spec, out / "whole")
     if "events" in request:
-        answer = at_every_event(trial, out, whole, request["events"])
+        answer = at_every_event(run_spec, out, whole, request["events"])
     else:
-        answer = at_random_instants(trial, out, whole, request["kills"], seconds, random.Random(request["seed"]))
+        answer = at_random_instants(run_spec, out, whole, request["kills"], seconds, random.Random(request["seed"]))
     print(json.dumps(answer))
 
 
 def at_random_instants(
-    trial: Trial, out: Path, whole: dict[str, str], kills: int, seconds: float, rng: random.Random
+    run_spec: RunSpec, out: Path, whole: dict[str, str], kills: int, seconds: float, rng: random.Random
 ) -> dict[str, Any]:
     """Kill so often, however many runs that takes; each goes on until it ends."""
     killed, runs, differences = 0, 0, []
     while killed < kills:
         folder = out / f"killed-{runs}"
-        while attempt(trial, folder, kill_after=rng.uniform(0, seconds) if killed < kills else None):
+        while attempt(run_spec, folder, kill_after=rng.uniform(0, seconds) if killed < kills else None):
             killed += 1
         runs += 1
-        differences += difference(whole, digests(trial, folder), f"run {runs}")
+        differences += difference(whole, digests(run_spec, folder), f"run {runs}")
     return {"killed": killed, "runs": runs, "differences": differences}
 
 
-def at_every_event(trial: Trial, out: Path, whole: dict[str, str], share: int) -> dict[str, Any]:
+def at_every_event(run_spec: RunSpec, out: Path, whole: dict[str, str], share: int) -> dict[str, Any]:
     """Kill once before every `share`-th operation on a file of the run, and let the run go on."""
     killed, event, differences = 0, 0, []
     while True:
         folder = out / f"event-{event}"
-        if not attempt(trial, folder, kill_at=event):
+        if not attempt(run_spec, folder, kill_at=event):
             break
         killed += 1
-        attempt(trial, folder)
-        differences += difference(whole, digests(trial, folder), f"event {event}")
+        attempt(run_spec, folder)
+        differences += difference(whole, digests(run_spec, folder), f"event {event}")
         event += share
     return {"killed": killed, "runs": killed, "differences": differences}
 
 
-def attempt(trial: Trial, out: Path, kill_after: float | None = None, kill_at: int | None = None) -> bool:
+def attempt(run_spec: RunSpec, out: Path, kill_after: float | None = None, kill_at: int | None = None) -> bool:
     """One attempt at a run, in a child; was it killed?"""
     child = os.fork()
     if child == 0:
-        work(trial, out, kill_at)
+        work(run_spec, out, kill_at)
     if kill_after is not None:
         time.sleep(kill_after)
         os.kill(child, signal.SIGKILL)
@@ -77,17 +77,17 @@ def attempt(trial: Trial, out: Path, kill_after: float | None = None, kill_at: i
     if os.WIFSIGNALED(status):
         return True
     if os.waitstatus_to_exitcode(status) != 0:
-        raise SystemExit(f"an attempt at {trial} failed")
+        raise SystemExit(f"an attempt at {run_spec} failed")
     return False
 
 
-def work(trial: Trial, out: Path, kill_at: int | None) -> NoReturn:
+def work(run_spec: RunSpec, out: Path, kill_at: int | None) -> NoReturn:
     """What a child does."""
     code = 1
     try:
         if kill_at is not None:
             sys.addaudithook(Executioner(out, kill_at))
-        manifest = run_trial(trial, out, lambda progress: None)
+        manifest = train_run(run_spec, out, lambda progress: None)
         if manifest["status"] == "finished":
             code = 0
         else:
@@ -113,9 +113,9 @@ class Executioner:
         self.number -= 1
 
 
-def digests(trial: Trial, out: Path) -> dict[str, str]:
+def digests(run_spec: RunSpec, out: Path) -> dict[str, str]:
     """Of a run's results, which must be those that its manifest tells of."""
-    folder = RunFolder(out / trial.folder)
+    folder = RunFolder(out / run_spec.folder)
     found = result_digests(folder.path)
     if found != folder.read_manifest()["digests"]:
         raise SystemExit(f"{folder.path}: the manifest tells of other digests")

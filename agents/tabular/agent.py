@@ -87,7 +87,7 @@ class TabularAgent(OnlineAgent):
             return self.discretiser.num_states
         if isinstance(space, spaces.Discrete) and space.start == 0:
             return int(space.n)
-        raise ValueError(f"{self.name} needs Discrete or Box observations, came {space}")
+        raise ValueError(f"{self.name} needs Discrete or Box observations, got {space}")
 
     # -- the readable loop ------------------------------------------------------------------------------------
 

@@ -58,21 +58,21 @@ class Discretiser:
         """
         if len(space.shape) != 1 or space.shape[0] > MAX_DIMENSIONS:
             raise ValueError(
-                f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, came shape {list(space.shape)}"
+                f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, got shape {list(space.shape)}"
             )
         num_dimensions = space.shape[0]
         if edges is None:
             return cls([_even(low, high, num_edges) for low, high in zip(space.low, space.high, strict=True)])
         if not len(edges):
-            raise ValueError("edges: expected at least one, came none")
+            raise ValueError("edges: expected at least one, got none")
         per_dimension = [list(one) for one in edges if not isinstance(one, int | float)]
         if not per_dimension:
             per_dimension = [[float(edge) for edge in edges if isinstance(edge, int | float)]] * num_dimensions
         if len(per_dimension) != num_dimensions:
-            raise ValueError(f"edges: expected {num_dimensions} lists, one a dimension, came {len(per_dimension)}")
+            raise ValueError(f"edges: expected {num_dimensions} lists, one a dimension, got {len(per_dimension)}")
         for index, dimension in enumerate(per_dimension):
             if not all(low < high for low, high in pairwise(dimension)):
-                raise ValueError(f"edges of dimension {index}: expected increasing numbers, came {dimension}")
+                raise ValueError(f"edges of dimension {index}: expected increasing numbers, got {dimension}")
         return cls(per_dimension)
 
 

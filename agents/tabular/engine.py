@@ -8,11 +8,11 @@ import gymnasium as gym
 import numpy as np
 
 from agents.base import Episode, Monitor
-from agents.interrupts import interrupts_deferred
 from agents.tabular import episodes
 from agents.tabular.episodes import NO_LIMIT, Episodes
 from agents.tabular.memory import EPSILON_GREEDY
 from agents.tabular.sampler import last_info, make_sampler, put
+from machine_code.interrupts import interrupts_deferred
 
 if TYPE_CHECKING:
     from agents.tabular.agent import TabularAgent
@@ -38,10 +38,10 @@ def train_many(
         session = Session(agent, env)
         left, parts = num_steps, []
         while left > 0:
-            done, ended = session.advance(left, left)
+            num_done, ended = session.advance(left, left)
             parts.append([column.copy() for column in ended])
-            left -= done
-            agent.num_steps += done
+            left -= num_done
+            agent.num_steps += num_done
             agent.num_episodes += len(ended.lengths)
         session.put_env()
         return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

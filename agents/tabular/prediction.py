@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agents import planning
 from agents.base import Policy, Settings
-from agents.oracle import exact_model, has_model
+from agents.planning import exact
+from agents.planning.oracle import exact_model, has_model
 from agents.seeding import Rng
 from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
@@ -152,7 +152,7 @@ class Predictor(TabularAgent):
         super().__init__(env, seed=seed, **settings)
         space = env.observation_space
         if not isinstance(space, gym.spaces.Discrete) or not self.table.dense:
-            raise ValueError(f"{self.name} needs numbered states (Discrete) in a dense table, came {space}")
+            raise ValueError(f"{self.name} needs numbered states (Discrete) in a dense table, got {space}")
         self.given_policy = self._given_policy(int(space.n))
         self.table.memory.policy[:] = self.given_policy
         self.true_values = self._true_values(env)
@@ -162,8 +162,8 @@ class Predictor(TabularAgent):
         if not has_model(env.unwrapped) or not getattr(env.unwrapped, "fixed_model", True):
             return None
         model, initial = exact_model(env, self.name)
-        values = planning.unlimited_policy_values(model, self.given_policy, self.settings.discount)
-        values[~planning.reached_states(model, self.given_policy, initial)] = np.nan
+        values = exact.unlimited_policy_values(model, self.given_policy, self.settings.discount)
+        values[~exact.reached_states(model, self.given_policy, initial)] = np.nan
         return values
 
     def _given_policy(self, num_states: int) -> NDArray[np.float64]:
@@ -174,13 +174,13 @@ class Predictor(TabularAgent):
         expected += f"{num_states} lists of {self.num_actions} probabilities"
         array = np.asarray(given) if len({len(row) if isinstance(row, list) else 0 for row in given}) == 1 else None
         if array is None or len(array) != num_states:
-            raise ValueError(f"{self.name}: {expected}, came {len(given)} of them or rows of different lengths")
+            raise ValueError(f"{self.name}: {expected}, got {len(given)} of them or rows of different lengths")
         if array.ndim == 1 and array.dtype.kind == "i" and array.min() >= 0 and array.max() < self.num_actions:
             chosen: NDArray[np.float64] = np.eye(self.num_actions)[array]
             return chosen
         if array.shape == (num_states, self.num_actions) and (array >= 0).all() and np.allclose(array.sum(axis=1), 1):
             return array.astype(np.float64)
-        raise ValueError(f"{self.name}: {expected} that add up to 1, came others")
+        raise ValueError(f"{self.name}: {expected} that add up to 1, got others")
 
     def policy(self, seed: int) -> Policy:
         """The given policy; where it is random it draws from `seed`."""

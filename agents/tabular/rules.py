@@ -88,7 +88,7 @@ def _with_parts(
     if function not in copied:
         assert isinstance(function, FunctionType)
         if function.__closure__:
-            raise ValueError(f"{function.__qualname__}: expected a function of a module, came one inside another")
+            raise ValueError(f"{function.__qualname__}: expected a function of a module, got one inside another")
         # Only the shared functions have names that stand for an algorithm's own; a user's module means what it says.
         is_shared = function.__module__.startswith("agents.")
         names = dict(function.__globals__)

@@ -32,7 +32,7 @@ def why_not(env: gym.Env[Any, Any]) -> str | None:
             return f"the wrapper {type(wrapper).__name__} changes more than the limit of steps"
         wrapper = wrapper.env
     if not isinstance(env.observation_space, spaces.Discrete):
-        return f"it needs the state as observation (Discrete), and came {type(env.observation_space).__name__}"
+        return f"it needs the state as observation (Discrete), got {type(env.observation_space).__name__}"
     if not getattr(base, "fixed_model", True):
         return "it needs one model, and here another maze comes (maze_seed = 'new', levels or layout_change)"
     if getattr(base, "fickle_passenger", False):

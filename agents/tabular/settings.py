@@ -84,7 +84,7 @@ class TabularSettings(Settings):
     @model_validator(mode="after")
     def _edges_or_quantiles(self) -> Self:
         if self.edges is not None and self.bins == "quantile":
-            raise ValueError("bins: expected 'uniform' where edges are given, came 'quantile'")
+            raise ValueError("bins: expected 'uniform' where edges are given, got 'quantile'")
         return self
 
     def parameters(self, num_actions: int) -> Parameters:

@@ -197,25 +197,25 @@ class Table:
         counters = state["counters"]
         for name, length in (("counters", len(self.memory.counters)), ("rates", 2), ("entropy", 2)):
             if state[name].shape != (length,):
-                raise ValueError(f"{name}: expected {length} numbers, came shape {state[name].shape}")
+                raise ValueError(f"{name}: expected {length} numbers, got shape {state[name].shape}")
         rows = {int(known): row for row, known in enumerate(state["states_met"])}
         num_rows = self.num_states if self.dense else max(FIRST_ROWS, len(rows))
         for name in self._used():
-            mine, came = getattr(self.memory, name), state[name]
-            if came.dtype != mine.dtype or came.shape[1:] != mine.shape[1:]:
-                raise ValueError(f"{name}: expected {mine.dtype} {mine.shape}, came {came.dtype} {came.shape}")
+            mine, got = getattr(self.memory, name), state[name]
+            if got.dtype != mine.dtype or got.shape[1:] != mine.shape[1:]:
+                raise ValueError(f"{name}: expected {mine.dtype} {mine.shape}, got {got.dtype} {got.shape}")
             if name in PER_PAIR:
                 expected = self.num_states if self.dense else len(rows)
-                if len(came) != expected:
-                    raise ValueError(f"{name}: expected {expected} rows, came {len(came)}")
+                if len(got) != expected:
+                    raise ValueError(f"{name}: expected {expected} rows, got {len(got)}")
                 arrays[name] = self._new_rows(name, 0, num_rows)
             elif name in LISTS:
                 arrays[name] = np.zeros(num_rows * (self.num_actions if name == "active" else 1), dtype=mine.dtype)
             else:
-                arrays[name] = np.zeros(max(len(mine), len(came)), dtype=mine.dtype)
-            arrays[name][: len(came)] = came
-            if name in LISTS and len(came) != counters[LISTS[name]]:
-                raise ValueError(f"{name}: expected {counters[LISTS[name]]} entries, came {len(came)}")
+                arrays[name] = np.zeros(max(len(mine), len(got)), dtype=mine.dtype)
+            arrays[name][: len(got)] = got
+            if name in LISTS and len(got) != counters[LISTS[name]]:
+                raise ValueError(f"{name}: expected {counters[LISTS[name]]} entries, got {len(got)}")
         self._check_references(arrays, counters, self.num_states if self.dense else len(rows))
         self.rows = rows
         self._entropy = state["entropy"].copy()
@@ -237,4 +237,4 @@ class Table:
         most = {NEXT_STATE: num_rows - 1, NEXT_ACTION: self.num_actions - 1, TIME: remembered}
         for index, limit in most.items():
             if not -1 <= counters[index] <= limit:
-                raise ValueError(f"counters: number {index}: expected at most {limit}, came {counters[index]}")
+                raise ValueError(f"counters: number {index}: expected at most {limit}, got {counters[index]}")

@@ -103,5 +103,5 @@ def check_tiles(space: spaces.Space[Any], name: str) -> spaces.Box:
         ValueError: it is no Box of one dimension with at most as many numbers as bins can take.
     """
     if not isinstance(space, spaces.Box) or len(space.shape) != 1 or not np.issubdtype(space.dtype, np.number):
-        raise ValueError(f"{name} needs observed numbers in a row (a Box of shape [D]), came {space}")
+        raise ValueError(f"{name} needs observed numbers in a row (a Box of shape [D]), got {space}")
     return space

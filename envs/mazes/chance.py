@@ -1,7 +1,7 @@
 """Random draws, in the two ways that the mazes need them.
 
 Everything random about a maze goes through these three functions. Compiled code replaces the first two by versions
-that draw the same numbers from the same generator's state (`envs.mazes.pcg64`).
+that draw the same numbers from the same generator's state (`machine_code.pcg64`).
 """
 
 import numpy as np

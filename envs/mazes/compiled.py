@@ -1,7 +1,7 @@
 """The mazes' functions as machine code, made by numba from the very lines that Python runs.
 
 A function is compiled in a namespace where the functions that it calls are compiled too, and where `below` and
-`uniform` draw from the words of a generator (`envs.mazes.pcg64`). What is compiled is kept on disk, in a folder that
+`uniform` draw from the words of a generator (`machine_code.pcg64`). What is compiled is kept on disk, in a folder that
 is named after the sources, so that a change in any of them compiles anew; the first time says so.
 """
 
@@ -23,10 +23,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mazes import batch, carving, chance, generators, grid, level, moves, pcg64, splits
+from envs.mazes import batch, carving, chance, generators, grid, level, moves, splits
 from envs.mazes.generators import GENERATORS
 from envs.mazes.grid import Maze
 from envs.mazes.level import Level, Recipe
+from machine_code import pcg64
 
 SOURCES: tuple[ModuleType, ...] = (chance, grid, splits, carving, generators, level, moves, batch)
 RENEWALS = {"fixed": batch.keep_level, "pool": batch.pick_level, "new": batch.new_level}

@@ -99,7 +99,7 @@ def _lines(text: str) -> list[str]:
     width = max(map(len, lines), default=0)
     if len(lines) < 3 or len(lines) % 2 == 0 or width < 3 or width % 2 == 0:
         raise ValueError(
-            f"a drawing of R x C cells has 2R + 1 lines of 2C + 1 characters, came {len(lines)} lines of up to {width}"
+            f"a drawing of R x C cells has 2R + 1 lines of 2C + 1 characters, got {len(lines)} lines of up to {width}"
         )
     return [line.ljust(width) for line in lines]
 
@@ -113,7 +113,7 @@ def _check_characters(lines: list[str]) -> None:
             place = f"line {line_number + 1}, column {column + 1}"
             if character not in _AT_CELLS + _BETWEEN:
                 expected = "'#', a blank, 'S', 'E', 'O', keys 'a' to 'd', doors 'A' to 'D' or one of '^>v<'"
-                raise ValueError(f"{place}: expected {expected}, came {character!r}")
+                raise ValueError(f"{place}: expected {expected}, got {character!r}")
             if at_cell and character not in _AT_CELLS:
                 raise ValueError(f"{place}: {character!r} must stand between two cells, not at a cell's centre")
             if not at_cell and character not in (WALL + FLOOR if at_post else _BETWEEN):
@@ -125,14 +125,14 @@ def _check_characters(lines: list[str]) -> None:
                 started = True
             on_border = line_number in (0, len(lines) - 1) or column in (0, len(line) - 1)
             if on_border and character != WALL:
-                raise ValueError(f"{place}: the border must be wall, came {character!r}")
+                raise ValueError(f"{place}: the border must be wall, got {character!r}")
 
 
 def _check_keys(keys: NDArray[np.int8], doors: NDArray[np.int8]) -> None:
     drawn = sorted(int(key) for key in keys if key)
     if drawn != list(range(1, len(drawn) + 1)):
-        came = ", ".join(repr(KEYS[key - 1]) for key in drawn)
-        raise ValueError(f"keys are one each of 'a', 'b', ... in this order, came {came}")
+        got = ", ".join(repr(KEYS[key - 1]) for key in drawn)
+        raise ValueError(f"keys are one each of 'a', 'b', ... in this order, got {got}")
     for door in map(int, np.unique(doors)):
         if door > len(drawn):
             raise ValueError(f"the layout has a door {DOORS[door - 1]!r} and no key {KEYS[door - 1]!r}")

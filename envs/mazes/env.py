@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from envs.checking import checked
+from envs.arguments import checked
 from envs.mazes import options as maze_options
 from envs.mazes.chance import below
 from envs.mazes.grid import Maze
@@ -154,7 +154,7 @@ class MazeEnv(gym.Env[Any, int]):
         self.rows, self.cols, self.slip = recipe.rows, recipe.cols, slip
         self.max_steps = 4 * self.rows * self.cols * (1 + recipe.keys) if max_steps is None else max_steps
         if view is not None and observation not in ("state", "view"):
-            raise ValueError(f"view: expected observation = 'view' beside it, came {observation!r}")
+            raise ValueError(f"view: expected observation = 'view' beside it, got {observation!r}")
         kind = "view" if view is not None else observation
         self.observer = Observer(kind, self.rows, self.cols, recipe.keys, view or DEFAULT_VIEW)
         self.observation_space = self.observer.space()
@@ -334,7 +334,7 @@ class MazeEnv(gym.Env[Any, int]):
         """
         action = int(action)
         if not 0 <= action < 4:
-            raise ValueError(f"action: expected 0 (up), 1 (right), 2 (down) or 3 (left), came {action}")
+            raise ValueError(f"action: expected 0 (up), 1 (right), 2 (down) or 3 (left), got {action}")
         # One draw a step, as in toy_text. Where nothing slips it decides nothing, and is made up for when asked for.
         if self.slip == 0:
             self._draws_owed += 1

@@ -138,6 +138,4 @@ def find_layout(name: str) -> Layout:
         return Layout(Path(name).read_text(encoding="utf-8-sig"), f"the file {name}")
     except (OSError, ValueError):  # ValueError: not UTF-8, or no path at all
         known = ", ".join(repr(known) for known in LAYOUTS)
-        raise ValueError(
-            f"layout: expected {known}, a drawing, or a file that holds a drawing, came {name!r}"
-        ) from None
+        raise ValueError(f"layout: expected {known}, a drawing, or a file that holds a drawing, got {name!r}") from None

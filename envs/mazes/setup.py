@@ -31,7 +31,7 @@ def make_source(options: Options) -> Source:
     if options["layout"] is not None:
         return _layout_source(options)
     if options["layout_change"] is not None:
-        raise ValueError("layout_change: changes one layout into another: expected a layout beside it, came none")
+        raise ValueError("layout_change: changes one layout into another: expected a layout beside it, got none")
     options = _with_defaults(options, {})
     generator = GENERATORS[options["generator"]]
     recipe = _recipe(options, generator)
@@ -56,10 +56,10 @@ def _recipe(options: Options, generator: Generator | None) -> Recipe:
     if rewards is None:
         rewards = (1.0 if options["reward"] == "goal" else 0.0,) * len(exits)
     if len(rewards) != len(exits):
-        raise ValueError(f"exit_rewards: expected one for each of the {len(exits)} exits, came {len(rewards)}")
+        raise ValueError(f"exit_rewards: expected one for each of the {len(exits)} exits, got {len(rewards)}")
     wind = options["wind"] or (0,) * cols
     if len(wind) != cols:
-        raise ValueError(f"wind: expected one strength for each of the {cols} columns, came {len(wind)}")
+        raise ValueError(f"wind: expected one strength for each of the {cols} columns, got {len(wind)}")
     pit_reward = options["pit_reward"]
     return Recipe(
         rows=rows,
@@ -87,7 +87,7 @@ def _parameter(options: Options, generator: Generator | None) -> float:
         mine = generator is not None and generator.parameter == known.parameter
         if known.parameter is not None and options[known.parameter] is not None and not mine:
             name = "a layout" if generator is None else f"generator = {generator.name!r}"
-            raise ValueError(f"{known.parameter}: only generator = {known.name!r} takes it, came {name}")
+            raise ValueError(f"{known.parameter}: only generator = {known.name!r} takes it, got {name}")
     if generator is None or generator.parameter is None:
         return 0.0
     value = options[generator.parameter]
@@ -98,7 +98,7 @@ def _cell(name: str, place: str | tuple[int, int], rows: int, cols: int) -> int:
     if isinstance(place, tuple):
         if not (0 <= place[0] < rows and 0 <= place[1] < cols):
             raise ValueError(
-                f"{name}: expected a cell in rows 0 to {rows - 1} and columns 0 to {cols - 1}, came {list(place)}"
+                f"{name}: expected a cell in rows 0 to {rows - 1} and columns 0 to {cols - 1}, got {list(place)}"
             )
         return place[0] * cols + place[1]
     if place in CORNERS:
@@ -114,7 +114,7 @@ def _check_together(options: Options) -> None:
     if start == "random" and "farthest" in exits:
         raise ValueError("exit: 'farthest' is measured from the start, and start = 'random' changes at each reset")
     if len(exits) > options["rows"] * options["cols"] - 1:
-        raise ValueError(f"exit: expected fewer exits than cells, came {len(exits)}")
+        raise ValueError(f"exit: expected fewer exits than cells, got {len(exits)}")
     if start == "random" and options["keys"]:
         raise ValueError("keys: the doors stand on the way from the start, and start = 'random' changes at each reset")
     if start == "random" and not options["pit_terminates"]:
@@ -132,7 +132,7 @@ def _check_level(recipe: Recipe, level: Level) -> None:
         return list(divmod(int(cell), recipe.cols))
 
     if len(set(map(int, level.exits))) < len(level.exits):
-        raise ValueError(f"exit: two exits in one cell, came {[named(cell) for cell in level.exits]}")
+        raise ValueError(f"exit: two exits in one cell, got {[named(cell) for cell in level.exits]}")
     for exit_cell in level.exits:
         if not len(level.starts) or list(level.starts) == [exit_cell]:
             raise ValueError(f"start: the start is the exit, cell {named(exit_cell)}")
@@ -180,7 +180,7 @@ def _with_layout(options: Options, layout: Layout, drawing: Drawing) -> Options:
     rows, cols = drawing.maze.rows, drawing.maze.cols
     for name, drawn in (("rows", rows), ("cols", cols)):
         if options[name] not in (DEFAULT_SIZE, drawn):
-            raise ValueError(f"{name}: the layout has {drawn}, came {options[name]}")
+            raise ValueError(f"{name}: the layout has {drawn}, got {options[name]}")
     own = layout.options if drawing.start is None else layout.options | {"start": divmod(drawing.start, cols)}
     merged = _with_defaults(options, own)
     merged |= {"rows": rows, "cols": cols, "keys": int(drawing.keys.max())}
@@ -216,7 +216,7 @@ def _changed_level(options: Options, recipe: Recipe, before: Drawing) -> Level:
     }
     for name, (had, has) in same.items():
         if had != has:
-            raise ValueError(f"layout_change: both layouts need as many {name}: expected {had}, came {has}")
+            raise ValueError(f"layout_change: both layouts need as many {name}: expected {had}, got {has}")
     start = recipe.start if drawing.start is None else drawing.start
     level = _drawn_level(recipe._replace(start=start), drawing)
     try:

@@ -59,10 +59,10 @@ class Source:
             return None
         if self.num_levels is None:
             raise ValueError(
-                f"level: this maze has no levels to choose from: expected levels = a number, came {number!r}"
+                f"level: this maze has no levels to choose from: expected levels = a number, got {number!r}"
             )
         if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < self.num_levels:
-            raise ValueError(f"level: expected an integer from 0 to {self.num_levels - 1}, came {number!r}")
+            raise ValueError(f"level: expected an integer from 0 to {self.num_levels - 1}, got {number!r}")
         return int(number)
 
     def _mean_length(self, level: Level) -> float:

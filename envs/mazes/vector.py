@@ -42,12 +42,12 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         from envs.mazes.compiled import advance_kernel, begin_kernel, compiled_draw
 
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
-            raise ValueError(f"num_envs: expected an integer of at least 1, came {num_envs!r}")
+            raise ValueError(f"num_envs: expected an integer of at least 1, got {num_envs!r}")
         try:
             self._mode = AutoresetMode(autoreset_mode)
         except ValueError:
             known = ", ".join(repr(known.value) for known in AutoresetMode)
-            raise ValueError(f"autoreset_mode: expected {known}, came {autoreset_mode!r}") from None
+            raise ValueError(f"autoreset_mode: expected {known}, got {autoreset_mode!r}") from None
         self.template = template = MazeEnv(**options)  # checks the options, and knows what follows from them
         self.num_envs = num_envs = int(num_envs)
         self.render_mode = template.render_mode
@@ -139,14 +139,14 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         if mask is None:
             return self._all
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            came = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
-            raise ValueError(f"reset_mask: expected an array of {self.num_envs} booleans, came {came}")
+            got = f"{mask.dtype} of shape {mask.shape}" if isinstance(mask, np.ndarray) else type(mask).__name__
+            raise ValueError(f"reset_mask: expected an array of {self.num_envs} booleans, got {got}")
         if not mask.any():
-            raise ValueError("reset_mask: expected at least one True, came none")
+            raise ValueError("reset_mask: expected at least one True, got none")
         return mask.copy()
 
     def _seed(self, seed: int | Sequence[int | None] | None, chosen: NDArray[np.bool_]) -> None:
-        from envs.mazes.pcg64 import pack
+        from machine_code.pcg64 import pack
 
         seeds: Sequence[int | None]
         if seed is None:
@@ -156,7 +156,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         else:
             seeds = [None if one is None else int(one) for one in seed]
         if len(seeds) != self.num_envs:
-            raise ValueError(f"seed: expected one for each of the {self.num_envs} environments, came {len(seeds)}")
+            raise ValueError(f"seed: expected one for each of the {self.num_envs} environments, got {len(seeds)}")
         for index in map(int, np.flatnonzero(chosen)):
             if seeds[index] is not None or not self._seeded[index]:
                 self._robots.rngs[index] = pack(seeding.np_random(seeds[index])[0])
@@ -173,7 +173,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         actions = np.asarray(actions)
         if actions.shape != (self.num_envs,) or actions.dtype.kind not in "iu":
             raise ValueError(
-                f"actions: expected {self.num_envs} integers, came {actions.dtype} of shape {actions.shape}"
+                f"actions: expected {self.num_envs} integers, got {actions.dtype} of shape {actions.shape}"
             )
         robots, count = self._robots, self.num_envs
         if not self._is_seeded or (self._mode == AutoresetMode.DISABLED and self._some_over):
@@ -187,7 +187,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         begins = robots.over.copy() if self._some_over else None
         said = self._advance(self._rules, robots, self._levels.tables, actions.astype(np.int64, copy=False), results)
         if said == BAD_ACTION:
-            raise ValueError("action: expected 0 (up), 1 (right), 2 (down) or 3 (left), came another")
+            raise ValueError("action: expected 0 (up), 1 (right), 2 (down) or 3 (left), got another")
         if self._source.change is not None:
             self._age(begins, results.terminations)
         self._some_over = said == SOME_OVER

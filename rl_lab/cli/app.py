@@ -36,7 +36,7 @@ def _whole_number(value: str | int, least: int) -> int:
     except ValueError:
         number = math.nan
     if not number >= least or number != int(min(number, 1e15)):
-        raise typer.BadParameter(f"expected a whole number of at least {least}, came {str(value)!r}")
+        raise typer.BadParameter(f"expected a whole number of at least {least}, got {str(value)!r}")
     return int(number)
 
 
@@ -58,7 +58,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 EnvOptions = Annotated[
     list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")
 ]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -80,7 +80,7 @@ def options(
 
 def suites() -> list[str]:
     """What completes a suite."""
-    from experiments.loading import suite_names
+    from experiments.specs.loading import suite_names
 
     return suite_names()
 
@@ -101,7 +101,7 @@ def agents() -> list[str]:
 
 def overlays() -> list[str]:
     """What completes an overlay."""
-    from experiments.overlays import KINDS
+    from experiments.rendering.overlays import KINDS
 
     return list(KINDS)
 
@@ -115,7 +115,7 @@ def assignments(option: str, texts: list[str] | None) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         key, value = key.strip(), value.strip()
         if not equals or not key:
-            raise InputError(f"{option}: expected KEY=VALUE, came {text!r}")
+            raise InputError(f"{option}: expected KEY=VALUE, got {text!r}")
         if key in ("id", "settings"):
             raise InputError(f"{option}: {key!r} cannot be set here")
         try:
@@ -126,9 +126,9 @@ def assignments(option: str, texts: list[str] | None) -> dict[str, Any]:
 
 
 def run_app() -> int:
-    """Run the command line; the exit code: 0 good, 1 a trial failed, 2 bad input, 130 interrupted."""
+    """Run the command line; the exit code: 0 good, 1 a run failed, 2 bad input, 130 interrupted."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # before numpy and torch read it; see experiments.executor
+        os.environ.setdefault(variable, "1")  # before numpy and torch read it; see experiments.execution.executor
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # `module:Class` of the user's own; last, so that it shadows nothing
     try:

@@ -49,7 +49,7 @@ def list_(
     out: Out = Path("runs"),
 ) -> None:
     """List environments, agents, suites and runs."""
-    from rl_lab.listing import print_listing
+    from rl_lab.text.listing import print_listing
 
     print_listing(what, out)
 
@@ -92,15 +92,15 @@ def run(
 ) -> None:
     """Run an experiment: every agent in every environment with every seed.
 
-    Finished trials are skipped; a trial that was stopped goes on, and ends as if it had never stopped.
+    Finished runs are skipped; a run that was stopped goes on, and ends as if it had never stopped.
     """
     from experiments.errors import InputError
-    from experiments.executor import available_cores
-    from rl_lab.running import run_suite
+    from experiments.execution.executor import available_cores
+    from rl_lab.run import run_suite
 
     if set_ and not agent:
-        raise InputError("--set: expected --agent beside it, came none: a spec's agents have the spec's settings")
-    trials, outcome = run_suite(
+        raise InputError("--set: expected --agent beside it, got none: a spec's agents have the spec's settings")
+    run_specs, outcome = run_suite(
         spec,
         out=out,
         jobs=jobs or available_cores(),
@@ -112,7 +112,7 @@ def run(
         agents=[{"id": name} | assignments("--set", set_) for name in agent or []],
         only=only or (),
     )
-    folder = out / trials[0].experiment
+    folder = out / run_specs[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
     if outcome.longer:
@@ -151,8 +151,8 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train one agent in one environment with one seed."""
-    from rl_lab.outcomes import print_outcome
-    from rl_lab.running import train_entries
+    from rl_lab.run import train_entries
+    from rl_lab.text.outcome import print_outcome
 
     result = train_entries(
         {"id": env} | assignments("--env", env_options),
@@ -196,7 +196,7 @@ def check(
     json_: Json = False,
 ) -> None:
     """Check that an agent keeps the contract: seeds, saving, going on, targets, learning, errors."""
-    from rl_lab.checking import check_agent_by_name, print_checks
+    from rl_lab.text.checks import check_agent_by_name, print_checks
 
     results = check_agent_by_name(agent, assignments("--set", set_), env)
     if json_:

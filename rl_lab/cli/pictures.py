@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from rl_lab.cli.app import EnvOptions, Json, Run, app, assignments, environments, not_negative, overlays, positive
+from rl_lab.cli.app import (
+    EnvOptions,
+    Json,
+    RunArgument,
+    app,
+    assignments,
+    environments,
+    not_negative,
+    overlays,
+    positive,
+)
 
 MEASURED = ("envs", "tabular", "comparison")
 Overlay = Annotated[
@@ -19,7 +29,7 @@ Overlay = Annotated[
 
 @app.command(epilog="Example: rl-lab watch runs/train/maze/q/seed-0 --record maze.gif")
 def watch(
-    run: Run,
+    run: RunArgument,
     episodes: Annotated[int, typer.Option(parser=positive, metavar="N", help="Episodes.")] = 1,
     record: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")
@@ -51,7 +61,7 @@ def draw(
     size: Annotated[int, typer.Option(parser=positive, metavar="PIXELS", help="The longer side, about.")] = 480,
 ) -> None:
     """Draw a maze into a file: with its optimal values, or with those that a run's agent has learned."""
-    from rl_lab.drawing import draw as draw_file
+    from rl_lab.show.draw import draw as draw_file
 
     result = draw_file(
         what, file, assignments("--env", env_options), overlay=overlay, level=level, seed=seed, size=size
@@ -67,7 +77,7 @@ def play(
     terminal: Annotated[bool, typer.Option("--terminal", help="Play in the terminal instead of a window.")] = False,
 ) -> None:
     """Play an environment yourself: a maze with the arrow keys or w a s d, others with the digits."""
-    from rl_lab.playing import play as play_env
+    from rl_lab.show.play import play as play_env
 
     result = play_env(env, assignments("--env", env_options), seed=seed, terminal=terminal)
     returns = ", ".join(f"{value:.4g}" for value in result["returns"])
@@ -87,14 +97,14 @@ def speed(
 ) -> None:
     """Measure speeds, each against another in the same run."""
     from experiments.errors import unknown
-    from rl_lab.tables import print_speeds
+    from rl_lab.text.comparison import print_speeds
 
     if what == "envs":
-        from experiments.speed import environment_speeds as speeds
+        from experiments.speed.measuring import environment_speeds as speeds
     elif what == "tabular":
-        from experiments.tabular_speed import tabular_speeds as speeds
+        from experiments.speed.tabular import tabular_speeds as speeds
     elif what == "comparison":
-        from experiments.comparison_speed import comparison_speeds as speeds
+        from experiments.speed.comparison import comparison_speeds as speeds
     else:
         raise unknown("speed", what, MEASURED)
     comparisons = speeds(rounds)

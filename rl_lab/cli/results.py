@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from rl_lab.cli.app import FAILED, EnvOptions, Json, Run, Tensorboard, app, assignments, positive
+from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, app, assignments, positive
 
 
 def reference_suites() -> list[str]:
     """What completes a suite with reference results."""
-    from experiments.scores import reference_names
+    from experiments.results.score_file import reference_names
 
     return reference_names()
 
@@ -22,8 +22,8 @@ def status(
     json_: Json = False,
 ) -> None:
     """How an experiment stands: what is done, running, failed and to do, and the time left."""
-    from experiments.status import experiment_status
-    from rl_lab.reports import print_status, status_values
+    from experiments.results.status import experiment_status
+    from rl_lab.text.status import print_status, status_values
 
     found = experiment_status(experiment)
     if json_:
@@ -41,7 +41,7 @@ def verify(
     json_: Json = False,
 ) -> None:
     """Train a run again from its manifest, and say whether the same comes out, to the byte."""
-    from rl_lab.reports import print_verification, runs_to_verify, verify_with_progress
+    from rl_lab.text.status import print_verification, runs_to_verify, verify_with_progress
 
     runs = runs_to_verify(run)
     found = []
@@ -59,7 +59,7 @@ def verify(
 
 @app.command(epilog="Example: rl-lab evaluate runs/train/maze/q/seed-0 --episodes 20")
 def evaluate(
-    run: Run,
+    run: RunArgument,
     episodes: Annotated[
         int | None,
         typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
@@ -129,8 +129,8 @@ def compare(
     json_: Json = False,
 ) -> None:
     """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
-    from rl_lab.comparing import compare_folders
-    from rl_lab.tables import print_comparison, written_lines
+    from rl_lab.report.folder import compare_folders
+    from rl_lab.text.comparison import print_comparison, written_lines
 
     comparison, written = compare_folders(
         places,

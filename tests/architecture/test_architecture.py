@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, Command
 
-ROOMS = ("rl_lab", "experiments", "agents", "envs")
+ROOMS = ("rl_lab", "experiments", "agents", "envs", "machine_code")
 SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 
 
@@ -109,7 +109,7 @@ def test_only_the_bridge_imports_stable_baselines3_and_torch() -> None:
         for name in _imported(node)
         if name.split(".")[0] in ("stable_baselines3", "torch")
     }
-    assert importers == {"agents/sb3_bridge.py"}
+    assert importers == {"agents/sb3/bridge.py"}
 
 
 def test_no_global_randomness_in_the_sources() -> None:
@@ -121,7 +121,7 @@ def test_no_global_randomness_in_the_sources() -> None:
 
 
 def test_no_agent_has_a_variable_called_done() -> None:
-    for path in (ROOT / "agents").glob("*.py"):
+    for path in (ROOT / "agents").rglob("*.py"):
         names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
         assert "done" not in names, path
 

@@ -123,7 +123,7 @@ def test_stable_baselines3_evaluates_it(name: str, env_id: str) -> None:
 
 @pytest.mark.parametrize("name", ["q_learning", "sb3_dqn"])
 def test_discrete_agents_refuse_continuous_actions(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} needs discrete actions, came Box"):
+    with pytest.raises(ValueError, match=f"{name} needs discrete actions, got Box"):
         make_agent(name, make_env("LunarLander-v3", continuous=True))
 
 
@@ -133,7 +133,7 @@ def test_planning_refuses_what_has_no_single_model() -> None:
     with pytest.raises(ValueError, match="needs one model"):
         make_agent("value_iteration", make_env("RLLab/Maze-v0", maze_seed="new"))
     for reward in ("goal", "distance"):
-        with pytest.raises(ValueError, match="expected a discount below 1, came 1"):
+        with pytest.raises(ValueError, match="expected a discount below 1, got 1"):
             make_agent("value_iteration", make_env("RLLab/Maze-v0", reward=reward))
         make_agent("value_iteration", make_env("RLLab/Maze-v0", reward=reward), discount=0.9)
 
@@ -156,7 +156,7 @@ def test_baseline_defaults_are_stable_baselines3s_own() -> None:
 
     from stable_baselines3 import DQN, PPO
 
-    from agents.sb3 import DQNSettings, PPOSettings
+    from agents.sb3.baselines import DQNSettings, PPOSettings
 
     ours = {"preset", "num_envs", "learning_rate_schedule", "train_freq_unit"}
     not_settings = {"self", "env", "seed", "device", "verbose", "tensorboard_log", "stats_window_size"}
@@ -171,7 +171,7 @@ def test_baseline_defaults_are_stable_baselines3s_own() -> None:
 
 
 def test_a_preset_gives_way_to_what_is_set() -> None:
-    from agents.sb3 import DQNSettings
+    from agents.sb3.baselines import DQNSettings
 
     settings = DQNSettings.model_validate({"preset": "lander", "batch_size": 64})
     assert (settings.learning_rate, settings.buffer_size, settings.batch_size) == (6.3e-4, 50_000, 64)

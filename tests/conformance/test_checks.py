@@ -12,7 +12,7 @@ from agents.base import Agent, Transition
 from agents.budget import Budget
 from agents.checking import Case, Check, CheckError, NotApplicableError, check_agent
 from agents.corridor import Corridor
-from agents.oracle import Oracle
+from agents.planning.oracle import Oracle
 from agents.registry import AGENTS, find_agent
 from agents.tabular.prediction import TD
 from agents.tabular.q_learning import QLearning

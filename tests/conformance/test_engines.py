@@ -223,15 +223,15 @@ def test_starts_are_drawn_as_the_maze_draws_them(count: int, index: int) -> None
 def test_c_says_the_same() -> None:
     """The same algorithm, written again in C: the same table, bit for bit, where no multiplication is fused."""
     from agents.tabular.engine import Session
-    from experiments import tabular_speed
+    from experiments.speed import tabular
 
-    in_c = tabular_speed.compile_c("-ffp-contract=off")
+    in_c = tabular.compile_c("-ffp-contract=off")
     if in_c is None:
         pytest.skip("no C compiler")
-    table, num_episodes = tabular_speed.train_in_c(in_c, 100_000)
+    table, num_episodes = tabular.train_in_c(in_c, 100_000)
     env = make_env("RLLab/Maze-v0", rows=15, cols=15)
     env.reset(seed=0)
-    agent: Any = make_agent("q_learning", env, seed=0, **tabular_speed.SETTINGS)
+    agent: Any = make_agent("q_learning", env, seed=0, **tabular.SETTINGS)
     steps, ended = Session(agent, env).advance(100_000, 10**9)
     assert (steps, len(ended.lengths)) == (100_000, num_episodes)
     assert table.tobytes() == agent.table.memory.q.tobytes()

@@ -192,7 +192,7 @@ def ast_equal(text: str, value: object) -> bool:
 def test_a_step_says_what_it_expected() -> None:
     env = make_maze()
     env.reset(seed=0)
-    with pytest.raises(ValueError, match=r"action: expected 0 \(up\), 1 \(right\), 2 \(down\) or 3 \(left\), came 4"):
+    with pytest.raises(ValueError, match=r"action: expected 0 \(up\), 1 \(right\), 2 \(down\) or 3 \(left\), got 4"):
         env.step(4)
 
 

@@ -14,9 +14,9 @@ from envs.mazes.compiled import compiled_carver, compiled_draw, compiled_maze
 from envs.mazes.env import MazeEnv
 from envs.mazes.generators import GENERATORS
 from envs.mazes.level import draw_level
-from envs.mazes.pcg64 import pack, unpack
 from envs.mazes.vector import MazeVectorEnv
 from envs.registry import OUR_MAZES
+from machine_code.pcg64 import pack, unpack
 from tests.helpers import CONTRADICTIONS, MAZES, maze_options
 
 NUM_ENVS = 5
@@ -175,6 +175,6 @@ def test_a_compiled_level_is_the_readable_one() -> None:
         one, other = np.random.default_rng(seed), np.random.default_rng(seed)
         readable = draw_level(env.source.recipe, one)
         compiled = compiled_draw("backtracker")(env.source.recipe, other)
-        for field, expected, came in zip(readable._fields, readable, compiled, strict=True):
-            np.testing.assert_array_equal(came, expected, field)
+        for field, expected, got in zip(readable._fields, readable, compiled, strict=True):
+            np.testing.assert_array_equal(got, expected, field)
         assert one.bit_generator.state == other.bit_generator.state

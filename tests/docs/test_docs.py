@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.registry import AGENTS, find_agent
-from experiments.loading import parse_spec
+from experiments.specs.loading import parse_spec
 from tests.conftest import ROOT, Command
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -57,7 +57,7 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_the_specs_example_is_a_spec() -> None:
     (block,) = blocks(ROOT / "docs" / "experiments.md", "toml")
     spec = parse_spec(tomllib.loads(block), "docs")
-    assert len(spec.trials()) == 5 * 3
+    assert len(spec.run_specs()) == 5 * 3
 
 
 def test_the_readme_sets_up_with_the_makefiles_own_targets() -> None:

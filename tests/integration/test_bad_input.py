@@ -1,4 +1,4 @@
-"""Bad input: one line that says where, what was expected and what came; exit code 2; nothing written."""
+"""Bad input: one line that says where, what was expected and what got; exit code 2; nothing written."""
 
 import json
 import shutil
@@ -18,34 +18,34 @@ TRAIN = {
     "agent by its short name": (("RLLab/Maze-v0", "dqn"), "did you mean 'sb3_dqn'?"),
     "unknown setting": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rat=1"), "unknown key 'learning_rat' (did you mean 'learning_rate'?)"),
     "unknown option": (("RLLab/Maze-v0", "random", "--env", "row=4"), "unknown option 'row' (did you mean 'rows'?)"),
-    "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "'sidewinder', 'wilson', came 'wilsn' (did you mean 'wilson'?)"),
-    "learning rate": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rate=7"), "learning_rate: expected less than or equal to 1, came 7"),
+    "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "'sidewinder', 'wilson', got 'wilsn' (did you mean 'wilson'?)"),
+    "learning rate": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rate=7"), "learning_rate: expected less than or equal to 1, got 7"),
     "not a number": (("RLLab/Maze-v0", "q_learning", "--set", "initial_values=nan"), "initial_values"),
-    "epsilon": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon=-1"), "epsilon: expected greater than or equal to 0, came -1"),
-    "type": (("RLLab/Maze-v0", "q_learning", "--set", "discount=high"), "discount: expected a valid number, came 'high'"),
+    "epsilon": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon=-1"), "epsilon: expected greater than or equal to 0, got -1"),
+    "type": (("RLLab/Maze-v0", "q_learning", "--set", "discount=high"), "discount: expected a valid number, got 'high'"),
     "schedule": (("RLLab/Maze-v0", "q_learning", "--set", "epsilon_schedule=linaer"), "did you mean 'linear'?"),
-    "rows": (("RLLab/Maze-v0", "random", "--env", "rows=1"), "rows: expected greater than or equal to 2, came 1"),
-    "slip": (("RLLab/Maze-v0", "random", "--env", "slip=1.5"), "slip: expected less than or equal to 1, came 1.5"),
-    "start": (("RLLab/Maze-v0", "random", "--env", "start=[9, 9]"), "start: expected a cell in rows 0 to 8 and columns 0 to 8, came [9, 9]"),
+    "rows": (("RLLab/Maze-v0", "random", "--env", "rows=1"), "rows: expected greater than or equal to 2, got 1"),
+    "slip": (("RLLab/Maze-v0", "random", "--env", "slip=1.5"), "slip: expected less than or equal to 1, got 1.5"),
+    "start": (("RLLab/Maze-v0", "random", "--env", "start=[9, 9]"), "start: expected a cell in rows 0 to 8 and columns 0 to 8, got [9, 9]"),
     "no exit": (("RLLab/Maze-v0", "random", "--env", 'layout="#####\\n#S  #\\n#####"'), "the layout has no exit"),
     "unreachable exit": (("RLLab/Maze-v0", "random", "--env", 'layout="#####\\n#S#E#\\n#####"'), "the exit [0, 1] cannot be reached from the start [0, 0]"),
     "images in a table": (("RLLab/Maze-v0", "q_learning", "--env", "observation=grid"), "a table needs at most 32 observed numbers in a row"),
     "planning on the moon": (("LunarLander-v3", "value_iteration"), "value_iteration needs an exact model"),
     "planning without one model": (("RLLab/Maze-v0", "value_iteration", "--env", "maze_seed=new"), "value_iteration needs one model"),
-    "undiscounted goal": (("RLLab/Maze-v0", "value_iteration", "--env", "reward=goal"), "expected a discount below 1, came 1"),
-    "continuous actions": (("LunarLander-v3", "q_learning", "--env", "continuous=true"), "q_learning needs discrete actions, came Box"),
+    "undiscounted goal": (("RLLab/Maze-v0", "value_iteration", "--env", "reward=goal"), "expected a discount below 1, got 1"),
+    "continuous actions": (("LunarLander-v3", "q_learning", "--env", "continuous=true"), "q_learning needs discrete actions, got Box"),
     "deep on continuous actions": (("LunarLander-v3", "sb3_dqn", "--env", "continuous=true"), "sb3_dqn needs discrete actions"),
-    "no value": (("RLLab/Maze-v0", "random", "--set", "epsilon"), "--set: expected KEY=VALUE, came 'epsilon'"),
-    "steps and episodes": (("RLLab/Maze-v0", "random", "--steps", "5", "--episodes", "5"), "expected steps or episodes, came both"),
-    "steps": (("RLLab/Maze-v0", "random", "--steps", "0"), "'--steps': expected a whole number of at least 1, came '0'"),
-    "negative seed": (("RLLab/Maze-v0", "random", "--seed", "-1"), "'--seed': expected a whole number of at least 0, came '-1'"),
-    "steps in words": (("RLLab/Maze-v0", "random", "--steps", "many"), "'--steps': expected a whole number of at least 1, came 'many'"),
+    "no value": (("RLLab/Maze-v0", "random", "--set", "epsilon"), "--set: expected KEY=VALUE, got 'epsilon'"),
+    "steps and episodes": (("RLLab/Maze-v0", "random", "--steps", "5", "--episodes", "5"), "expected steps or episodes, got both"),
+    "steps": (("RLLab/Maze-v0", "random", "--steps", "0"), "'--steps': expected a whole number of at least 1, got '0'"),
+    "negative seed": (("RLLab/Maze-v0", "random", "--seed", "-1"), "'--seed': expected a whole number of at least 0, got '-1'"),
+    "steps in words": (("RLLab/Maze-v0", "random", "--steps", "many"), "'--steps': expected a whole number of at least 1, got 'many'"),
     "another id": (("RLLab/Maze-v0", "random", "--set", "id=q_learning"), "--set: 'id' cannot be set here"),
-    "truth value": (("FrozenLake-v1", "random", "--env", "is_slippery=False"), "is_slippery: expected true or false, came 'False'"),
+    "truth value": (("FrozenLake-v1", "random", "--env", "is_slippery=False"), "is_slippery: expected true or false, got 'False'"),
     "images for CnnPolicy": (("LunarLander-v3", "sb3_dqn", "--set", "policy=CnnPolicy"), "policy CnnPolicy observes images of bytes"),
     "policy_kwargs": (("LunarLander-v3", "sb3_dqn", "--set", "policy_kwargs={net=[8]}"), "policy_kwargs: unknown key 'net'"),
-    "undiscounted goal with slip": (("RLLab/Maze-v0", "value_iteration", "--env", "reward=goal", "--env", "slip=0.2"), "expected a discount below 1, came 1"),
-    "no edges": (("LunarLander-v3", "q_learning", "--set", "edges=[]"), "edges: expected at least one, came none"),
+    "undiscounted goal with slip": (("RLLab/Maze-v0", "value_iteration", "--env", "reward=goal", "--env", "slip=0.2"), "expected a discount below 1, got 1"),
+    "no edges": (("LunarLander-v3", "q_learning", "--set", "edges=[]"), "edges: expected at least one, got none"),
     "unknown flag": (("RLLab/Maze-v0", "random", "--stepz", "5"), "No such option: --stepz"),
     "no such module": (("RLLab/Maze-v0", "nowhere:Agent"), "cannot import 'nowhere:Agent': No module named 'nowhere'"),
     "no agent": (("RLLab/Maze-v0", "pathlib:Path"), "'pathlib:Path' is no agent"),
@@ -57,16 +57,16 @@ SPECS = {
     "unknown top-level key": ("step = 5\n" + GOOD, "unknown key 'step' (did you mean 'steps'?)"),
     "broken TOML": ("name = \n", "broken TOML: Invalid value (at line 1, column 8)"),
     "path as a name": (GOOD.replace('"x"', '"../x"'), "name: expected a plain name (letters, digits"),
-    "absolute path as a name": (GOOD.replace('"x"', '"/tmp/x"'), "no path, came '/tmp/x'"),
-    "dots as a name": (GOOD.replace('"x"', '".."'), "no path, came '..'"),
+    "absolute path as a name": (GOOD.replace('"x"', '"/tmp/x"'), "no path, got '/tmp/x'"),
+    "dots as a name": (GOOD.replace('"x"', '".."'), "no path, got '..'"),
     "same label": (GOOD + '[[agents]]\nid = "q_learning"\n', "two entries have the label 'q_learning'"),
     "same environment": (GOOD + '[[envs]]\nid = "RLLab/Maze-v0"\n', "two entries have the label 'RLLab-Maze-v0'"),
-    "no agents": (GOOD.split("[[agents]]")[0], "agents: expected a value, came nothing"),
-    "wrong type": (GOOD.replace("steps = 50", 'steps = "many"'), "steps: expected a valid integer, came 'many'"),
-    "both budgets": ("episodes = 5\n" + GOOD, "expected steps or episodes, came both"),
-    "seeds of another kind": ("seeds = -3\n" + GOOD, "seeds: expected a count of at least 1 or a list of different seeds of at least 0, came -3"),
-    "seeds twice": ("seeds = [1, 1]\n" + GOOD, "seeds: expected a count of at least 1 or a list of different seeds of at least 0, came [1, 1]"),
-    "setting": (GOOD + "learning_rate = 7\n", "agents: q_learning: learning_rate: expected less than or equal to 1, came 7"),
+    "no agents": (GOOD.split("[[agents]]")[0], "agents: expected a value, got nothing"),
+    "wrong type": (GOOD.replace("steps = 50", 'steps = "many"'), "steps: expected a valid integer, got 'many'"),
+    "both budgets": ("episodes = 5\n" + GOOD, "expected steps or episodes, got both"),
+    "seeds of another kind": ("seeds = -3\n" + GOOD, "seeds: expected a count of at least 1 or a list of different seeds of at least 0, got -3"),
+    "seeds twice": ("seeds = [1, 1]\n" + GOOD, "seeds: expected a count of at least 1 or a list of different seeds of at least 0, got [1, 1]"),
+    "setting": (GOOD + "learning_rate = 7\n", "agents: q_learning: learning_rate: expected less than or equal to 1, got 7"),
     "agent elsewhere": (GOOD + 'envs = ["maze"]\n', "agents: q_learning: envs: unknown environment 'maze'"),
 }  # fmt: skip
 
@@ -125,29 +125,29 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
     run = tmp_path / result["run"]
     for command in ("evaluate", "watch"):
         rest = ("--terminal",) if command == "watch" else ()
-        check(rl_lab(command, "nowhere", *rest), "nowhere: expected a run folder, came nothing")
+        check(rl_lab(command, "nowhere", *rest), "nowhere: expected a run folder, got nothing")
         check(
             rl_lab(command, "runs", *rest),
             "no run folder: it has no run.json; there are runs below it, such as runs/train",
         )
-        check(rl_lab(command, f"{result['run']}/run.json", *rest), "expected a run folder, came a file")
-    check(rl_lab("compare", "nowhere"), "nowhere: expected a folder with runs, came nothing")
+        check(rl_lab(command, f"{result['run']}/run.json", *rest), "expected a run folder, got a file")
+    check(rl_lab("compare", "nowhere"), "nowhere: expected a folder with runs, got nothing")
     (tmp_path / "empty").mkdir()
     check(rl_lab("compare", "empty"), "no run is in it")
 
     check(rl_lab("watch", result["run"]), "there is no display for a window")
     check(
         rl_lab("watch", result["run"], "--record", "video.avi"),
-        "expected a file that ends in .mp4 or .gif, came '.avi'",
+        "expected a file that ends in .mp4 or .gif, got '.avi'",
     )
     check(rl_lab("watch", result["run"], "--record", "no/video.gif"), "the folder no does not exist")
-    check(rl_lab("watch", result["run"], "--record", "video.gif", "--terminal"), "came both")
+    check(rl_lab("watch", result["run"], "--record", "video.gif", "--terminal"), "got both")
 
     (run / "checkpoint" / "agent" / "state.npz").write_bytes(b"PK not a zip")
     check(rl_lab("evaluate", result["run"]), "checkpoint/agent/state.npz: damaged: not what the run wrote")
     evaluations = (run / "evaluations.csv").read_text()
     (run / "evaluations.csv").write_text(evaluations[:-300])
-    check(rl_lab("compare", "runs"), "evaluations.csv: damaged: expected 100 final episodes, came 9")
+    check(rl_lab("compare", "runs"), "evaluations.csv: damaged: expected 100 final episodes, got 9")
     (run / "evaluations.csv").write_text(evaluations.replace(",-324.0,", ",much,"))
     check(rl_lab("compare", "runs"), "could not convert string to float: 'much'")
     (run / "evaluations.csv").write_text("env_step,phase\n1,2\n")

@@ -16,15 +16,15 @@ import pytest
 from agents.base import Episode
 from agents.registry import make_agent
 from envs.registry import make_env
-from experiments.comparison import compare_runs, sentences
+from experiments.comparison.comparison import compare_runs, sentences
+from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
 from experiments.errors import InputError
-from experiments.learning_curves import align, area, iqm_curve, steps_to
-from experiments.results import read_runs
-from experiments.run_folder import EVALUATIONS, RunFolder
-from experiments.seeding import episode_seeds
-from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
-from experiments.trial import make_training_env, run_trial
-from rl_lab.running import run_suite
+from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.results.stored_run import read_runs
+from experiments.runs.run_folder import EVALUATIONS, RunFolder
+from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
+from experiments.training.train_run import make_training_env, train_run
+from rl_lab.run import run_suite
 
 REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "exact optimum", "measure": "return"}
 
@@ -32,7 +32,7 @@ REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "e
 def make_run(
     out: Path, agent: str, seed: int, returns: list[float], env: str = "task", status: str = "finished"
 ) -> Path:
-    trial = Trial(
+    run_spec = RunSpec(
         experiment="by-hand",
         env=EnvEntry(id="RLLab/Maze-v0", name=env),
         agent=AgentEntry(id="random", name=agent),
@@ -40,8 +40,8 @@ def make_run(
         budget=Budget(steps=100),
         evaluation=Evaluation(final_episodes=len(returns), episodes=1),
     )
-    folder = RunFolder(out / trial.folder)
-    manifest: dict[str, Any] = {"trial": trial.model_dump(mode="json"), "status": status, "agent_settings": {}}
+    folder = RunFolder(out / run_spec.folder)
+    manifest: dict[str, Any] = {"trial": run_spec.model_dump(mode="json"), "status": status, "agent_settings": {}}
     folder.write_manifest(manifest | {"reference": REFERENCE, "measure": "return", "env_steps": 100, "episodes": 1})
     rows = [[0, "curve", "fresh", 1, 5.0, 1, "true", "false"]]
     rows += [[100, "final", "fresh", 10 + number, value, 1, "true", "false"] for number, value in enumerate(returns)]
@@ -222,7 +222,7 @@ def test_references_are_of_the_final_episodes(tmp_path: Path) -> None:
 
 
 def test_the_books_seed_begins_every_training_episode() -> None:
-    trial = Trial(
+    run_spec = RunSpec(
         experiment="x",
         env=EnvEntry(id="LunarLander-v3", name="lander", reset_seed=42),
         agent=AgentEntry(id="random", name="random"),
@@ -230,7 +230,7 @@ def test_the_books_seed_begins_every_training_episode() -> None:
         budget=Budget(episodes=1),
         evaluation=Evaluation(),
     )
-    env = make_training_env(trial)
+    env = make_training_env(run_spec)
     expected, _ = make_env("LunarLander-v3").reset(seed=42)
     for _ in range(2):
         np.testing.assert_array_equal(env.reset()[0], expected)
@@ -272,7 +272,7 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
 def test_numpys_own_numbers_are_written_as_numbers(tmp_path: Path) -> None:
     from agents.random_agent import RandomAgent
 
-    trial = Trial(
+    run_spec = RunSpec(
         experiment="x",
         env=EnvEntry(id="RLLab/Maze-v0", name="maze"),
         agent=AgentEntry(id="random", name="random"),
@@ -282,8 +282,8 @@ def test_numpys_own_numbers_are_written_as_numbers(tmp_path: Path) -> None:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RandomAgent, "update", lambda self, transition: np.float64(0.5))
-        assert run_trial(trial, tmp_path, lambda progress: None)["status"] == "finished"
-    rows = list(csv.DictReader((tmp_path / trial.folder / "episodes.csv").read_text().splitlines()))
+        assert train_run(run_spec, tmp_path, lambda progress: None)["status"] == "finished"
+    rows = list(csv.DictReader((tmp_path / run_spec.folder / "episodes.csv").read_text().splitlines()))
     assert [row["td_error"] for row in rows] == ["0.5", "0.5"]
 
 

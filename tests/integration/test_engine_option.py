@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.digests import result_digests
+from experiments.runs.digests import result_digests
 from tests.conftest import Command
 
 MAZE = ("RLLab/Maze-v0", "q_learning", "--env", "rows=4", "--env", "cols=4", "--env", "name=maze", "--env", "slip=0.1")
@@ -33,7 +33,7 @@ def test_what_cannot_be_compiled_is_refused_before_anything_is_written(rl_lab: C
     for arguments, message in (
         (("LunarLander-v3", "q_learning", "--engine", "compiled"), "its observations are put into bins"),
         (("RLLab/Maze-v0", "random", "--engine", "compiled"), "and RandomAgent is none of them"),
-        (("RLLab/Maze-v0", "q_learning", "--engine", "c"), "engine: expected 'auto', 'python' or 'compiled', came 'c'"),
+        (("RLLab/Maze-v0", "q_learning", "--engine", "c"), "engine: expected 'auto', 'python' or 'compiled', got 'c'"),
     ):
         done = rl_lab("train", *arguments)
         assert done.returncode == 2
@@ -115,7 +115,7 @@ def test_a_grid_is_every_combination_and_has_a_figure(rl_lab: Command, tmp_path:
     [
         ('y = "value_error"', 'y = "value"', "unknown column 'value' (did you mean 'value_error'?)"),
         ('lines = "n"', 'lines = "m"', "figure: lines: unknown setting 'm'"),
-        ('title = "Errors"', "", "figure.title: expected a value, came nothing"),
+        ('title = "Errors"', "", "figure.title: expected a value, got nothing"),
         ("x = ", "xx = ", "unknown key 'figure.xx' (did you mean 'x'?)"),
         ("[0.1, 0.4]", "0.1", "agents: grid: expected lists of values, one for each setting"),
         ('engine = "python"', 'engine = "fast"', "engine: "),

@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from experiments.digests import result_digests
 from experiments.errors import InputError
-from experiments.results import read_runs
-from experiments.run_folder import RunFolder
-from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
-from experiments.trial import load_agent, make_training_env, run_trial
-from experiments.verification import verify_run
+from experiments.results.stored_run import read_runs
+from experiments.runs.digests import result_digests
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
+from experiments.training.train_run import load_agent, make_training_env, train_run
+from experiments.training.verification import verify_run
 from tests.conftest import Command
 from tests.helpers import files
 
@@ -29,8 +29,8 @@ MAZE = ("RLLab/Maze-v0", "q_learning", "--env", "rows=4", "--env", "name=m", "--
 RUN = "runs/train/m/q/seed-0"
 
 
-def trial(steps: int = 2_000, agent: str = "q_learning", **changes: Any) -> Trial:
-    return Trial(
+def run_spec(steps: int = 2_000, agent: str = "q_learning", **changes: Any) -> RunSpec:
+    return RunSpec(
         experiment="x",
         env=EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 4, "cols": 4, "slip": 0.1}),
         agent=AgentEntry(id=agent, name="a", settings=changes.pop("settings", {})),
@@ -40,8 +40,8 @@ def trial(steps: int = 2_000, agent: str = "q_learning", **changes: Any) -> Tria
     )
 
 
-def run(one: Trial, out: Path, until: int | None = None) -> RunFolder:
-    manifest = run_trial(one, out, lambda progress: None, until)
+def run(one: RunSpec, out: Path, until: int | None = None) -> RunFolder:
+    manifest = train_run(one, out, lambda progress: None, until)
     assert manifest["status"] == ("finished" if until is None else "interrupted"), manifest
     return RunFolder(out / one.folder)
 
@@ -75,7 +75,7 @@ def test_a_killed_command_goes_on_to_the_same_bytes(rl_lab: Command, tmp_path: P
 def test_extended_by_episodes_is_trained_at_once(agent: str, tmp_path: Path) -> None:
     """Where the points of the curve do not depend on the budget, and no episode is cut off."""
     evaluation = Evaluation(every=200, episodes=1, final_episodes=2)
-    short, long = (trial(agent=agent, budget=Budget(episodes=n), evaluation=evaluation) for n in (20, 45))
+    short, long = (run_spec(agent=agent, budget=Budget(episodes=n), evaluation=evaluation) for n in (20, 45))
     run(short, tmp_path / "twice")
     extended, whole = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
     assert result_digests(extended.path) == result_digests(whole.path)
@@ -85,7 +85,7 @@ def test_extended_by_episodes_is_trained_at_once(agent: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
 def test_an_extended_run_keeps_what_it_had_and_is_reproduced(agent: str, tmp_path: Path) -> None:
     more = {"sb3_dqn": {"learning_starts": 20, "buffer_size": 300}, "sb3_ppo": {"n_steps": 64, "num_envs": 2}}
-    short, long = (trial(steps, agent, settings=more.get(agent, {})) for steps in (500, 1_100))
+    short, long = (run_spec(steps, agent, settings=more.get(agent, {})) for steps in (500, 1_100))
     before = run(short, tmp_path)
     episodes, curve = before.episodes(), [row for row in before.evaluations() if row["phase"] == "curve"]
     after = run(long, tmp_path)
@@ -122,7 +122,7 @@ def test_a_run_verified_and_a_run_touched(rl_lab: Command, tmp_path: Path) -> No
 
 
 def test_weights_that_would_come_out_otherwise_are_found(tmp_path: Path) -> None:
-    folder = run(trial(), tmp_path)
+    folder = run(run_spec(), tmp_path)
     manifest = folder.read_manifest()
     path = folder.path / "checkpoint" / "agent" / "state.npz"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -164,7 +164,7 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, tm
 @pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
 def test_stopped_during_the_final_evaluation(agent: str, tmp_path: Path) -> None:
     settings = {"sb3_dqn": {"learning_starts": 20, "buffer_size": 300}, "sb3_ppo": {"n_steps": 64}}.get(agent, {})
-    one = trial(300, agent, settings=settings)
+    one = run_spec(300, agent, settings=settings)
     folder = run(one, tmp_path)
     whole = result_digests(folder.path)
     folder.write_manifest(folder.read_manifest() | {"status": "running"})
@@ -194,7 +194,7 @@ def test_a_run_whose_environment_remembers_begins_anew(
     """As BipedalWalker, whose physics outlive a reset: it cannot be brought back to where it was."""
     (tmp_path / "remembers.py").write_text(REMEMBERS)
     monkeypatch.syspath_prepend(tmp_path)
-    one = Trial(
+    one = RunSpec(
         experiment="x",
         env=EnvEntry(id="remembers:Remembers", name="r"),
         agent=AgentEntry(id="sb3_ppo", name="a", settings={"n_steps": 64, "n_epochs": 1}),
@@ -211,53 +211,53 @@ def test_a_run_whose_environment_remembers_begins_anew(
 
 def test_what_was_touched_is_not_gone_on_with(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A run that never finished begins anew; one that has is left alone, to the byte."""
-    whole = result_digests(run(trial(), tmp_path / "whole").path)
-    folder = run(trial(), tmp_path / "touched", until=1_000)
+    whole = result_digests(run(run_spec(), tmp_path / "whole").path)
+    folder = run(run_spec(), tmp_path / "touched", until=1_000)
     log = folder.path / "episodes.csv"
     log.write_text(log.read_text().replace("0", "1", 1))
-    assert result_digests(run(trial(), tmp_path / "touched").path) == whole
+    assert result_digests(run(run_spec(), tmp_path / "touched").path) == whole
     assert "episodes.csv: damaged: its first" in caplog.text
     log.write_text(log.read_text().replace("0", "1", 1))
     before = files(folder.path)
-    manifest = run_trial(trial(3_000), tmp_path / "touched", lambda progress: None)
+    manifest = train_run(run_spec(3_000), tmp_path / "touched", lambda progress: None)
     assert manifest["status"] == "failed"
     assert "the run has finished before, and is left as it is" in manifest["error"]
     assert files(folder.path) == before
-    weights = run(trial(), tmp_path / "weights", until=1_000)
+    weights = run(run_spec(), tmp_path / "weights", until=1_000)
     path = weights.checkpoint.path / "agent" / "state.npz"
     path.write_bytes(path.read_bytes()[:-1])
-    assert run(trial(), tmp_path / "weights").read_manifest()["attempts"][-1]["from_step"] == 0
+    assert run(run_spec(), tmp_path / "weights").read_manifest()["attempts"][-1]["from_step"] == 0
     assert "the run begins anew" in caplog.text
 
 
 def test_wall_clock_times_that_are_gone_lose_nothing(tmp_path: Path) -> None:
-    folder = run(trial(1_000), tmp_path)
+    folder = run(run_spec(1_000), tmp_path)
     (folder.path / "timing.csv").unlink()
-    assert run(trial(2_000), tmp_path).read_manifest()["attempts"][-1]["from_step"] == 1_000
+    assert run(run_spec(2_000), tmp_path).read_manifest()["attempts"][-1]["from_step"] == 1_000
 
 
 def test_a_stopped_extension_is_neither_thrown_away_nor_mixed(tmp_path: Path) -> None:
-    run(trial(1_000), tmp_path)
-    folder = run(trial(3_000), tmp_path, until=2_500)
+    run(run_spec(1_000), tmp_path)
+    folder = run(run_spec(3_000), tmp_path, until=2_500)
     before = files(folder.path)
     for steps in (1_000, 5_000):
-        manifest = run_trial(trial(steps), tmp_path, lambda progress: None)
+        manifest = train_run(run_spec(steps), tmp_path, lambda progress: None)
         assert manifest["status"] == "failed"
         assert "an extension to 3,000 env steps was stopped at" in manifest["error"]
         assert files(folder.path) == before
-    done = run(trial(3_000), tmp_path)
+    done = run(run_spec(3_000), tmp_path)
     done.write_manifest(done.read_manifest() | {"status": "running"})  # as if killed in its final evaluation
-    refused = run_trial(trial(1_000), tmp_path, lambda progress: None)
+    refused = train_run(run_spec(1_000), tmp_path, lambda progress: None)
     assert "an extension to 3,000 env steps was stopped at" in refused["error"]
-    done = run(trial(3_000), tmp_path)
-    run(trial(1_000), tmp_path / "other")
-    assert result_digests(done.path) == result_digests(run(trial(3_000), tmp_path / "other").path)
+    done = run(run_spec(3_000), tmp_path)
+    run(run_spec(1_000), tmp_path / "other")
+    assert result_digests(done.path) == result_digests(run(run_spec(3_000), tmp_path / "other").path)
     assert done.read_manifest()["budgets"] == [{"steps": 1_000}, {"steps": 3_000}]
 
 
 def test_another_budget_of_an_unfinished_run_begins_anew(tmp_path: Path) -> None:
     evaluation = Evaluation(episodes=1, final_episodes=2)  # the points of the curve depend on the budget
-    short, long = (trial(steps, evaluation=evaluation) for steps in (2_000, 4_000))
+    short, long = (run_spec(steps, evaluation=evaluation) for steps in (2_000, 4_000))
     run(short, tmp_path / "twice", until=1_500)
     run(long, tmp_path / "twice", until=1)  # stopped at once: nothing of the first budget may be left
     twice, once = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
@@ -266,23 +266,23 @@ def test_another_budget_of_an_unfinished_run_begins_anew(tmp_path: Path) -> None
 
 
 def test_a_checkpoint_that_names_no_files_is_none(tmp_path: Path) -> None:
-    folder = run(trial(400), tmp_path)
+    folder = run(run_spec(400), tmp_path)
     (folder.path / "checkpoint" / "digests.json").write_text("[]")
     with pytest.raises(InputError, match=r"digests.json does not name it"):
         folder.checkpoint.check()
 
 
 def test_an_environment_that_cannot_be_replayed_says_so() -> None:
-    from agents.env_position import Replayable
+    from agents.env_snapshot import Replayable
 
-    env = Replayable(make_training_env(trial()))
+    env = Replayable(make_training_env(run_spec()))
     env.reset(seed=3)
     for _ in range(5):
         env.step(1)
     position = env.position()
     position["seen"] = position["seen"] + 1
     with pytest.raises(ValueError, match="does not do again what it did"):
-        Replayable(make_training_env(trial()), position).reset(seed=0)
+        Replayable(make_training_env(run_spec()), position).reset(seed=0)
 
 
 def test_retries_take_up_the_run_and_are_counted(rl_lab: Command, tmp_path: Path) -> None:
@@ -329,7 +329,7 @@ def test_a_thousand_tiny_trials(rl_lab: Command, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return run(trial(400), tmp_path_factory.mktemp("sound")).path.parents[3]
+    return run(run_spec(400), tmp_path_factory.mktemp("sound")).path.parents[3]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -339,7 +339,7 @@ def test_damaged_folders_are_reported_and_run_nothing(data: st.DataObject, sound
     out = tmp_path / "damaged"
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(sound, out)
-    folder = RunFolder(out / trial(400).folder)
+    folder = RunFolder(out / run_spec(400).folder)
     files = sorted(
         path for path in folder.path.rglob("*") if path.is_file() and path.suffix in (".csv", ".json", ".npz")
     )
@@ -356,7 +356,7 @@ def test_damaged_folders_are_reported_and_run_nothing(data: st.DataObject, sound
         "not text": b"\xff\xfe" + content,
     }
     path.write_bytes(kinds[data.draw(st.sampled_from(sorted(kinds)))])
-    env = make_training_env(trial(400))
+    env = make_training_env(run_spec(400))
     try:
         for one in read_runs([out]):
             if one.finished:

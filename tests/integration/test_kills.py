@@ -14,7 +14,7 @@ import pytest
 
 from agents.registry import AGENTS
 from envs.registry import ENTRIES
-from experiments.spec import AgentEntry, Budget, EnvEntry, Evaluation, Trial
+from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
 from tests.conftest import ROOT
 from tests.helpers import FAST_SETTINGS, LINEAR, MAZES, PREDICTORS
 
@@ -25,12 +25,12 @@ BINS: dict[str, Any] = {"num_edges": 3}
 
 
 def case(agent: str, env: str = MAZE, options: dict[str, Any] | None = None, *, steps: int = 3000, **more: Any) -> Any:
-    """A trial with many checkpoints."""
+    """A run with many checkpoints."""
     engine = more.pop("engine", "python")
     settings = FAST_SETTINGS.get(agent, {}) | more
     if options is None:
         options = {"rows": 4, "cols": 4, "slip": 0.1} if env == MAZE else {}
-    trial = Trial(
+    run_spec = RunSpec(
         experiment="kills",
         env=EnvEntry(id=env, settings=options).labelled(),
         agent=AgentEntry(id=agent, settings=settings).labelled(),
@@ -39,7 +39,7 @@ def case(agent: str, env: str = MAZE, options: dict[str, Any] | None = None, *, 
         evaluation=Evaluation(every=steps // 12, episodes=1, final_episodes=3),
         engine=engine,
     )
-    return pytest.param(trial, id=f"{agent}-{env.rpartition('/')[2]}-{engine}{'-'.join(['', *more])}")
+    return pytest.param(run_spec, id=f"{agent}-{env.rpartition('/')[2]}-{engine}{'-'.join(['', *more])}")
 
 
 SAMPLE = [
@@ -72,8 +72,8 @@ IN_EVERY_MAZE = [case("sb3_dqn", MAZE, options, steps=1_200) for options in MAZE
 CASES = SAMPLE + (IN_MAZES + ON_THE_MOON + IN_EVERY_ENVIRONMENT + IN_EVERY_MAZE if SOAK else [])
 
 
-def killing(trial: Trial, out: Path, **request: Any) -> dict[str, Any]:
-    request |= {"trial": trial.model_dump(mode="json"), "out": str(out)}
+def killing(run_spec: RunSpec, out: Path, **request: Any) -> dict[str, Any]:
+    request |= {"trial": run_spec.model_dump(mode="json"), "out": str(out)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.killing"],
         input=json.dumps(request),
@@ -89,18 +89,18 @@ def killing(trial: Trial, out: Path, **request: Any) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("trial", CASES)
-def test_killed_at_random_instants(trial: Trial, tmp_path: Path) -> None:
+@pytest.mark.parametrize("run_spec", CASES)
+def test_killed_at_random_instants(run_spec: RunSpec, tmp_path: Path) -> None:
     kills = 4
-    answer = killing(trial, tmp_path, kills=kills, seed=len(str(trial)))
+    answer = killing(run_spec, tmp_path, kills=kills, seed=len(str(run_spec)))
     assert answer["differences"] == []
     assert answer["killed"] >= kills
 
 
-@pytest.mark.parametrize("trial", [case("q_learning", steps=240), *([case("sb3_dqn", steps=240)] if SOAK else [])])
-def test_killed_before_any_operation_on_a_file(trial: Trial, tmp_path: Path) -> None:
+@pytest.mark.parametrize("run_spec", [case("q_learning", steps=240), *([case("sb3_dqn", steps=240)] if SOAK else [])])
+def test_killed_before_any_operation_on_a_file(run_spec: RunSpec, tmp_path: Path) -> None:
     """Also while a checkpoint is written, and put in the place of the last."""
-    trial = trial.model_copy(update={"evaluation": trial.evaluation.model_copy(update={"every": 100})})
-    answer = killing(trial, tmp_path, events=1 if SOAK else 3)
+    run_spec = run_spec.model_copy(update={"evaluation": run_spec.evaluation.model_copy(update={"every": 100})})
+    answer = killing(run_spec, tmp_path, events=1 if SOAK else 3)
     assert answer["differences"] == []
     assert answer["killed"] > (60 if SOAK else 20)

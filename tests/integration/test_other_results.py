@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.comparison import compare_runs
+from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
-from experiments.results import Results
-from experiments.scores import reference_names, reference_results
-from experiments.sources import read_results
-from experiments.spec import EnvEntry
+from experiments.results.reading import read_results
+from experiments.results.score_file import reference_names, reference_results
+from experiments.results.stored_run import RunResult
+from experiments.specs.spec import EnvEntry
 from tests.conftest import Command
 
 
-def one(results: list[Results]) -> Results:
+def one(results: list[RunResult]) -> RunResult:
     (result,) = results
     return result
 
@@ -93,8 +93,8 @@ def test_plain_csv(tmp_path: Path, rl_lab: Command) -> None:
     assert "mine is better than theirs on Task-1" in done.stdout
     assert (tmp_path / "results-comparison" / "report.html").exists()
     for text, message in (
-        ("agent,env\n", "expected columns agent, env, seed, step, return, came agent, env"),
-        ("agent,env,seed,step,return\na,e,1,2,nan\n", "line 2: expected a finite number, came 'nan'"),
+        ("agent,env\n", "expected columns agent, env, seed, step, return, got agent, env"),
+        ("agent,env,seed,step,return\na,e,1,2,nan\n", "line 2: expected a finite number, got 'nan'"),
         ("agent,env,seed,step,return\n", "there is no row in it"),
     ):
         (tmp_path / "bad.csv").write_text(text)
@@ -124,8 +124,8 @@ def test_marl_evals_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("nan.csv", "agent,env,seed,step,return\na,e,1,nan,2\n", "line 2: expected a finite number, came 'nan'"),
-        ("huge.csv", "agent,env,seed,step,return\na,e,1,1,1e308\n", "line 2: expected a finite number, came '1e308'"),
+        ("nan.csv", "agent,env,seed,step,return\na,e,1,nan,2\n", "line 2: expected a finite number, got 'nan'"),
+        ("huge.csv", "agent,env,seed,step,return\na,e,1,1,1e308\n", "line 2: expected a finite number, got '1e308'"),
         ("two.csv", "agent,env,seed,step,return\nD,e,1,1,1\nD*,e,2,1,1\n", "another agent, or other settings"),
         ("m.json", '{"e": {"t": {"A": {"s_1": {"step_0": {"step_count": 0, "return": ["1"]}}}}}}', "expected numbers"),
         ("n.json", '{"e": {"t": {"A": {"s_1": {"step_0": {"step_count": 0, "return": []}}}}}}', "expected numbers"),
@@ -186,10 +186,10 @@ def test_scores_are_written_over_nothing_else_and_nothing_is_lost(rl_lab: Comman
 
 
 def test_returns_and_steps_are_not_compared(tmp_path: Path) -> None:
-    from experiments.results import group_runs
+    from experiments.results.stored_run import group_runs
 
-    one = Results(env="e", agent="a", seed=0, place="one", scores=np.ones(1))
-    other = Results(env="e", agent="b", seed=0, place="other", scores=-np.ones(1), measure="-steps")
+    one = RunResult(env="e", agent="a", seed=0, place="one", scores=np.ones(1))
+    other = RunResult(env="e", agent="b", seed=0, place="other", scores=-np.ones(1), measure="-steps")
     with pytest.raises(InputError, match="another measure under the label 'e'"):
         group_runs([one, other])
 
@@ -257,29 +257,31 @@ def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path
 @pytest.mark.parametrize("suite", reference_names())
 def test_references_are_of_their_suites(suite: str) -> None:
     """Every run of the suite is there, finished, with its seed; environments and settings are today's."""
-    from experiments.loading import load_spec
-    from experiments.results import task_of
+    from experiments.results.stored_run import task_of
+    from experiments.specs.loading import load_spec
 
     results = {(run.env, run.agent, run.seed): run for run in reference_results(suite)}
-    trials = load_spec(suite).trials()
-    assert set(results) == {(trial.env.label, trial.agent.label, trial.seed) for trial in trials}
-    for trial in trials:
-        run = results[trial.env.label, trial.agent.label, trial.seed]
+    run_specs = load_spec(suite).run_specs()
+    assert set(results) == {(run_spec.env.label, run_spec.agent.label, run_spec.seed) for run_spec in run_specs}
+    for run_spec in run_specs:
+        run = results[run_spec.env.label, run_spec.agent.label, run_spec.seed]
         assert run.finished
-        assert run.task == task_of(trial)
-        assert run.identity == trial.agent.model_dump(include={"id", "settings"})
-        assert run.budget == trial.budget.model_dump(exclude_none=True)
+        assert run.task == task_of(run_spec)
+        assert run.identity == run_spec.agent.model_dump(include={"id", "settings"})
+        assert run.budget == run_spec.budget.model_dump(exclude_none=True)
         assert np.isfinite(run.score)
         assert run.facts["git"]["dirty"] is None
 
 
 def test_a_reference_comes_out_again(tmp_path: Path) -> None:
     """One cheap run of them, trained anew, has the very score that is bundled."""
-    from experiments.loading import load_spec
-    from experiments.trial import run_trial
+    from experiments.specs.loading import load_spec
+    from experiments.training.train_run import train_run
 
-    trial = next(t for t in load_spec("all-small").trials() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa"))
-    run_trial(trial, tmp_path, lambda progress: None)
+    run_spec = next(
+        t for t in load_spec("all-small").run_specs() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa")
+    )
+    train_run(run_spec, tmp_path, lambda progress: None)
     known = {(run.env, run.agent, run.seed): run for run in reference_results("all-small")}
     mine = one(read_results([tmp_path]))
     reference = known[mine.env, mine.agent, mine.seed]
@@ -290,7 +292,7 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
 def test_references_of_unknown_optima_are_gymnasiums_own() -> None:
     import gymnasium as gym
 
-    from experiments.references import MEASURED, reference_for
+    from experiments.evaluation.score_scale import MEASURED, reference_for
 
     for env_id, (random, _, solved) in MEASURED.items():
         assert gym.spec(env_id).reward_threshold == solved

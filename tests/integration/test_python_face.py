@@ -7,8 +7,8 @@ import pytest
 
 import rl_lab
 from experiments.errors import InputError
-from experiments.loading import load_spec, suite_names
-from experiments.trial import check_trial
+from experiments.specs.loading import load_spec, suite_names
+from experiments.training.train_run import check_run_spec
 from rl_lab import compare, evaluate, make_agent, make_env, train, watch
 
 
@@ -48,13 +48,13 @@ def test_a_deep_agent_trains_in_a_process_of_its_own_and_comes_back(tmp_path: Pa
 def test_bad_input_is_an_input_error() -> None:
     with pytest.raises(InputError, match=r"unknown option 'row' \(did you mean 'rows'\?\)"):
         make_env("RLLab/Maze-v0", row=3)
-    with pytest.raises(InputError, match="rows: expected greater than or equal to 2, came 1"):
+    with pytest.raises(InputError, match="rows: expected greater than or equal to 2, got 1"):
         make_env("RLLab/Maze-v0", rows=1)
-    with pytest.raises(InputError, match="learning_rate: expected less than or equal to 1, came 7"):
+    with pytest.raises(InputError, match="learning_rate: expected less than or equal to 1, got 7"):
         make_agent("q_learning", make_env("RLLab/Maze-v0"), learning_rate=7)
     with pytest.raises(InputError, match="needs an exact model"):
         make_agent("value_iteration", make_env("LunarLander-v3"))
-    with pytest.raises(InputError, match="expected at least 1, came 0"):
+    with pytest.raises(InputError, match="expected at least 1, got 0"):
         evaluate("nowhere", episodes=0)
 
 
@@ -77,16 +77,16 @@ def test_every_bundled_suite_is_sound(name: str) -> None:
     spec = load_spec(name)
     assert spec.name == name
     assert spec.description
-    for trial in spec.trials():
-        if trial.seed == 0:
-            check_trial(trial)
+    for run_spec in spec.run_specs():
+        if run_spec.seed == 0:
+            check_run_spec(run_spec)
 
 
 def test_the_books_lander_has_the_books_settings() -> None:
     spec = load_spec("book-lander")
-    trial = spec.trials()[0]
-    settings = check_trial(trial)
-    assert (trial.budget.episodes, trial.env.reset_seed) == (1000, 42)
+    run_spec = spec.run_specs()[0]
+    settings = check_run_spec(run_spec)
+    assert (run_spec.budget.episodes, run_spec.env.reset_seed) == (1000, 42)
     assert settings["edges"] == np.linspace(-1, 1, 10).tolist()
     book = {"learning_rate": 0.1, "discount": 0.99, "epsilon": 1.0, "epsilon_decay": 0.995, "epsilon_min": 0.01}
     assert {key: settings[key] for key in book} == book

@@ -11,7 +11,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from rl_lab.latex import escaped
+from rl_lab.report.latex import escaped
 from tests.conftest import Command
 
 SPEC = """
@@ -74,8 +74,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The comparison's folder."""
-    from rl_lab.comparing import compare_folders
-    from rl_lab.running import run_suite
+    from rl_lab.report.folder import compare_folders
+    from rl_lab.run import run_suite
 
     folder = tmp_path_factory.mktemp("report")
     (folder / "small.toml").write_text(SPEC.replace("<b>q</b>", "q_agent"))
@@ -180,7 +180,7 @@ def test_everything_that_must_be_printed(rl_lab: Command, report: Path, tmp_path
 
 def test_names_cannot_put_code_into_the_page(tmp_path: Path) -> None:
     """The labels of other libraries' results are made plain, and everything is escaped."""
-    from rl_lab.comparing import compare_folders
+    from rl_lab.report.folder import compare_folders
 
     rows = [f"<script>alert(1)</script>,e<img src=x>,{seed},1,{seed}" for seed in range(4)]
     (tmp_path / "x.csv").write_text("\n".join(["agent,env,seed,step,return", *rows]) + "\n")

@@ -54,14 +54,14 @@ def test_draw_knows_a_level_and_says_what_is_wrong(rl_lab: Command, tmp_path: Pa
     env.reset(options={"level": 7})
     assert (tmp_path / "level.txt").read_text() == draw_box(env.scene()) + "\n"
     for arguments, message in (
-        (("RLLab/Maze-v0", "maze.jpg"), "maze.jpg: expected a file that ends in .svg, .png, .txt, came '.jpg'"),
-        (("LunarLander-v3", "maze.svg"), "draw: expected a maze, or a run in one, came LunarLander-v3"),
+        (("RLLab/Maze-v0", "maze.jpg"), "maze.jpg: expected a file that ends in .svg, .png, .txt, got '.jpg'"),
+        (("LunarLander-v3", "maze.svg"), "draw: expected a maze, or a run in one, got LunarLander-v3"),
         (("NoMaze-v0", "maze.svg"), "unknown environment 'NoMaze-v0'"),
         (("RLLab/Maze-v0", "no/maze.svg"), "no/maze.svg: the folder no does not exist"),
         (("RLLab/Maze-v0", "maze.svg", "--overlay", "heat"), "unknown overlay 'heat'"),
         (("RLLab/Maze-v0", "maze.svg", "--overlay", "visits"), "visits are counted while episodes are watched"),
         (("RLLab/Maze-v0", "maze.svg", "--level", "1"), "level: this maze has no levels"),
-        (("RLLab/Maze-v0", "maze.svg", "--size", "9000"), "--size: expected 32 to 4096 pixels, came 9000"),
+        (("RLLab/Maze-v0", "maze.svg", "--size", "9000"), "--size: expected 32 to 4096 pixels, got 9000"),
     ):
         done = rl_lab("draw", *arguments)
         assert done.returncode == 2
@@ -133,7 +133,7 @@ def test_play_in_a_window() -> None:
     """On SDL's dummy screen, with keys that another thread presses."""
     import pygame
 
-    from rl_lab.playing import play
+    from rl_lab.show.play import play
 
     def press() -> None:
         for key in (pygame.K_RIGHT, pygame.K_d, pygame.K_ESCAPE):
@@ -154,7 +154,7 @@ def test_play_in_a_window() -> None:
 def test_what_cannot_be_played(rl_lab: Command) -> None:
     for arguments, message in (
         (("RLLab/Maze-v0",), "there is no display for a window: expected --terminal"),
-        (("Pendulum-v1", "--terminal"), "play: expected an environment with at most 10 actions, came Box"),
+        (("Pendulum-v1", "--terminal"), "play: expected an environment with at most 10 actions, got Box"),
         (("RLLab/Maze-v0", "--terminal", "--env", "pits=-1"), "pits"),
         (("RLLab/Maz-v0", "--terminal"), "unknown environment"),
     ):

@@ -18,7 +18,7 @@ from PIL import Image, ImageSequence
 
 from agents.budget import Budget
 from envs.registry import make_env
-from experiments.overlays import maze_overlay
+from experiments.rendering.overlays import maze_overlay
 from rl_lab import make_agent
 from tests.conftest import Command
 from tests.helpers import train

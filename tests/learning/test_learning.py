@@ -6,14 +6,14 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from agents import planning
 from agents.base import Agent
 from agents.budget import Budget
-from agents.oracle import Oracle
+from agents.planning import exact
+from agents.planning.oracle import Oracle
 from agents.registry import make_agent
 from envs.registry import make_env
-from experiments.evaluation import evaluate_agent, make_evaluation_env
-from experiments.spec import EnvEntry
+from experiments.evaluation.rollout import evaluate_agent, make_evaluation_env
+from experiments.specs.spec import EnvEntry
 from tests.helpers import LINEAR, PREDICTORS, TABULAR, train
 
 MAZE: dict[str, Any] = {"rows": 6, "cols": 6}
@@ -94,7 +94,7 @@ def test_every_control_algorithm_crosses_the_frozen_lake(name: str, is_slippery:
     settings |= ON_ICE.get(name, {}) if is_slippery else {}
     env, policy = greedy_policy(name, "FrozenLake-v1", {"is_slippery": is_slippery}, 1_000_000, 2, **settings)
     oracle = Oracle(env)
-    best = planning.optimal_values(oracle.model, 100)[0]
+    best = exact.optimal_values(oracle.model, 100)[0]
     bound = 0.1 if name.startswith("dyna") and is_slippery else 0.05
     assert oracle.policy_value(policy, horizon=100) >= best - bound
 

@@ -9,11 +9,11 @@ import pytest
 from agents.budget import Budget
 from agents.registry import make_agent
 from envs.registry import make_env
-from experiments.figures import figure_lines
-from experiments.loading import load_spec
-from experiments.results import read_runs
-from experiments.spec import AgentEntry, Spec
-from rl_lab.running import run_suite
+from experiments.figures.spec_figure import figure_lines
+from experiments.results.stored_run import read_runs
+from experiments.specs.loading import load_spec
+from experiments.specs.spec import AgentEntry, Spec
+from rl_lab.run import run_suite
 
 
 def trained(spec: Spec, agent: AgentEntry, seed: int) -> tuple[Any, Budget]:
@@ -117,8 +117,8 @@ def test_td_lambda_is_the_lambda_return_where_steps_are_small() -> None:
 
 
 def test_a_suite_draws_its_figure_with_its_numbers(tmp_path: Path) -> None:
-    trials, outcome = run_suite("figure-8.2", out=tmp_path, jobs=1, seeds=2, progress=False)
-    assert len(trials) == 6
+    run_specs, outcome = run_suite("figure-8.2", out=tmp_path, jobs=1, seeds=2, progress=False)
+    assert len(run_specs) == 6
     assert [path.name for path in outcome.figures] == ["figure.png", "figure.svg", "figure.csv"]
     text = (tmp_path / "figure-8.2" / "figure.csv").read_text().splitlines()
     assert text[0] == "line,episode,mean,low,high,runs"

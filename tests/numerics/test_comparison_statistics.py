@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments import aggregates, permutation
-from experiments.aggregates import FloatArray
-from experiments.learning_curves import align, iqm_curve
-from experiments.pairs import make_pairs
-from experiments.records import Record
+from experiments.comparison import bootstrap, permutation
+from experiments.comparison.bootstrap import FloatArray
+from experiments.comparison.learning_curve import align, iqm_curve
+from experiments.comparison.summary import Record
+from experiments.comparison.verdict import make_pairs
 
 SMALL = st.integers(0, 4).map(float)  # many ties
 
@@ -30,10 +30,10 @@ def test_rliables_own_score_matrices() -> None:
     """The two of its test suite, whose numbers it publishes."""
     x = tasks_of(np.array([[1, 2], [2, 2], [1, 1], [2, 1]]))
     y = tasks_of(np.array([[1, 1], [2, 2], [3, 3]]))
-    for statistic in (aggregates.median, aggregates.mean, aggregates.iqm):
+    for statistic in (bootstrap.median, bootstrap.mean, bootstrap.iqm):
         assert float(statistic(x)) == 1.5
         assert float(statistic(y)) == 2.0
-    assert aggregates.improvement(x, y).value == pytest.approx(1 / 3)
+    assert bootstrap.improvement(x, y).value == pytest.approx(1 / 3)
 
 
 def test_rliables_estimates_and_intervals_on_five_runs_of_sixteen_tasks() -> None:
@@ -46,13 +46,13 @@ def test_rliables_estimates_and_intervals_on_five_runs_of_sixteen_tasks() -> Non
         "median": (0.51175271, 0.40715161, 0.60360443),
         "optimality_gap": (0.49487557, 0.41851696, 0.57141525),
     }
-    for name, ours in aggregates.bootstrap_all(aggregates.STATISTICS, x).items():
+    for name, ours in bootstrap.bootstrap_all(bootstrap.STATISTICS, x).items():
         assert ours.value == pytest.approx(theirs[name][0])
         assert (ours.low, ours.high) == pytest.approx(theirs[name][1:], abs=0.006)
-    improvement = aggregates.improvement(x, y)
+    improvement = bootstrap.improvement(x, y)
     assert improvement.value == pytest.approx(0.6475)
     assert (improvement.low, improvement.high) == pytest.approx((0.555, 0.7325), abs=0.012)
-    share, low, high = aggregates.profile(x, np.array([0.25, 0.5, 0.75]))
+    share, low, high = bootstrap.profile(x, np.array([0.25, 0.5, 0.75]))
     assert share.tolist() == pytest.approx([0.6625, 0.5, 0.3375])
     assert low.tolist() == pytest.approx([0.5625, 0.3875, 0.2375], abs=0.015)
     assert high.tolist() == pytest.approx([0.7625, 0.6, 0.4375], abs=0.015)
@@ -61,7 +61,7 @@ def test_rliables_estimates_and_intervals_on_five_runs_of_sixteen_tasks() -> Non
 def test_the_mann_whitney_example_of_scipys_manual() -> None:
     """Ages at diagnosis of type II diabetes: U = 17, exact p = 0.111."""
     males, females = np.array([19.0, 22, 16, 29, 24]), np.array([20.0, 11, 17, 12])
-    assert aggregates.wins(males, females) == 17 / 20
+    assert bootstrap.wins(males, females) == 17 / 20
     assert permutation.permutation_p([males], [females]) == pytest.approx(0.1111111111)
 
 
@@ -81,7 +81,7 @@ def brute_force_p(xs: list[FloatArray], ys: list[FloatArray]) -> float:
         for x, y, places in zip(xs, ys, chosen, strict=True):
             pooled = np.concatenate([x, y])
             rest = [place for place in range(len(pooled)) if place not in places]
-            total += float(aggregates.wins(pooled[list(places)], pooled[rest])) - 0.5
+            total += float(bootstrap.wins(pooled[list(places)], pooled[rest])) - 0.5
         return abs(total)
 
     choices = [list(combinations(range(len(x) + len(y)), len(x))) for x, y in zip(xs, ys, strict=True)]
@@ -132,7 +132,7 @@ def test_intervals_of_the_iqm_hold_the_truth_as_often_as_they_say(num_runs: int,
     num_experiments, hits = 1_500, 0
     for number in range(num_experiments):
         tasks = [rng.normal(size=num_runs) for _ in range(num_tasks)]
-        interval = aggregates.bootstrap(aggregates.iqm, tasks, repetitions=1_000, seed=number)
+        interval = bootstrap.bootstrap(bootstrap.iqm, tasks, repetitions=1_000, seed=number)
         hits += interval.low <= 0 <= interval.high
     error = 2 * math.sqrt(0.95 * 0.05 / num_experiments)
     assert 0.93 - error <= hits / num_experiments <= 0.97 + error
@@ -143,9 +143,9 @@ def test_the_printed_coverage_of_few_runs_is_what_is_found(num_runs: int) -> Non
     rng = np.random.default_rng(6)
     hits = 0
     for number in range(800):
-        interval = aggregates.bootstrap(aggregates.iqm, [rng.normal(size=num_runs)], repetitions=1_000, seed=number)
+        interval = bootstrap.bootstrap(bootstrap.iqm, [rng.normal(size=num_runs)], repetitions=1_000, seed=number)
         hits += interval.low <= 0 <= interval.high
-    assert hits / 800 == pytest.approx(aggregates.SIMULATED_COVERAGE[num_runs], abs=0.035)
+    assert hits / 800 == pytest.approx(bootstrap.SIMULATED_COVERAGE[num_runs], abs=0.035)
 
 
 def record(scores: FloatArray, normalised: FloatArray | None = None) -> Record:
@@ -199,8 +199,8 @@ def test_an_interval_over_one_half_decides_nothing(monkeypatch: pytest.MonkeyPat
     """However small p is: both are asked for."""
     records = {("e", "a"): record(np.arange(8.0) + 100), ("e", "b"): record(np.arange(8.0))}
     assert make_pairs("ab", records)[0]["verdict"] == "better"
-    straddling = aggregates.Interval(1.0, 0.5, 1.0)
-    monkeypatch.setattr(aggregates, "improvement", lambda xs, ys: straddling)
+    straddling = bootstrap.Interval(1.0, 0.5, 1.0)
+    monkeypatch.setattr(bootstrap, "improvement", lambda xs, ys: straddling)
     (pair,) = make_pairs("ab", records)
     assert pair["p_holm"] < 0.001
     assert pair["verdict"] == "undecided"
@@ -227,7 +227,7 @@ def test_rounding_noise_is_no_spread() -> None:
 
 def test_a_profile_by_hand() -> None:
     tasks = [np.array([0.0, 1.0]), np.array([0.5, 0.5, 2.0])]
-    share, low, high = aggregates.profile(tasks, np.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
+    share, low, high = bootstrap.profile(tasks, np.array([-1.0, 0.0, 0.5, 1.0, 2.0]))
     assert share.tolist() == pytest.approx([1, (1 / 2 + 1) / 2, (1 / 2 + 1 / 3) / 2, (0 + 1 / 3) / 2, 0])
     assert (low <= share).all()
     assert (high >= share).all()
@@ -237,8 +237,8 @@ def test_the_improvements_interval_is_that_of_resampled_runs() -> None:
     """Against runs drawn one by one."""
     rng = np.random.default_rng(3)
     x, y = rng.normal(0.5, size=8), rng.normal(size=6)
-    draws = [aggregates.wins(rng.choice(x, 8), rng.choice(y, 6)) for _ in range(4_000)]
-    ours = aggregates.improvement([x], [y])
+    draws = [bootstrap.wins(rng.choice(x, 8), rng.choice(y, 6)) for _ in range(4_000)]
+    ours = bootstrap.improvement([x], [y])
     assert (ours.low, ours.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]).tolist(), abs=0.03)
 
 
@@ -292,19 +292,19 @@ def test_the_seed_is_heeded_and_the_global_generator_is_not() -> None:
     scores = [np.random.default_rng(0).normal(size=9)]
     np.random.seed(1)  # noqa: NPY002
     before = repr(np.random.get_state())  # noqa: NPY002
-    first = aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000)
+    first = bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=3_000)
     assert repr(np.random.get_state()) == before  # noqa: NPY002
     np.random.seed(2)  # noqa: NPY002
-    assert aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000) == first
-    assert aggregates.bootstrap(aggregates.iqm, scores, repetitions=3_000, seed=3) != first
+    assert bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=3_000) == first
+    assert bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=3_000, seed=3) != first
 
 
 def test_runs_are_resampled_and_not_tasks() -> None:
     """A swapped axis makes intervals far too narrow (rliable #20): runs that differ, tasks that are alike."""
     runs = np.random.default_rng(1).normal(size=10)
-    alike = aggregates.bootstrap(aggregates.mean, [runs] * 50, repetitions=4_000)
+    alike = bootstrap.bootstrap(bootstrap.mean, [runs] * 50, repetitions=4_000)
     assert alike.high - alike.low == pytest.approx(2 * 1.96 * runs.std() / math.sqrt(10 * 50), rel=0.1)
-    constant = aggregates.bootstrap(aggregates.mean, [np.full(10, float(task)) for task in range(50)], 1_000)
+    constant = bootstrap.bootstrap(bootstrap.mean, [np.full(10, float(task)) for task in range(50)], 1_000)
     assert constant.low == constant.high == constant.value
 
 
@@ -312,7 +312,7 @@ def test_runs_are_resampled_and_not_tasks() -> None:
 def test_the_width_of_an_interval_follows_the_number_of_runs(num_runs: int) -> None:
     """z = 1.96 with n = 10 is written into marl-eval (#66)."""
     quantiles = stats.norm.ppf((np.arange(num_runs) + 0.5) / num_runs)
-    interval = aggregates.bootstrap(aggregates.mean, [quantiles], repetitions=20_000)
+    interval = bootstrap.bootstrap(bootstrap.mean, [quantiles], repetitions=20_000)
     assert interval.high - interval.low == pytest.approx(2 * 1.96 * quantiles.std() / math.sqrt(num_runs), rel=0.06)
 
 
@@ -329,4 +329,4 @@ def test_shorter_runs_stay_in_the_curve() -> None:
 
 def test_enough_repetitions_are_the_default() -> None:
     """Ten are in Open RL Benchmark."""
-    assert (aggregates.AGGREGATE_REPETITIONS, aggregates.IMPROVEMENT_REPETITIONS) == (50_000, 2_000)
+    assert (bootstrap.AGGREGATE_REPETITIONS, bootstrap.IMPROVEMENT_REPETITIONS) == (50_000, 2_000)

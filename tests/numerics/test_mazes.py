@@ -237,18 +237,18 @@ def test_a_drawing_worked_by_hand() -> None:
     [
         ("#####\n#S  #\n#####", "the layout has no exit"),
         ("#####\n#S#E#\n#####", r"exit \[0, 1\] cannot be reached from the start \[0, 0\]"),
-        ("#####\n#SxE#\n#####", "line 2, column 3: expected '#', a blank, 'S', .* came 'x'"),
+        ("#####\n#SxE#\n#####", "line 2, column 3: expected '#', a blank, 'S', .* got 'x'"),
         ("#####\n#S E#\n####", r"line 3, column 5: the border must be wall"),
-        ("####\n#SE#\n####", "2C \\+ 1 characters, came 3 lines of up to 4"),
+        ("####\n#SE#\n####", "2C \\+ 1 characters, got 3 lines of up to 4"),
         ("#####\n#S S#\n#####", "a second 'S'"),
         ("#####\n#SaE#\n#####", "'a' must stand at a cell's centre"),
         ("#####\n#A E#\n#####", "'A' must stand between two cells"),
         ("#####\n#SAE#\n#####", "a door 'A' and no key 'a'"),
-        ("#######\n#S b E#\n#######", "keys are one each of 'a', 'b', .* came 'b'"),
+        ("#######\n#S b E#\n#######", "keys are one each of 'a', 'b', .* got 'b'"),
         ("#####\n#S^E#\n#####", "leads to neither of the two cells"),
         ("###E#\n#S  #\n#####", "'E' must stand at a cell's centre"),
-        ("", "layout: expected 'two-roads', .*, a drawing, or a file .*, came ''"),
-        ("####\n####\n####", "came 3 lines of up to 4"),
+        ("", "layout: expected 'two-roads', .*, a drawing, or a file .*, got ''"),
+        ("####\n####\n####", "got 3 lines of up to 4"),
     ],
 )
 def test_bad_drawings_say_where(drawing: str, message: str) -> None:

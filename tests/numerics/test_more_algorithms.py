@@ -179,7 +179,7 @@ def test_a_rule_inside_another_function_is_refused() -> None:
         name = "inner"
         update_rule = staticmethod(inner)  # type: ignore[assignment]
 
-    with pytest.raises(ValueError, match="expected a function of a module, came one inside another"):
+    with pytest.raises(ValueError, match="expected a function of a module, got one inside another"):
         Inner(TwoStates())
 
 

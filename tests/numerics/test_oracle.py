@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from agents import planning
-from agents.oracle import Oracle
+from agents.planning import exact
+from agents.planning.oracle import Oracle
 from envs.mazes.difficulty import hitting_time
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
@@ -69,7 +69,7 @@ def test_undiscounted_values_are_the_distances(
 ) -> None:
     env = make_maze(rows=rows, cols=cols, maze_seed=seed, braid=share, keys=keys, one_way=one_way)
     oracle = Oracle(env)
-    reachable = planning.reachable_states(oracle.model, oracle.initial)
+    reachable = exact.reachable_states(oracle.model, oracle.initial)
     # Keys and one-way passages together may lock the robot out: there is no way to the exit any more, at any price.
     expected = np.where(env.exit_distances < 0, -np.inf, -env.exit_distances)
     np.testing.assert_array_equal(oracle.values[reachable], expected[reachable])
@@ -85,9 +85,7 @@ def test_undiscounted_values_are_the_distances(
 def test_policy_iteration_is_value_iteration(seed: int, discount: float, slippery: bool) -> None:
     lake = gym.make("FrozenLake-v1", desc=generate_random_map(5, seed=seed), is_slippery=slippery)
     model = Oracle(lake, 0.9).model
-    np.testing.assert_allclose(
-        planning.solve(model, discount), planning.value_iteration(model, discount, 1e-14), atol=1e-7
-    )
+    np.testing.assert_allclose(exact.solve(model, discount), exact.value_iteration(model, discount, 1e-14), atol=1e-7)
 
 
 def test_states_that_are_lost_do_not_spoil_the_value() -> None:
@@ -96,20 +94,20 @@ def test_states_that_are_lost_do_not_spoil_the_value() -> None:
     oracle = Oracle(env)
     assert np.isneginf(oracle.values).any()
     assert oracle.value == -env.unwrapped.exit_distances[0] == -28  # type: ignore[attr-defined]
-    assert oracle.gap(planning.greedy_policy(oracle.q_values), horizon=900) == 0
+    assert oracle.gap(exact.greedy_policy(oracle.q_values), horizon=900) == 0
 
 
 def test_published_optima() -> None:
     """Gymnasium's reward threshold of FrozenLake is 0.70, its optimum over 100 steps 0.74; CliffWalking's is -13."""
     lake = Oracle(make_env("FrozenLake-v1"))
     assert lake.value == pytest.approx(14 / 17)
-    assert lake.policy_value(planning.greedy_policy(lake.q_values), horizon=100) == pytest.approx(0.7402, abs=5e-5)
+    assert lake.policy_value(exact.greedy_policy(lake.q_values), horizon=100) == pytest.approx(0.7402, abs=5e-5)
     cliff = Oracle(make_env("CliffWalking-v1"))
     assert (cliff.value, cliff.shortest_length) == (-13, 13)
     # Taxi's best return is known for each start: 20 for the drop, -1 for every other step on the way.
     taxi = make_env("Taxi-v4")
     oracle = Oracle(taxi)
-    steps = planning.fewest_steps(oracle.model, np.ones_like(oracle.optimal_actions))
+    steps = exact.fewest_steps(oracle.model, np.ones_like(oracle.optimal_actions))
     starts = oracle.initial > 0
     np.testing.assert_allclose(oracle.values[starts], 20 - (steps[starts] - 1))
     assert oracle.value == pytest.approx(7.93, abs=0.005)
@@ -119,7 +117,7 @@ def test_a_policys_value_over_a_horizon_is_what_limited_episodes_measure() -> No
     """Any policy: epsilon-greedy, and a half-trained one that loops for ever from the start."""
     env = make_maze(rows=4, cols=4, slip=0.1, pits=1, braid=0.5, max_steps=30)
     oracle = Oracle(env)
-    greedy = np.eye(4)[planning.greedy_policy(oracle.q_values)]
+    greedy = np.eye(4)[exact.greedy_policy(oracle.q_values)]
     looping = np.eye(4)[np.zeros(16, dtype=int)]
     for policy in (0.7 * greedy + 0.3 / 4, looping):
         expected = oracle.policy_value(policy, horizon=30)
@@ -197,7 +195,7 @@ def test_what_the_oracle_refuses() -> None:
     for policy in (np.zeros(3, dtype=int), np.full((4, 4), 0.3), np.array([0, 1, 2, 4]), -np.eye(4)):
         with pytest.raises(ValueError, match="policy: expected"):
             oracle.policy_value(policy, horizon=3)
-    with pytest.raises(ValueError, match=r"discount: expected 0 to 1, came 1\.5"):
+    with pytest.raises(ValueError, match=r"discount: expected 0 to 1, got 1\.5"):
         Oracle(make_maze(), 1.5)
     with pytest.raises(ValueError, match="horizon: expected at least 0"):
         oracle.policy_value(np.zeros(4, dtype=int), horizon=-1)
@@ -206,7 +204,7 @@ def test_what_the_oracle_refuses() -> None:
 def test_the_models_two_forms_are_one() -> None:
     for name in ("keys", "pits", "wind", "drawn", "distance", "two exits"):
         env = make_maze(**MAZES[name])
-        one = planning.FiniteModel.from_dictionary(env.P)
-        other = planning.FiniteModel.from_arrays(**env.model_arrays())
+        one = exact.FiniteModel.from_dictionary(env.P)
+        other = exact.FiniteModel.from_arrays(**env.model_arrays())
         np.testing.assert_allclose(one.rewards, other.rewards, atol=1e-12)
         assert abs(one.transitions - other.transitions).max() < 1e-12

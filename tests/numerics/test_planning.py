@@ -3,12 +3,19 @@
 import numpy as np
 import pytest
 
-from agents.planning import FiniteModel, greedy_policy, optimal_values, policy_values, surely_ends, value_iteration
+from agents.planning.exact import (
+    FiniteModel,
+    greedy_policy,
+    optimal_values,
+    policy_values,
+    surely_ends,
+    value_iteration,
+)
 from agents.registry import make_agent
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
-from experiments.references import reference_for
-from experiments.spec import EnvEntry
+from experiments.evaluation.score_scale import reference_for
+from experiments.specs.spec import EnvEntry
 
 TEN_MOVES = "#######################\n#S                   E#\n#######################"  # 11 cells in a row
 

@@ -83,7 +83,7 @@ def test_default_edges_come_from_the_bounds_or_from_the_book() -> None:
 
 @pytest.mark.parametrize(
     ("edges", "message"),
-    [([[0.0], [0.0]], "expected 1 lists, one a dimension, came 2"), ([1.0, 0.0], "expected increasing numbers")],
+    [([[0.0], [0.0]], "expected 1 lists, one a dimension, got 2"), ([1.0, 0.0], "expected increasing numbers")],
 )
 def test_edges_that_do_not_fit(edges: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):

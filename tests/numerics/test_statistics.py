@@ -8,42 +8,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from experiments import aggregates, permutation
-from experiments.seeding import EPISODE_SETS, episode_seeds
+from experiments.comparison import bootstrap, permutation
+from experiments.evaluation.episode_seeds import EPISODE_SETS, episode_seeds
 
 
 def test_iqm_by_hand() -> None:
-    assert aggregates.trimmed_mean(np.array([1.0, 2, 3, 100])) == 2.5
-    assert aggregates.trimmed_mean(np.array([1.0, 2, 9])) == 4.0  # fewer than 4: the mean
-    assert aggregates.trimmed_mean(np.array([0.0, 1, 2, 3, 4, 5, 6, 70])) == 3.5
-    assert aggregates.iqm([np.array([1.0, 100]), np.array([2.0, 3])]) == 2.5
+    assert bootstrap.trimmed_mean(np.array([1.0, 2, 3, 100])) == 2.5
+    assert bootstrap.trimmed_mean(np.array([1.0, 2, 9])) == 4.0  # fewer than 4: the mean
+    assert bootstrap.trimmed_mean(np.array([0.0, 1, 2, 3, 4, 5, 6, 70])) == 3.5
+    assert bootstrap.iqm([np.array([1.0, 100]), np.array([2.0, 3])]) == 2.5
 
 
 @given(st.lists(st.floats(-100, 100), min_size=4, max_size=30))
 def test_iqm_is_scipys(scores: list[float]) -> None:
-    assert aggregates.trimmed_mean(np.array(scores)) == pytest.approx(stats.trim_mean(scores, 0.25), abs=1e-9)
+    assert bootstrap.trimmed_mean(np.array(scores)) == pytest.approx(stats.trim_mean(scores, 0.25), abs=1e-9)
 
 
 def test_aggregates_by_hand() -> None:
     tasks = [np.array([0.5, 1.5]), np.array([0.0, 0.2]), np.array([2.0, 4.0])]
-    assert aggregates.mean(tasks) == pytest.approx((1.0 + 0.1 + 3.0) / 3)
-    assert aggregates.median(tasks) == 1.0
-    assert aggregates.optimality_gap(tasks) == pytest.approx(1 - (0.75 + 0.1 + 1.0) / 3)
+    assert bootstrap.mean(tasks) == pytest.approx((1.0 + 0.1 + 3.0) / 3)
+    assert bootstrap.median(tasks) == 1.0
+    assert bootstrap.optimality_gap(tasks) == pytest.approx(1 - (0.75 + 0.1 + 1.0) / 3)
 
 
 def test_the_bootstrap_is_seeded_and_keeps_tasks_apart() -> None:
     tasks = [np.array([0.0, 0.0]), np.array([1.0, 1.0])]
     # Resampled within each task, the mean cannot vary; across tasks it would.
-    assert aggregates.bootstrap(aggregates.mean, tasks, repetitions=500) == (0.5, 0.5, 0.5)
+    assert bootstrap.bootstrap(bootstrap.mean, tasks, repetitions=500) == (0.5, 0.5, 0.5)
     scores = [np.random.default_rng(0).normal(size=8)]
-    first = aggregates.bootstrap(aggregates.iqm, scores, repetitions=2000)
-    assert first == aggregates.bootstrap(aggregates.iqm, scores, repetitions=2000)
-    assert first != aggregates.bootstrap(aggregates.iqm, scores, repetitions=2000, seed=1)
+    first = bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=2000)
+    assert first == bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=2000)
+    assert first != bootstrap.bootstrap(bootstrap.iqm, scores, repetitions=2000, seed=1)
 
 
 def test_the_bootstrap_of_the_mean_is_scipys() -> None:
     scores = np.random.default_rng(3).normal(size=12)
-    ours = aggregates.bootstrap(aggregates.mean, [scores], repetitions=20_000)
+    ours = bootstrap.bootstrap(bootstrap.mean, [scores], repetitions=20_000)
     theirs = stats.bootstrap((scores,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(0))
     assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.02)
     assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.02)
@@ -53,19 +53,19 @@ def test_intervals_cover_what_they_say_at_ten_runs() -> None:
     rng = np.random.default_rng(5)
     hits = 0
     for _ in range(400):
-        interval = aggregates.bootstrap(aggregates.iqm, [rng.normal(size=10)], repetitions=400)
+        interval = bootstrap.bootstrap(bootstrap.iqm, [rng.normal(size=10)], repetitions=400)
         hits += interval.low <= 0 <= interval.high
     assert 0.90 <= hits / 400 <= 0.97
 
 
 def test_wins_by_hand_and_by_scipy() -> None:
     x, y = np.array([1.0, 2, 3]), np.array([2.0, 2, 0])
-    assert aggregates.wins(x, y) == pytest.approx((1 + (1 + 1) + 3) / 9)  # 1 > 0; 2 > 0 and two ties; 3 > all
-    assert aggregates.wins(x, y) == pytest.approx(stats.mannwhitneyu(x, y).statistic / 9)
+    assert bootstrap.wins(x, y) == pytest.approx((1 + (1 + 1) + 3) / 9)  # 1 > 0; 2 > 0 and two ties; 3 > all
+    assert bootstrap.wins(x, y) == pytest.approx(stats.mannwhitneyu(x, y).statistic / 9)
 
 
 def test_improvement_is_the_mean_over_tasks() -> None:
-    interval = aggregates.improvement([np.array([1.0, 2]), np.array([0.0])], [np.array([0.0, 0]), np.array([1.0])])
+    interval = bootstrap.improvement([np.array([1.0, 2]), np.array([0.0])], [np.array([0.0, 0]), np.array([1.0])])
     assert interval.value == 0.5
     assert interval == (0.5, 0.5, 0.5)
 
@@ -95,7 +95,7 @@ def test_two_tasks_are_scipys_permutation_test() -> None:
         for task, chosen in zip(range(2), splits, strict=True):
             pooled = np.concatenate([xs[task], ys[task]])
             rest = [index for index in range(4) if index not in chosen]
-            total += float(aggregates.wins(pooled[list(chosen)], pooled[rest])) - 0.5
+            total += float(bootstrap.wins(pooled[list(chosen)], pooled[rest])) - 0.5
         return abs(total)
 
     from itertools import combinations, product

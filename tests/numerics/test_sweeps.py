@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents import planning, sweeps
-from agents.oracle import Oracle, exact_model
+from agents.planning import exact, sweeps
+from agents.planning.oracle import Oracle, exact_model
 from agents.registry import make_agent
 from envs.registry import make_env
 
@@ -44,12 +44,12 @@ def test_policy_evaluation_equals_the_linear_solve(env_id: str, options: dict[st
     model, _ = exact_model(env)
     uniform = Oracle.uniform(env)
     discount = min(discount, 0.99)  # against the wind, random moves take ages
-    exact = planning.unlimited_policy_values(model, uniform, discount)
+    solved = exact.unlimited_policy_values(model, uniform, discount)
     plain, many = sweeps.evaluate_policy(model, uniform, discount)
     in_place, few = sweeps.evaluate_policy(model, uniform, discount, gauss_seidel=True)
-    scale = max(1.0, float(np.abs(exact).max()))
-    np.testing.assert_allclose(plain / scale, exact / scale, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(in_place / scale, exact / scale, rtol=0, atol=1e-7)
+    scale = max(1.0, float(np.abs(solved).max()))
+    np.testing.assert_allclose(plain / scale, solved / scale, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(in_place / scale, solved / scale, rtol=0, atol=1e-7)
     assert few < many
 
 

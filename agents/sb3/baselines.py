@@ -1,0 +1,230 @@
+"""stable-baselines3's DQN and PPO behind the agent contract: settings and the part that needs no torch.
+
+stable-baselines3 and torch are imported by `agents.sb3.bridge`, when a model is first needed.
+Defaults are stable-baselines3's own (a test compares them with its signatures); the meaning of every setting is in
+its documentation. `preset = "lander"` takes RL Baselines3 Zoo's tuned LunarLander settings; what is set beside it wins.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from agents.base import Agent, Monitor, Settings, require_discrete_actions
+from agents.seeding import integer
+from agents.storage import State
+
+if TYPE_CHECKING:
+    from agents.sb3.bridge import Model
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # from RL Baselines3 Zoo, hyperparams/{dqn,ppo}.yml, LunarLander
+    "dqn": {
+        "lander": {
+            "learning_rate": 6.3e-4,
+            "batch_size": 128,
+            "buffer_size": 50_000,
+            "learning_starts": 0,
+            "gamma": 0.99,
+            "target_update_interval": 250,
+            "train_freq": 4,
+            "gradient_steps": -1,
+            "exploration_fraction": 0.12,
+            "exploration_final_eps": 0.1,
+            "policy_kwargs": {"net_arch": [256, 256]},
+        }
+    },
+    "ppo": {
+        "lander": {
+            "num_envs": 16,
+            "n_steps": 1024,
+            "batch_size": 64,
+            "gae_lambda": 0.98,
+            "gamma": 0.999,
+            "n_epochs": 4,
+            "ent_coef": 0.01,
+        }
+    },
+}
+
+
+POLICY_KWARGS = (
+    "net_arch",
+    "activation_fn",
+    "features_extractor_kwargs",
+    "normalize_images",
+    "optimizer_class",
+    "optimizer_kwargs",
+)
+ACTOR_CRITIC_KWARGS = (
+    "ortho_init",
+    "log_std_init",
+    "full_std",
+    "use_expln",
+    "squash_output",
+    "share_features_extractor",
+)
+
+
+class SB3Settings(Settings):
+    """What the baselines have in common."""
+
+    algorithm: ClassVar[str]
+    known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS
+
+    preset: Literal["lander"] | None = Field(None, description="a named set of values, below what is set beside it")
+    policy: Literal["MlpPolicy", "CnnPolicy", "MultiInputPolicy"] = Field("MlpPolicy", description="network family")
+    learning_rate_schedule: Literal["constant", "linear"] = Field(
+        "constant", description="'linear' goes to 0 over the budget"
+    )
+    gamma: float = Field(0.99, ge=0, le=1, description="discount")
+    policy_kwargs: dict[str, Any] | None = Field(
+        None, description="of the policy, e.g. {net_arch = [256, 256], activation_fn = 'Tanh'}; classes by torch's name"
+    )
+    num_envs: int = Field(1, ge=1, le=1024, description="copies of the environment, stepped in turn")
+
+    @field_validator("policy_kwargs")
+    @classmethod
+    def _known_policy_kwargs(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        unknown = set(value or ()) - set(cls.known_policy_kwargs)
+        if unknown:
+            expected = ", ".join(cls.known_policy_kwargs)
+            raise ValueError(f"policy_kwargs: unknown key {min(unknown)!r}; expected one of: {expected}")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_preset(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("preset"), str):
+            return PRESETS[cls.algorithm].get(values["preset"], {}) | values
+        return values
+
+
+class DQNSettings(SB3Settings):
+    """Settings of `sb3_dqn`."""
+
+    algorithm: ClassVar[str] = "dqn"
+
+    learning_rate: float = Field(1e-4, gt=0, le=1)
+    buffer_size: int = Field(1_000_000, ge=1, description="transitions")
+    learning_starts: int = Field(100, ge=0, description="env steps before the first update")
+    batch_size: int = Field(32, ge=1)
+    tau: float = Field(1.0, gt=0, le=1, description="share of the online network in a target update")
+    train_freq: int = Field(4, ge=1, description="env steps (or episodes) between updates")
+    train_freq_unit: Literal["step", "episode"] = Field("step")
+    gradient_steps: int = Field(1, ge=-1, description="updates a time; -1: as many as env steps were made")
+    replay_buffer_kwargs: dict[str, Any] | None = Field(None)
+    optimize_memory_usage: bool = Field(False)
+    n_steps: int = Field(1, ge=1, description="steps of the return in the target")
+    target_update_interval: int = Field(10_000, ge=1, description="env steps")
+    exploration_fraction: float = Field(0.1, gt=0, le=1, description="share of the budget over which epsilon falls")
+    exploration_initial_eps: float = Field(1.0, ge=0, le=1)
+    exploration_final_eps: float = Field(0.05, ge=0, le=1)
+    max_grad_norm: float = Field(10, gt=0)
+
+
+class PPOSettings(SB3Settings):
+    """Settings of `sb3_ppo`."""
+
+    algorithm: ClassVar[str] = "ppo"
+    known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
+
+    learning_rate: float = Field(3e-4, gt=0, le=1)
+    n_steps: int = Field(2048, ge=2, description="env steps a rollout, in each copy of the environment")
+    batch_size: int = Field(64, ge=2)
+    n_epochs: int = Field(10, ge=1)
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    clip_range: float = Field(0.2, gt=0)
+    clip_range_vf: float | None = Field(None, gt=0)
+    normalize_advantage: bool = Field(True)
+    ent_coef: float = Field(0.0, ge=0)
+    vf_coef: float = Field(0.5, ge=0)
+    max_grad_norm: float = Field(0.5, gt=0)
+    use_sde: bool = Field(False)
+    sde_sample_freq: int = Field(-1, ge=-1)
+    target_kl: float | None = Field(None, gt=0)
+    rollout_buffer_kwargs: dict[str, Any] | None = Field(None)
+
+
+class SB3Agent(Agent):
+    """An algorithm of stable-baselines3; it owns its loop, so `train` is its own."""
+
+    own_process: ClassVar[bool] = True
+    settings: SB3Settings
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        if isinstance(env.observation_space, spaces.Dict) != (self.settings.policy == "MultiInputPolicy"):
+            raise ValueError(f"policy {self.settings.policy} cannot observe {type(env.observation_space).__name__}")
+        space = env.observation_space
+        if self.settings.policy == "CnnPolicy" and not (len(space.shape or ()) == 3 and space.dtype == np.uint8):
+            raise ValueError(f"policy CnnPolicy observes images of bytes, got {space}")
+        supported = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary | spaces.Dict
+        if not isinstance(env.observation_space, supported):
+            raise ValueError(f"stable-baselines3 cannot observe {env.observation_space}")
+        if isinstance(env.action_space, spaces.Discrete) and env.action_space.start != 0:
+            raise ValueError(f"stable-baselines3 counts actions from 0, got {env.action_space}")
+        self._model: Model | None = None
+
+    @property
+    def model(self) -> "Model":
+        """The stable-baselines3 model, made at first use."""
+        if self._model is None:
+            from agents.sb3 import bridge
+
+            self._model = bridge.make_model(
+                self.settings, self.observation_space, self.action_space, integer(self.seed, "network")
+            )
+        return self._model
+
+    def select_action(self, observation: Any, *, explore: bool) -> Any:
+        """The network's action; with epsilon (DQN) or drawn from the policy (PPO) when exploring."""
+        action, _ = self.model.predict(observation, deterministic=not explore)
+        return int(action) if isinstance(self.action_space, spaces.Discrete) else action
+
+    def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
+        """Run stable-baselines3's own loop until the budget is spent."""
+        from agents.sb3 import bridge
+
+        if not monitor.running:
+            return
+        environment_seed = integer(self.seed, "environment")
+        bridge.learn(self.model, env, self.settings.num_envs, environment_seed, monitor)
+
+    def get_state(self) -> State:
+        """Networks, optimiser, counters, replay buffer, generators."""
+        from agents.sb3 import bridge
+
+        return bridge.get_state(self.model)
+
+    def set_state(self, state: State) -> None:
+        """Take over a state that `get_state` gave."""
+        from agents.sb3 import bridge
+
+        bridge.set_state(self.model, state)
+
+    def action_values(self, observation: Any) -> NDArray[np.float64] | None:
+        """Q-values (DQN) or action probabilities (PPO) [A]; None where actions are not discrete."""
+        if not isinstance(self.action_space, spaces.Discrete):
+            return None
+        from agents.sb3 import bridge
+
+        return bridge.action_values(self.model, observation)
+
+
+class SB3DQN(SB3Agent):
+    """Deep Q-network (Mnih et al. 2015), stable-baselines3's."""
+
+    Settings: ClassVar[type[Settings]] = DQNSettings
+
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        require_discrete_actions("sb3_dqn", env.action_space)
+
+
+class SB3PPO(SB3Agent):
+    """Proximal policy optimisation (Schulman et al. 2017), stable-baselines3's."""
+
+    Settings: ClassVar[type[Settings]] = PPOSettings

@@ -1,0 +1,75 @@
+"""What was expected and what got, in one line."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
+
+from pydantic import ConfigDict, ValidationError, validate_call
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+ALIASES = {"lr": "learning_rate", "alpha": "learning_rate", "gamma": "discount", "discount": "gamma", "eps": "epsilon"}
+
+
+def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Check the arguments by their annotations; a wrong one is a ValueError of one line."""
+    validated = validate_call(config=ConfigDict(strict=True, allow_inf_nan=False))(function)
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def call(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        try:
+            return validated(*arguments, **options)
+        except ValidationError as error:
+            raise ValueError(explain(error, known)) from None
+
+    return call
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing where no choice is near."""
+    choices = sorted(choices)
+    if ALIASES.get(name.lower()) in choices:
+        return f" (did you mean {ALIASES[name.lower()]!r}?)"
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    if not near:  # a short form of a longer name, such as 'dqn' of 'sb3_dqn'
+        near = [choice for choice in choices if len(name) > 2 and name.lower() in choice.lower()][:1]
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
+    """The first problem of a validation error in one line."""
+    problem = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in problem["loc"] if not _is_branch(part)) or "value"
+    kind, value, message = problem["type"], problem["input"], problem["msg"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        hint = did_you_mean(name.rpartition(".")[2], choices)
+        if not choices:
+            return f"unknown key {name!r}: there are no settings"
+        return f"unknown key {name!r}{hint}; expected one of: {', '.join(sorted(choices))}"
+    if kind == "missing":
+        return f"{name}: expected a value, got nothing"
+    if kind == "value_error":
+        return " ".join(message.removeprefix("Value error, ").split())
+    hint = ""
+    alternatives = problem.get("ctx", {}).get("choices") or _literals(problem.get("ctx", {}).get("expected"))
+    if isinstance(value, str) and alternatives:
+        hint = did_you_mean(value, alternatives)
+    expected = message.replace("Input should be", "expected", 1)
+    return f"{name}: {expected[0].lower() + expected[1:]}, got {_shown(value)}{hint}"
+
+
+def _is_branch(part: Any) -> bool:
+    """Is this part of a location the name of a union's branch, not of a field?"""
+    return isinstance(part, str) and (part in ("int", "float", "str") or "[" in part)
+
+
+def _literals(expected: Any) -> list[str]:
+    return [part.strip("'") for part in expected.replace(" or ", ", ").split(", ")] if isinstance(expected, str) else []
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

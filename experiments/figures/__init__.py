@@ -1,0 +1,1 @@
+"""Figures with matplotlib: one style, one way to save."""

@@ -1,0 +1,177 @@
+"""A comparison as figures: scores with intervals, aggregates, performance profiles, who improves on whom."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.comparison.comparison import Comparison
+from experiments.figures.learning_curves import COLOURS, STYLES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+STYLE: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
+AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
+MOST_IN_A_MATRIX = 12  # agents
+LONGEST = 24  # letters of a name beside an axis
+LEAST_SPAN = 0.2  # of an axis of normalised scores
+BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind of colour vision
+
+
+def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
+    """Every figure that the comparison has the numbers for, as PNG and SVG."""
+    written: list[Path] = []
+    drawn: list[tuple[str, Callable[[Any, Comparison], None], tuple[float, float]]] = []
+    agents = _agents(comparison)
+    height = 1.3 + 0.32 * len(agents)
+    if comparison["aggregates"]:
+        drawn.append(("aggregates", draw_aggregates, (11, height + 0.4)))
+        drawn.append(("profiles", draw_profiles, (7.2, 4.8)))
+    normalised = {record["env"] for record in comparison["records"] if record["normalised"]}
+    if len(normalised) > 1:
+        rows = -(-len(normalised) // 3)
+        drawn.append(("scores", draw_scores, (11, rows * height + 0.5)))
+    if comparison["pairs"] and len(agents) <= MOST_IN_A_MATRIX:
+        side = 3.2 + 0.72 * len(agents)
+        drawn.append(("improvement", draw_improvement, (side + 1.4, side)))
+    for name, draw, size in drawn:
+        with _figure(folder / name, size, written) as figure:
+            draw(figure, comparison)
+    return written
+
+
+@contextmanager
+def _figure(path: Path, size: tuple[float, float], written: list[Path]) -> "Iterator[Figure]":
+    """A figure that is written as PNG and SVG in the end."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        figure.savefig(path.with_suffix(".png"), dpi=130, metadata={"Software": None})
+        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
+    written += [path.with_suffix(".png"), path.with_suffix(".svg")]
+
+
+def _agents(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(record["agent"] for record in comparison["records"]))
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the figure; its ends tell names apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 3]}…{name[-(LONGEST - LONGEST // 3 - 1) :]}"
+
+
+def _look(comparison: Comparison, agent: str) -> dict[str, Any]:
+    """An agent's colour and line style, the same in every figure."""
+    index = _agents(comparison).index(agent)
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index // len(COLOURS) % len(STYLES)]}
+
+
+def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
+    """IQM, mean, median and optimality gap of normalised scores with intervals, an agent a row."""
+    rows = sorted(comparison["aggregates"], key=lambda row: row["iqm"])
+    panels = figure.subplots(1, len(AGGREGATES), sharey=True)
+    for axes, (name, title) in zip(panels, AGGREGATES.items(), strict=True):
+        _intervals(
+            axes,
+            comparison,
+            [(row["agent"], row[name], row[f"{name}_interval"]) for row in rows],
+        )
+        axes.set_title(title, fontsize=10)
+    several = any(len(row["envs"]) > 1 for row in rows)
+    of = "all environments" if several else rows[0]["envs"][0]
+    figure.suptitle(
+        f"Normalised scores, {of}: 0 random policy, 1 reference; 95% bootstrap intervals" + _unlike(comparison),
+        fontsize=11,
+    )
+
+
+def draw_scores(figure: "Figure", comparison: Comparison) -> None:
+    """The IQM of normalised scores with intervals in each environment."""
+    records = [record for record in comparison["records"] if record["normalised"]]
+    envs = list(dict.fromkeys(record["env"] for record in records))
+    order = {row["agent"]: row["iqm"] for row in comparison["aggregates"]}
+    columns = min(3, len(envs))
+    panels = figure.subplots(-(-len(envs) // columns), columns, squeeze=False).ravel()
+    for axes, env in zip(panels, envs, strict=False):
+        mine = sorted((one for one in records if one["env"] == env), key=lambda one: order[one["agent"]])
+        _intervals(
+            axes,
+            comparison,
+            [(one["agent"], one["normalised"]["iqm"], one["normalised"]["interval"]) for one in mine],
+        )
+        axes.set_title(env, fontsize=10)
+    for axes in panels[len(envs) :]:
+        axes.set_visible(False)
+    figure.suptitle("IQM of normalised scores: 0 random policy, 1 reference; 95% bootstrap intervals", fontsize=11)
+
+
+def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, float, list[float] | None]]) -> None:
+    for place, (agent, value, interval) in enumerate(rows):
+        look = _look(comparison, agent)
+        if interval is not None:
+            axes.plot(interval, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=look["color"])
+        axes.plot([value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=look["color"])
+    axes.set_yticks(range(len(rows)), [_short(agent) for agent, _, _ in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.grid(axis="x", alpha=0.25)
+    low, high = axes.get_xlim()
+    if high - low < LEAST_SPAN:  # a difference of a thousandth is none to fill a figure with
+        axes.set_xlim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
+
+
+def _unlike(comparison: Comparison) -> str:
+    """A line that says so where the agents have scores in different environments."""
+    sets = {tuple(sorted(row["envs"])) for row in comparison["aggregates"]}
+    return "\n(the agents were not all run in the same environments)" if len(sets) > 1 else ""
+
+
+def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
+    """The share of runs above each normalised score, with pointwise bands."""
+    axes = figure.subplots()
+    for row in sorted(comparison["aggregates"], key=lambda row: row["iqm"]):
+        look, profile = _look(comparison, row["agent"]), row["profile"]
+        axes.step(profile["tau"], profile["share"], where="post", linewidth=2, label=row["agent"], **look)
+        axes.fill_between(
+            profile["tau"], profile["low"], profile["high"], step="post", color=look["color"], alpha=0.15, linewidth=0
+        )
+    axes.set(xlabel="normalised score τ", ylabel="share of runs with a score above τ", ylim=(-0.02, 1.02))
+    axes.set_title(f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}", fontsize=11)
+    axes.grid(alpha=0.25)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+
+
+def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
+    """The probability that a run of the row's agent beats one of the column's; decided pairs in bold."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    agents = _agents(comparison)
+    axes = figure.subplots()
+    values = [[float("nan")] * len(agents) for _ in agents]
+    for pair in comparison["pairs"]:
+        i, j = agents.index(pair["x"]), agents.index(pair["y"])
+        probability = pair["probability_of_improvement"]
+        values[i][j], values[j][i] = probability, 1 - probability
+        decided = pair["verdict"] in ("better", "worse")
+        low, high = pair["interval"]
+        for row, column, value, ends in (
+            (i, j, probability, (low, high)),
+            (j, i, 1 - probability, (1 - high, 1 - low)),
+        ):
+            text = f"{value:.2f}{'*' if decided else ''}\n[{ends[0]:.2f}, {ends[1]:.2f}]"
+            colour = "white" if abs(value - 0.5) > 0.3 else "black"
+            weight = "bold" if decided else "normal"
+            axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour, fontweight=weight)
+    colours = LinearSegmentedColormap.from_list("blue to orange", BLUE_TO_ORANGE)
+    image = axes.imshow(values, cmap=colours, vmin=0, vmax=1)
+    axes.set_xticks(range(len(agents)), [_short(agent) for agent in agents], rotation=40, ha="right")
+    axes.set_yticks(range(len(agents)), [_short(agent) for agent in agents])
+    axes.spines[:].set_visible(False)
+    title = "Probability that a run of the row beats\na run of the column (* decided, others are not)"
+    figure.suptitle(title, fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.75, label="probability of improvement")

@@ -1,0 +1,1 @@
+"""Episodes as pictures: what is drawn over a maze, frames and videos."""

@@ -1,0 +1,195 @@
+"""Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.base import Agent
+from envs.mazes.env import MazeEnv
+from envs.mazes.level import STEP
+from envs.mazes.scene import Overlay
+from experiments.errors import InputError
+from experiments.rendering.overlays import maze_overlay, oracle_overlay, with_one_scale
+
+FORMATS = (".mp4", ".gif")
+DEFAULT_FPS = 30
+HOLD_SECONDS = 1.0  # the last frame of an episode stays this long
+CAPTION_PIXELS = 28
+CAPTION_WIDTH = 400  # pixels that a caption may take
+GIF_MAX_FPS = 25  # a GIF's clock ticks in hundredths of a second
+
+Image = NDArray[np.uint8]  # [H, W, 3]
+FloatArray = NDArray[np.float64]
+
+
+class Frame(NamedTuple):
+    """One moment of an episode."""
+
+    picture: Any  # an image [H, W, 3], or text, as the environment's render mode gives it
+    caption: str
+    last: bool
+
+
+def play(
+    agent: Agent,
+    env: gym.Env[Any, Any],
+    seeds: Sequence[int],
+    *,
+    overlay: str = "values",
+    oracle: bool = False,
+) -> Iterator[Frame]:
+    """The frames of greedy episodes, in an environment made with a render mode.
+
+    Args:
+        agent: who plays.
+        env: where; an overlay needs a maze.
+        seeds: of the episodes.
+        overlay: what is drawn over a maze, one of `overlays.KINDS`.
+        oracle: draw the optimum beside the agent, which needs a maze drawn as "rgb_array" or "ansi".
+    """
+    base = env.unwrapped
+    maze = base if isinstance(base, MazeEnv) else None
+    for number, seed in enumerate(seeds, start=1):
+        policy = agent.policy(seed)
+        observation, _ = env.reset(seed=seed)
+        visits = np.zeros(maze.num_cells if maze else 0, dtype=np.int64)
+        total_reward, length, ended = 0.0, 0, ""
+        held, theirs = -1, None
+        while True:
+            caption = f"episode {number} of {len(seeds)}   step {length}   return {total_reward:.4g}{ended}"
+            if maze is not None and maze.source.recipe.keys:
+                caption += f"   keys: {maze.held_keys or 'none'}"
+            if maze is not None:
+                visits[maze.s % maze.num_cells] += 1
+                if maze.s // maze.num_cells != held or overlay in ("visits", "path"):
+                    held = maze.s // maze.num_cells
+                    maze.overlay = maze_overlay(agent, env, overlay, visits)
+                    if oracle:
+                        theirs = oracle_overlay(maze, overlay, _discount(agent, maze))
+                        maze.overlay, theirs = with_one_scale(maze.overlay, theirs)
+            picture = env.render()
+            if oracle and maze is not None:
+                caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
+                picture = _beside(picture, _drawn_with(maze, theirs))
+            yield Frame(picture, caption, bool(ended))
+            if ended:
+                break
+            observation, reward, terminated, truncated, _ = env.step(policy(observation))
+            total_reward += float(reward)
+            length += 1
+            ended = "   terminated" if terminated else "   truncated" if truncated else ""
+
+
+def _discount(agent: Agent, maze: MazeEnv) -> float:
+    """The agent's own, so that both sides mean the same; below 1 where every path is worth the same otherwise."""
+    discount = float(getattr(agent.settings, "discount", 1.0))
+    return min(discount, 0.99) if maze.source.recipe.reward != STEP else discount
+
+
+def _drawn_with(maze: MazeEnv, overlay: Overlay | None) -> Any:
+    mine, maze.overlay = maze.overlay, overlay
+    try:
+        return maze.render()
+    finally:
+        maze.overlay = mine
+
+
+def _beside(left: Any, right: Any) -> Any:
+    """Two pictures, or two texts, side by side."""
+    if isinstance(left, str):
+        return "\n".join(f"{one}   {other}" for one, other in zip(left.split("\n"), right.split("\n"), strict=True))
+    return np.concatenate([left, right], axis=1)
+
+
+def frames_per_second(env: gym.Env[Any, Any]) -> int:
+    """The speed at which an environment is meant to be watched."""
+    return int(env.metadata.get("render_fps") or DEFAULT_FPS)
+
+
+def captioned(picture: Image, caption: str) -> Image:
+    """The picture with a line of text below it; even sides, as video wants."""
+    from PIL import Image as PillowImage
+    from PIL import ImageDraw, ImageFont
+
+    scale = -(-CAPTION_WIDTH // picture.shape[1])  # small pictures are enlarged until the text fits
+    picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
+    height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
+    canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), (24, 28, 32))
+    canvas.paste(PillowImage.fromarray(picture[:height, :width]), (0, 0))
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(canvas).text((10, height + 5), caption, fill=(235, 235, 235), font=font)
+    return np.asarray(canvas)
+
+
+def check_video_path(path: Path) -> None:
+    """Raise where no video can be written.
+
+    Raises:
+        InputError: neither .mp4 nor .gif, or its folder is none.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(
+            f"{path}: expected a file that ends in {' or '.join(FORMATS)}, got {path.suffix or 'no ending'!r}"
+        )
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file, got a folder")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+
+
+def write_video(path: Path, frames: Iterator[Frame], fps: int) -> int:
+    """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
+    pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
+    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    coming = path.with_name(f".coming-{path.name}")  # a video that is there stays until the new one is complete
+    try:
+        coming.touch()
+        count = write(coming, pictures, fps)
+        coming.replace(path)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())[-200:]
+        raise InputError(f"{path}: cannot write the video: {reason}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            coming.unlink(missing_ok=True)
+    return count
+
+
+def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:
+    for frame in frames:
+        picture = captioned(frame.picture, frame.caption)
+        for _ in range(hold if frame.last else 1):
+            yield picture
+
+
+def _write_mp4(path: Path, pictures: Iterator[Image], fps: int) -> int:
+    import imageio_ffmpeg
+
+    count, writer = 0, None
+    try:
+        for picture in pictures:
+            if writer is None:
+                size = (picture.shape[1], picture.shape[0])
+                writer = imageio_ffmpeg.write_frames(str(path), size, fps=fps, macro_block_size=2, quality=8)
+                writer.send(None)
+            writer.send(np.ascontiguousarray(picture))
+            count += 1
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def _write_gif(path: Path, pictures: Iterator[Image], fps: int) -> int:
+    from PIL import Image as PillowImage
+
+    step = max(1, round(fps / GIF_MAX_FPS))
+    images = [PillowImage.fromarray(picture) for index, picture in enumerate(pictures) if index % step == 0]
+    duration = round(1000 * step / fps)
+    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=True)
+    return len(images)

@@ -1,0 +1,1 @@
+"""What runs came to, read once: ours, and other libraries'."""

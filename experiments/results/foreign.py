@@ -1,0 +1,270 @@
+"""Results of other libraries: stable-baselines3, RL Baselines3 Zoo, marl-eval, and plain CSV.
+
+Reading runs no code from them: no pickles, no YAML. What is not known of such a run, as on which episodes it was
+judged, is left open, and said where it matters.
+"""
+
+import csv
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.errors import InputError, located
+from experiments.results.score_file import is_scores, scores_to_results
+from experiments.results.stored_run import NOTHING, Curve, FloatArray, RunResult, finite
+
+NOT_SHARED = "its evaluation episodes are its own, not the lab's shared ones"
+CURVES_LAST = "its score is the last evaluation of its learning curve"
+TRAINING_LAST = "its score is the mean of its last 100 training episodes, with exploration"
+LAST_EPISODES = 100
+CSV_COLUMNS = ("agent", "env", "seed", "step", "return")
+RETURN_NAMES = ("return", "mean_episode_return", "episode_return", "mean_return", "returns", "mean_norm_return")
+ZOO_RUN = re.compile(r"(?P<env>.+-v\d+)_(?P<number>\d+)")
+MONITOR, EVALUATIONS = "monitor.csv", "evaluations.npz"
+
+
+def read_file(path: Path) -> list[RunResult]:
+    """The runs of a file: CSV, marl-eval's JSON, the lab's own scores, or one of stable-baselines3's logs.
+
+    Raises:
+        InputError: it is none of these, or damaged.
+    """
+    if path.name.endswith(MONITOR) or path.suffix == ".npz":
+        return [_stable_baselines3_run(path.parent, [path], 0, _own_name(path))]
+    if path.suffix == ".csv":
+        return _plain_csv(path)
+    if path.suffix == ".json":
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise InputError(f"{path}: damaged: {error}") from error
+        return scores_to_results(values, str(path)) if is_scores(values) else _marl_eval(values, path)
+    expected = "a run folder, .csv, .json, monitor.csv or evaluations.npz"
+    raise InputError(f"{path}: expected {expected}, got {path.name}")
+
+
+# -- stable-baselines3 and its Zoo ------------------------------------------------------------------------
+
+
+def read_folder(folder: Path) -> list[RunResult]:
+    """The runs of stable-baselines3 below a folder: `<agent>/<env>_<number>/` as in the Zoo, or `<agent>/<run>/`.
+
+    Raises:
+        InputError: a log is damaged.
+    """
+    runs: list[RunResult] = []
+    for path, files in sorted(_run_folders(folder).items()):
+        named = [file for file in sorted(files) if _own_name(file) is not None]
+        if len(named) > 1:  # a monitor with a name of its own is a run of its own
+            runs += [_stable_baselines3_run(path, [file], len(runs), _own_name(file)) for file in named]
+        else:
+            runs.append(_stable_baselines3_run(path, sorted(files), len(runs)))
+    return runs
+
+
+def _own_name(path: Path) -> str | None:
+    """What a monitor's file is called beyond the number of an environment's copy, as in `seed3.monitor.csv`."""
+    name = path.name.removesuffix(MONITOR).strip(".")
+    return name if path.name.endswith(MONITOR) and name and not name.isdigit() else None
+
+
+def _run_folders(folder: Path) -> dict[Path, list[Path]]:
+    found: dict[Path, list[Path]] = {}
+    for pattern in (f"*{MONITOR}", EVALUATIONS):
+        for path in folder.rglob(pattern):
+            found.setdefault(path.parent, []).append(path)
+    return found
+
+
+def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, name: str | None = None) -> RunResult:
+    folder = folder.resolve() if folder == Path() else folder
+    monitors = [path for path in files if path.name.endswith(MONITOR)]
+    evaluations = next((path for path in files if path.suffix == ".npz"), None)
+    training, env = _monitors(monitors) if monitors else (NOTHING, "")
+    zoo = ZOO_RUN.fullmatch(folder.name)
+    digits = re.search(r"(\d+)$", folder.name) if name is None else re.search(r"(\d+)\W*$", name)
+    known_seed = _zoo_seed(folder)
+    seed = int(zoo["number"] if zoo else digits[1] if digits else number) if known_seed is None else known_seed
+    curve, scores, note = NOTHING, training[1][-LAST_EPISODES:], TRAINING_LAST
+    if evaluations is not None:
+        curve, scores = _evaluations(evaluations)
+        note = CURVES_LAST
+    if not len(scores):
+        raise InputError(f"{folder}: no episode has ended")
+    ends = [steps[-1] for steps, _ in (curve, training) if len(steps)]
+    return RunResult(
+        env=_label(zoo["env"] if zoo else env or folder.name),
+        agent=_label((folder.parent if name is None else folder).name or "agent"),
+        identity={"name": (folder.parent if name is None else folder).name},
+        seed=seed,
+        place=str(folder if name is None else files[0]),
+        scores=scores,
+        curve=curve,
+        training=training,
+        env_steps=int(max(ends)),
+        notes=(NOT_SHARED, note),
+    )
+
+
+def _zoo_seed(folder: Path) -> int | None:
+    """The seed in the Zoo's args.yml, which is read as text: its YAML would make objects."""
+    for path in folder.glob("*/args.yml"):
+        found = re.search(r"- - seed\n\s+- (\d+)", path.read_text(encoding="utf-8", errors="replace"))
+        if found:
+            return int(found[1])
+    return None
+
+
+def _monitors(paths: Sequence[Path]) -> tuple[Curve, str]:
+    """Training episodes of one run, from a monitor.csv for each copy of its environment; and the environment's id."""
+    rows: list[tuple[float, float, float]] = []  # time, return, length
+    env = ""
+    for path in paths:
+        with located(f"{path}: damaged"):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            if not lines or not lines[0].startswith("#"):
+                raise InputError("expected a first line that begins with '#'")
+            head = json.loads(lines[0].lstrip("#"))
+            env = env or str(head.get("env_id") or "")
+            begun = float(head.get("t_start", 0.0))
+            rows += [(begun + float(row["t"]), float(row["r"]), float(row["l"])) for row in csv.DictReader(lines[1:])]
+    rows.sort(key=lambda row: row[0])
+    steps = np.cumsum([length for _, _, length in rows]) if rows else np.zeros(0)
+    with located(f"{paths[0]}: damaged"):
+        return (finite(steps), finite([total for _, total, _ in rows])), env
+
+
+def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
+    """The curve of an evaluations.npz, and the returns of its last evaluation."""
+    with located(f"{path}: damaged"):
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                steps, results = finite(arrays["timesteps"]), finite(arrays["results"])
+        except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"expected the arrays timesteps and results: {error}") from error
+        if results.ndim != 2 or len(steps) != len(results) or not len(steps):
+            raise InputError(f"expected results [points, episodes], got shape {results.shape}")
+        return (steps, results.mean(axis=1)), results[-1]
+
+
+# -- plain CSV --------------------------------------------------------------------------------------------
+
+
+def _plain_csv(path: Path) -> list[RunResult]:
+    """A row an evaluation episode, or a mean of some: agent, env, seed, step, return."""
+    runs: dict[tuple[str, str, int], dict[float, list[float]]] = {}
+    with located(str(path)):
+        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise InputError(f"expected columns {', '.join(CSV_COLUMNS)}, got {', '.join(reader.fieldnames or [])}")
+        for line, row in enumerate(reader, start=2):
+            try:
+                key = (row["env"], row["agent"], _seed(row["seed"]))
+                runs.setdefault(key, {}).setdefault(_finite(row["step"]), []).append(_finite(row["return"]))
+            except (TypeError, ValueError) as error:
+                raise InputError(f"line {line}: {error}") from error
+    if not runs:
+        raise InputError(f"{path}: there is no row in it")
+    return [
+        _of_points(env, agent, seed, points, f"{path} ({agent} on {env}, seed {seed})")
+        for (env, agent, seed), points in runs.items()
+    ]
+
+
+def _finite(text: Any) -> float:
+    try:
+        return float(finite([text])[0])
+    except ValueError:
+        raise ValueError(f"expected a finite number, got {text!r}") from None
+
+
+def _seed(text: Any) -> int:
+    seed = int(text)
+    if not 0 <= seed < 1 << 63:
+        raise ValueError(f"expected a seed of at least 0, got {text!r}")
+    return seed
+
+
+def _of_points(
+    env: str, agent: str, seed: int, points: dict[float, list[float]], place: str, final: Sequence[float] | None = None
+) -> RunResult:
+    """A run from its evaluations by env step; the final ones where there are any, else the last."""
+    steps = np.array(sorted(points), dtype=float)
+    curve = (steps, np.array([np.mean(points[step]) for step in steps.tolist()]))
+    scores = finite(points[steps[-1]] if final is None else final)
+    if not len(scores):
+        raise ValueError(f"{place}: no episode of the final evaluation")
+    return RunResult(
+        env=_label(env),
+        agent=_label(agent),
+        identity={"name": agent},
+        seed=seed,
+        place=place,
+        scores=scores,
+        curve=curve,
+        env_steps=int(steps[-1]),
+        notes=(NOT_SHARED,) if final is not None else (NOT_SHARED, CURVES_LAST),
+    )
+
+
+def _label(text: str) -> str:
+    """A name that can be a folder's."""
+    return re.sub(r"[^A-Za-z0-9._=+-]+", "-", text).strip("-.") or "unnamed"
+
+
+# -- marl-eval --------------------------------------------------------------------------------------------
+
+
+def _marl_eval(values: Any, path: Path) -> list[RunResult]:
+    """marl-eval's JSON: environment, task, algorithm, run, `step_<n>` and `absolute_metrics`."""
+    results = []
+    try:
+        several = len(values) > 1
+        for env, tasks in values.items():
+            for task, algorithms in tasks.items():
+                for algorithm, runs in algorithms.items():
+                    for number, (name, run) in enumerate(runs.items()):
+                        label = f"{env}-{task}" if several else task
+                        digits = re.search(r"(\d+)$", name)
+                        seed = int(digits[1]) if digits else number
+                        results.append(_marl_eval_run(label, algorithm, seed, run, f"{path} ({algorithm}, {name})"))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: expected the lab's scores or marl-eval's JSON: {error!r}") from error
+    if not results:
+        raise InputError(f"{path}: there is no run in it")
+    return results
+
+
+def _marl_eval_run(env: str, agent: str, seed: int, run: dict[str, Any], place: str) -> RunResult:
+    steps = {name: of_step for name, of_step in run.items() if name.startswith("step_")}
+    if not steps:
+        raise ValueError(f"{place}: no step_<n>")
+    metric = _metric(next(iter(steps.values())), place)
+    points = {
+        _finite(of_step["step_count"]): [_finite(value) for value in _listed(of_step[metric])]
+        for of_step in steps.values()
+    }
+    absolute = run.get("absolute_metrics", {}).get(metric)
+    return _of_points(env, agent, seed, points, place, None if absolute is None else list(_listed(absolute)))
+
+
+def _metric(of_step: dict[str, Any], place: str) -> str:
+    """The name of the return among a step's metrics."""
+    metrics = [name for name in of_step if name not in ("step_count", "elapsed_time")]
+    chosen = next((name for name in RETURN_NAMES if name in metrics), metrics[0] if len(metrics) == 1 else None)
+    if chosen is None:
+        raise ValueError(f"{place}: expected a metric called {' or '.join(RETURN_NAMES)}, got {', '.join(metrics)}")
+    return chosen
+
+
+def _listed(value: Any) -> Iterable[float]:
+    values = value if isinstance(value, list) else [value]
+    if not values or not all(type(one) in (int, float) for one in values):
+        raise ValueError(f"expected numbers, got {value!r}")
+    return values

@@ -1,0 +1,26 @@
+"""Where results come from: run folders, and files of other libraries."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.results import foreign
+from experiments.results.stored_run import RunResult, read_runs
+
+
+def read_results(places: Sequence[Path]) -> list[RunResult]:
+    """Every run at these places: files, and folders with runs of ours or of stable-baselines3.
+
+    Raises:
+        InputError: a place is missing or damaged, or there is no run.
+    """
+    results: list[RunResult] = []
+    for place in places:
+        if place.is_file() and place.suffix in (".csv", ".json", ".npz"):
+            results += foreign.read_file(place)
+            continue
+        others = foreign.read_folder(place) if place.is_dir() else []
+        runs = read_runs([place], may_be_empty=bool(others))
+        results += [run.results() for run in runs] + others
+    # A folder may be given twice, or inside another.
+    unique = {str(run.folder.path.resolve()) if run.folder else run.place: run for run in results}
+    return list(unique.values())

@@ -1,0 +1,160 @@
+"""Scores as one file, to keep beside a paper and to compare with: every run with its seed, score and learning curve.
+
+The bundled suites' reference results are such files (`experiments/results/bundled/`).
+"""
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import InputError, located, unknown
+from experiments.evaluation.score_scale import Reference
+from experiments.results.stored_run import Groups, RunResult, finite
+from experiments.specs.spec import check_label
+
+FORMAT = "rl-lab-scores-1"
+
+
+def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
+    """Write every run's score, a line each.
+
+    Args:
+        groups: the runs, by environment and agent as they are told apart.
+        path: the file; one that is there is replaced if it holds scores.
+        name: of the collection.
+        command: what made it, for who wants to make it again.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    check_scores_path(path)
+    entries: dict[str, dict[str, Any]] = {}
+    lines = []
+    for (env, agent), runs in groups.items():
+        known = next((run for run in runs if run.finished), runs[0])
+        references = {
+            key: None if one is None else one.as_dict()
+            for key, one in (("reference", known.reference), ("curve_reference", known.curve_reference))
+        }
+        entries[f"{env}/{agent}"] = {
+            "identity": known.identity,
+            "budget": known.budget,
+            "task": known.task,
+            "measure": known.measure,
+            **references,
+        }
+        lines += [json.dumps({"env": env, "agent": agent} | _run_values(run)) for run in runs]
+    facts = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
+    made_with = {key: value for key, value in facts.items() if key != "command"}  # which is given
+    head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
+    text = json.dumps(head, indent=1).removesuffix("\n}")
+    path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n", encoding="utf-8")
+
+
+def check_scores_path(path: Path) -> None:
+    """Raise where writing scores would overwrite something else.
+
+    Raises:
+        InputError: the file is there and holds no scores, or its folder is missing.
+    """
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if path.exists():
+        try:
+            known = is_scores(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
+            known = False
+        if not known:
+            raise InputError(f"{path}: is there, and holds no scores: expected a new file")
+
+
+def _run_values(run: RunResult) -> dict[str, Any]:
+    values: dict[str, Any] = {"seed": run.seed, "status": run.status, "retries": run.retries, "notes": list(run.notes)}
+    if not run.finished:
+        return values
+    steps, heights = (array.tolist() for array in run.curve)
+    speed = run.steps_per_second
+    return values | {
+        "score": run.score,
+        "env_steps": run.env_steps,
+        "seconds": run.seconds,
+        "steps_per_second": None if speed is None or not math.isfinite(speed) else round(speed, 1),
+        "curve": [steps, heights],
+    }
+
+
+def is_scores(values: Any) -> bool:
+    """Is this what `write_scores` wrote?"""
+    return isinstance(values, dict) and values.get("format") == FORMAT
+
+
+def scores_to_results(values: dict[str, Any], place: str) -> list[RunResult]:
+    """The runs of a file of scores.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    with located(f"{place}: damaged"):
+        return [_run_results(run, values, place) for run in values["runs"]]
+
+
+def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> RunResult:
+    env, agent = str(run["env"]), str(run["agent"])
+    for label in (env, *agent.split(":")):
+        check_label("label", label)
+    entry = values["entries"][f"{env}/{agent}"]
+    known: dict[str, Any] = {
+        "env": env,
+        "agent": agent,
+        "seed": int(run["seed"]),
+        "place": f"{place} ({agent} on {env}, seed {run['seed']})",
+        "experiment": str(values["name"]),
+        "status": str(run["status"]),
+        "task": dict(entry["task"]),
+        "identity": dict(entry["identity"]),
+        "budget": dict(entry["budget"]),
+        "retries": int(run["retries"]),
+        "notes": tuple(str(note) for note in run["notes"]),
+        "facts": dict(values["made_with"]) | {"command": str(values["command"])},
+    }
+    if run["status"] != "finished":
+        return RunResult(**known)
+    references: dict[str, Any] = {
+        key: entry[key] and Reference(**entry[key]) for key in ("reference", "curve_reference")
+    }
+    steps, heights = run["curve"]
+    return RunResult(
+        **known,
+        **references,
+        measure=str(entry["measure"]),
+        scores=finite([run["score"]]),
+        curve=(finite(steps), finite(heights)),
+        env_steps=int(run["env_steps"]),
+        seconds=run["seconds"],
+        steps_per_second=run["steps_per_second"],
+    )
+
+
+def reference_names() -> list[str]:
+    """The suites with reference results."""
+    folder = resources.files("experiments.results") / "bundled"
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
+
+
+def reference_results(suite: str) -> list[RunResult]:
+    """The reference results of a suite.
+
+    Raises:
+        InputError: there are none of that name.
+    """
+    if suite not in reference_names():
+        raise unknown("reference", suite, reference_names())
+    text = (resources.files("experiments.results") / "bundled" / f"{suite}.json").read_text(encoding="utf-8")
+    values = json.loads(text)
+    if not is_scores(values):
+        raise InputError(f"the reference results of {suite} are damaged")
+    return scores_to_results(values | {"name": "reference"}, f"the reference results of {suite}")

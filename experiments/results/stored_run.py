@@ -1,0 +1,288 @@
+"""Results of training runs: read back from run folders here, from other files in `experiments.results.foreign`."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.errors import InputError, located
+from experiments.evaluation.score_scale import Reference
+from experiments.runs.digests import digest_of
+from experiments.runs.run_folder import TIMING, RunFolder, find_runs
+from experiments.specs.spec import RunSpec
+
+FloatArray = NDArray[np.float64]
+Curve = tuple[FloatArray, FloatArray]  # env steps [points], values [points]
+NOTHING: Curve = (np.zeros(0), np.zeros(0))
+
+
+LARGEST = 1e100  # of a number that results may hold: squares and sums stay finite
+
+
+def finite(values: Any) -> FloatArray:
+    """Numbers as an array.
+
+    Raises:
+        ValueError: they are none, or too large to be added up.
+    """
+    array = np.asarray(values, dtype=float)
+    if not (np.abs(array) < LARGEST).all():
+        raise ValueError(f"expected finite numbers below {LARGEST:g}, got {array[~(np.abs(array) < LARGEST)][0]}")
+    return array
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one training run came to, wherever it is kept: the unit of every comparison."""
+
+    env: str  # labels
+    agent: str
+    seed: int
+    place: str  # where it is kept, for messages
+    experiment: str = ""
+    status: str = "finished"
+    task: dict[str, Any] = field(default_factory=dict)  # environment and evaluation episodes; empty: not known
+    identity: dict[str, Any] = field(default_factory=dict)  # agent and settings; empty: not known
+    budget: dict[str, int] = field(default_factory=dict)
+    measure: str = "return"  # or "-steps": what a score is
+    scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] of the final evaluation
+    book_scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] from the start it trained on
+    curve: Curve = NOTHING  # mean evaluation scores
+    training: Curve = NOTHING  # returns of training episodes, with exploration
+    env_steps: int = 0
+    reference: Reference | None = None  # the ends of the scale, on the final episodes
+    curve_reference: Reference | None = None  # the same on the episodes of the curve's points
+    retries: int = 0  # attempts that failed before the last
+    seconds: float | None = None  # of wall-clock time, training and evaluation
+    steps_per_second: float | None = None  # of training
+    facts: dict[str, Any] = field(default_factory=dict)  # versions, machine, git
+    notes: tuple[str, ...] = ()  # what a reader must know of it
+    folder: RunFolder | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Did it train to the end of its budget?"""
+        return self.status == "finished"
+
+    @property
+    def score(self) -> float:
+        """Its score: the mean over the final evaluation's episodes."""
+        return float(self.scores.mean())
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """One run folder: what was asked for, how it ended, and its logs."""
+
+    folder: RunFolder
+    run_spec: RunSpec
+    manifest: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Did it train to the end of its budget?"""
+        return bool(self.manifest["status"] == "finished")
+
+    @property
+    def reference(self) -> Reference | None:
+        """The ends of the scale of its scores, if they are known."""
+        return self._reference("reference")
+
+    @property
+    def curve_reference(self) -> Reference | None:
+        """The same on the episodes of the curve's points."""
+        return self._reference("curve_reference")
+
+    def _reference(self, key: str) -> Reference | None:
+        values = self.manifest.get(key)
+        try:
+            return None if values is None else Reference(**values)
+        except TypeError as error:
+            raise InputError(f"{self.folder.path}: run.json: damaged: {key}: {error}") from error
+
+    @cached_property
+    def _evaluations(self) -> list[dict[str, str]]:
+        return self.folder.evaluations()
+
+    def _score(self, row: dict[str, str]) -> float:
+        """An episode's score: its return, or minus its steps where the return does not tell how good it was."""
+        return -float(row["length"]) if self.manifest.get("measure") == "-steps" else float(row["return"])
+
+    def final_scores(self, episode_set: str = "fresh") -> FloatArray:
+        """The scores [episodes] of the final evaluation."""
+        rows = [row for row in self._evaluations if row["phase"] == "final" and row["set"] == episode_set]
+        if episode_set == "fresh" and len(rows) != self.run_spec.evaluation.final_episodes:
+            expected = self.run_spec.evaluation.final_episodes
+            raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, got {len(rows)}")
+        return np.array([self._score(row) for row in rows])
+
+    def curve(self, episode_set: str = "fresh") -> Curve:
+        """Env steps [points] and mean evaluation scores [points]."""
+        points: dict[int, list[float]] = {}
+        with located(f"{self.folder.path}: evaluations.csv: damaged"):
+            for row in self._evaluations:
+                if row["phase"] == "curve" and row["set"] == episode_set:
+                    points.setdefault(int(row["env_step"]), []).append(self._score(row))
+        steps = np.array(sorted(points), dtype=float)
+        return steps, np.array([np.mean(points[int(step)]) for step in steps])
+
+    def training(self) -> Curve:
+        """Env steps [episodes] at the end of each training episode, and the episodes' returns."""
+        rows = self.folder.episodes()
+        with located(f"{self.folder.path}: episodes.csv: damaged"):
+            numbers = [(float(row["env_step"]), float(row["return"])) for row in rows]
+        return np.array([step for step, _ in numbers]), np.array([total for _, total in numbers])
+
+    def results(self) -> RunResult:
+        """What it came to.
+
+        Raises:
+            InputError: it is damaged; the message names the file.
+        """
+        with located(str(self.folder.path)):
+            return self._results()
+
+    def _results(self) -> RunResult:
+        run_spec, manifest = self.run_spec, self.manifest
+        attempts = manifest.get("attempts") or [{}]
+        known = {
+            "env": run_spec.env.label,
+            "agent": run_spec.agent.label,
+            "seed": run_spec.seed,
+            "place": str(self.folder.path),
+            "experiment": run_spec.experiment,
+            "status": manifest["status"],
+            "task": task_of(run_spec),
+            "identity": run_spec.agent.model_dump(include={"id", "settings"}),  # runs hold no defaults
+            "budget": run_spec.budget.model_dump(exclude_none=True),
+            "facts": {name: manifest.get(name) for name in ("versions", "machine", "git", "command")}
+            | {"started": attempts[0].get("started")},
+            "retries": sum("error" in attempt for attempt in attempts[:-1]),
+            "folder": self.folder,
+        }
+        if not self.finished:
+            return RunResult(**known)
+        seconds, speed = self._timing()
+        digest = manifest.get("digests", {}).get("evaluations.csv")
+        changed = digest is not None and digest != digest_of(self.folder.path / "evaluations.csv")
+        return RunResult(
+            **known,
+            measure=manifest["measure"],
+            scores=self.final_scores(),
+            book_scores=self.final_scores("book"),
+            curve=self.curve(),
+            training=self.training(),
+            env_steps=manifest["env_steps"],
+            reference=self.reference,
+            curve_reference=self.curve_reference,
+            seconds=seconds,
+            steps_per_second=speed,
+            notes=("evaluations.csv was changed after the run had ended",) if changed else (),
+        )
+
+    def _timing(self) -> tuple[float | None, float | None]:
+        try:
+            last = self.folder.rows("timing.csv", TIMING)[-1]
+            return float(last["seconds"]), float(last["steps_per_second"] or "nan")
+        except (InputError, LookupError, ValueError):
+            return None, None
+
+
+Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
+
+
+def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_empty: bool = False) -> list[StoredRun]:
+    """Every run at or below the folders.
+
+    Raises:
+        InputError: a folder is missing, holds no run, or a run is damaged (and damaged ones are not to be skipped).
+    """
+    found: dict[Path, RunFolder] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder}: expected a folder with runs, got {'a file' if folder.exists() else 'nothing'}")
+        inside = find_runs(folder)
+        if not inside and not may_be_empty:
+            raise InputError(f"{folder}: expected a folder with runs, and no run is in it")
+        found |= {run.path.resolve(): run for run in inside}
+    runs = []
+    for run_folder in found.values():
+        try:
+            runs.append(StoredRun(run_folder, run_folder.run_spec(), run_folder.read_manifest()))
+        except InputError:
+            if not skip_damaged:
+                raise
+    return runs
+
+
+def group_runs(results: Iterable[RunResult]) -> Groups:
+    """The runs by environment and agent. Agents of different experiments with one label are told apart.
+
+    Raises:
+        InputError: runs of one environment were not evaluated alike, and so cannot be compared.
+    """
+    results = list(results)
+    owners: dict[tuple[str, str], set[str]] = {}
+    for run in results:
+        owners.setdefault((run.env, run.agent), set()).add(run.experiment)
+    groups: Groups = {}
+    first_of: dict[str, RunResult] = {}
+    for run in results:
+        first = first_of.setdefault(run.env, run)
+        if run.finished and not first.finished:
+            first = first_of[run.env] = run
+        check_same_task(run.env, first.task, run.task, f"{run.place} and {first.place}")
+        several = len(owners[run.env, run.agent]) > 1 and run.experiment
+        label = f"{run.experiment}:{run.agent}" if several else run.agent
+        if run.finished and first.finished and run.measure != first.measure:
+            kinds = f"{run.measure} against {first.measure}"
+            raise InputError(f"{run.place} and {first.place}: another measure under the label {run.env!r} ({kinds})")
+        group = groups.setdefault((run.env, label), [])
+        if group:
+            _check_same_agent(group, run)
+        group.append(run)
+    return groups
+
+
+def _check_same_agent(group: list[RunResult], run: RunResult) -> None:
+    """A run may join a group when it is one more seed of the same agent with the same budget."""
+    first = group[0]
+    place = f"{run.place}: cannot be pooled with {first.place}"
+    if run.identity != first.identity:
+        raise InputError(f"{place}: another agent, or other settings, under the label {run.agent!r}")
+    if run.budget != first.budget:
+        raise InputError(f"{place}: it trained for {_words(run.budget)}, not for {_words(first.budget)}")
+    if any(run.seed == other.seed for other in group):
+        raise InputError(f"{place}: seed {run.seed} is there twice, and a copy is no further run")
+
+
+def _words(budget: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {'env steps' if unit == 'steps' else unit}" for unit, number in budget.items())
+
+
+def task_of(run_spec: RunSpec) -> dict[str, Any]:
+    """What must be the same in runs that are compared: the environment, and the episodes that they are judged on."""
+    return {
+        "environment": run_spec.env.model_dump(include={"id", "settings", "reset_seed"}),
+        "evaluation": run_spec.evaluation.model_dump(include={"seed", "final_episodes"}),
+    }
+
+
+def check_same_task(env: str, one: dict[str, Any], other: dict[str, Any], place: str) -> None:
+    """Check that two runs under one environment label are in one environment and judged on the same episodes.
+
+    What is not known of a run (of another library's) is not compared.
+
+    Raises:
+        InputError: they are not, and so cannot be compared.
+    """
+    for name in one.keys() & other.keys():
+        if one[name] != other[name]:
+            raise InputError(
+                f"{place}: another {name} under the label {env!r} ({one[name]} against {other[name]}), "
+                "which cannot be compared: give it a label of its own (name=...), or compare one experiment at a time"
+            )

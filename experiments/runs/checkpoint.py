@@ -1,0 +1,102 @@
+"""A checkpoint: everything that a run needs to go on as if it had never stopped.
+
+agent/         whatever the agent saves
+run/           counts, the lengths of the logs, where the environment is
+timing.json    wall-clock times, apart: the files above are the same bytes in every equal run
+digests.json   SHA-256 of every file above: what is damaged is not taken for sound
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from agents import storage
+from agents.base import Agent
+from agents.storage import State
+from experiments.runs.digests import digest_of, digests_below
+from experiments.errors import InputError
+
+AGENT, RUN, TIMING, DIGESTS = "agent", "run", "timing.json", "digests.json"
+
+
+class CheckpointFolder:
+    """The checkpoint of a run folder, replaced as a whole: a complete one is there at every instant."""
+
+    def __init__(self, run: Path) -> None:
+        self._newest, self._coming, self._previous = (
+            run / name for name in ("checkpoint", "checkpoint.new", "checkpoint.old")
+        )
+
+    @property
+    def path(self) -> Path:
+        """The newest complete one; the one before it while it is being replaced."""
+        return self._previous if self._previous.exists() and not self._newest.exists() else self._newest
+
+    @property
+    def agent(self) -> Path:
+        """The folder with the agent's state."""
+        return self.path / AGENT
+
+    def exists(self) -> bool:
+        """Is there one?"""
+        return self.path.exists()
+
+    def write(self, agent: Agent, state: State, timing: dict[str, Any]) -> None:
+        """Replace it. Where that fails, such as on a full disk, the one before it stays."""
+        self._remove(self._coming)
+        try:
+            agent.save(self._coming / AGENT)
+            storage.write(self._coming / RUN, state)
+            (self._coming / TIMING).write_text(json.dumps(timing), encoding="utf-8")
+            (self._coming / DIGESTS).write_text(json.dumps(digests_below(self._coming)), encoding="utf-8")
+        except OSError:
+            self._remove(self._coming)
+            raise
+        if self._newest.exists():
+            self._remove(self._previous)
+            self._newest.rename(self._previous)
+        self._coming.rename(self._newest)
+        self._remove(self._previous)
+
+    def read(self) -> tuple[State, dict[str, Any]]:
+        """The run's part and the wall-clock times, after every file was checked.
+
+        Raises:
+            InputError: there is none, or a file is missing or damaged.
+        """
+        self.check()
+        try:
+            return storage.read(self.path / RUN), json.loads((self.path / TIMING).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InputError(str(error)) from error
+
+    def check(self) -> None:
+        """Check every file.
+
+        Raises:
+            InputError: a file is missing or damaged; the message names it.
+        """
+        path = self.path / DIGESTS
+        try:
+            digests = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise InputError(f"{path}: missing or damaged: {error}") from error
+        there = {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
+        if unlisted := sorted(there - {DIGESTS} - set(digests)):
+            raise InputError(f"{self.path / unlisted[0]}: not what the run wrote: {DIGESTS} does not name it")
+        for name, digest in digests.items():
+            file = self.path / name
+            if not file.resolve().is_relative_to(self.path.resolve()):
+                raise InputError(f"{path}: damaged: it names {name!r}")
+            if digest_of(file) != digest:
+                raise InputError(f"{file}: {'damaged' if file.exists() else 'missing'}: not what the run wrote")
+
+    def remove(self) -> None:
+        """Forget it."""
+        for path in (self._newest, self._coming, self._previous):
+            self._remove(path)
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        shutil.rmtree(path, ignore_errors=True)

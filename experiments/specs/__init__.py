@@ -1,0 +1,1 @@
+"""What is to be run: specifications, their entries, and the single runs that they mean."""

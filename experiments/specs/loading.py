@@ -1,0 +1,187 @@
+"""Reading a specification and checking it in full, before anything is written."""
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from agents.base import Engine
+from agents.registry import AGENTS, UnknownAgentError, find_agent
+from envs.registry import (
+    CHECKED_BY_THEMSELVES,
+    ENVIRONMENTS,
+    EnvironmentVersionError,
+    UnknownEnvironmentError,
+    env_options,
+)
+from experiments.errors import InputError, explain, located, unknown
+from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, Figure, Spec, check_label
+
+
+def parse_spec(values: dict[str, Any], place: str) -> Spec:
+    """Check the values of a specification.
+
+    Raises:
+        InputError: with the place, what was expected and what got.
+    """
+    try:
+        spec = Spec.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{place}: {explain(error, _known_keys(error))}") from error
+    with located(place):
+        _check(spec)
+    return spec
+
+
+def _known_keys(error: ValidationError) -> list[str]:
+    """The keys that are known where the first problem is."""
+    location = error.errors(include_url=False)[0]["loc"]
+    models: dict[Any, type[BaseModel]] = {
+        "figure": Figure,
+        "evaluation": Evaluation,
+        "envs": EnvEntry,
+        "agents": AgentEntry,
+    }
+    model = models.get(location[0], Spec) if len(location) > 1 else Spec
+    return list(model.model_fields)
+
+
+def _check(spec: Spec) -> None:
+    check_label("name", spec.name)
+    budgets = [("the experiment", spec.steps, spec.episodes)]
+    budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
+    for place, steps, episodes in budgets:
+        if steps is not None and episodes is not None:
+            raise InputError(f"{place}: expected steps or episodes, got both")
+    for env in spec.envs:
+        check_env_entry(env)
+    for agent in spec.agents:
+        check_agent_entry(agent)
+    if spec.figure is not None:
+        _check_figure(spec.figure, spec.agents)
+    labels = [env.label for env in spec.envs]
+    names = {name for env in spec.envs for name in (env.id, env.label)}
+    for agent in spec.agents:
+        for name in agent.envs or []:
+            if name not in names:
+                raise InputError(f"agents: {agent.id}: envs: {unknown('environment', name, names)}")
+    folders = [run_spec.folder for run_spec in spec.run_specs()]
+    if len(set(labels)) < len(labels) or len(set(folders)) < len(folders):
+        twice = next(
+            label
+            for label in [*labels, *(agent.label for agent in spec.agents)]
+            if [*labels, *(agent.label for agent in spec.agents)].count(label) > 1
+        )
+        raise InputError(f'two entries have the label {twice!r}: give one of them a name of its own (name = "...")')
+    if not folders:
+        raise InputError("agents: no agent is left for any environment")
+
+
+def _check_figure(figure: Figure, agents: Sequence[AgentEntry]) -> None:
+    """Its settings are settings of every agent; whether its column is there is known when a run has ended."""
+    if figure.x in ("episode", "env_step"):
+        if figure.lines is not None:
+            raise InputError(f"figure: lines: expected none where x is {figure.x!r} (a line for each agent)")
+        return
+    for agent in agents:
+        settings = find_agent(agent.id).Settings.model_fields
+        for key, name in (("x", figure.x), ("lines", figure.lines)):
+            if name is not None and name not in settings:
+                raise InputError(f"figure: {key}: {unknown('setting', name, ['episode', 'env_step', *settings])}")
+        if type(settings[figure.x].default) not in (int, float):
+            raise InputError(f"figure: x: expected a setting that is a number, got {figure.x}")
+
+
+def check_engine(engine: str) -> str:
+    """Raise where there is no such engine.
+
+    Raises:
+        InputError: the name is unknown.
+    """
+    if engine not in get_args(Engine):
+        raise unknown("engine", engine, get_args(Engine))
+    return engine
+
+
+def check_env_entry(entry: EnvEntry) -> None:
+    """Check an environment's id, label and option names; their values are checked when it is made."""
+    with located("envs"):
+        try:
+            options = env_options(entry.id)
+        except UnknownEnvironmentError as error:
+            if ":" in entry.id or isinstance(error, EnvironmentVersionError):
+                raise
+            import gymnasium
+
+            choices = set(ENVIRONMENTS) | set(gymnasium.registry)
+            hint = unknown("environment", entry.id, choices).args[0].split(";")[0]
+            raise InputError(f"{hint}; 'rl-lab list envs' shows the lab's, and every Gymnasium id works") from error
+        for key in entry.settings:
+            if key not in options:
+                raise InputError(f"{entry.id}: {unknown('option', key, [*options, 'name', 'reset_seed'])}")
+            if entry.id not in CHECKED_BY_THEMSELVES:
+                _check_option_type(entry.id, key, entry.settings[key], options[key])
+        if entry.name is not None:
+            check_label("name", entry.name)
+
+
+def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
+    """A foreign environment checks little: "False" would pass for true. So its defaults say which types it takes."""
+    kinds: list[tuple[type, tuple[type, ...], str]] = [
+        (bool, (bool,), "true or false"),
+        (int, (int, float), "a number"),
+        (float, (int, float), "a number"),
+    ]
+    for kind, accepted, expected in kinds:
+        if type(default) is kind and value is not None and type(value) not in accepted:
+            raise InputError(f"{env_id}: {key}: expected {expected}, got {value!r}")
+
+
+def check_agent_entry(entry: AgentEntry) -> None:
+    """Check an agent's id, label and settings."""
+    with located("agents"):
+        try:
+            settings_class = find_agent(entry.id).Settings
+        except UnknownAgentError as error:
+            if ":" in entry.id:
+                raise
+            raise unknown("agent", entry.id, AGENTS) from error
+        try:
+            settings_class(**entry.settings)
+        except ValidationError as error:
+            raise InputError(f"{entry.id}: {explain(error, settings_class.model_fields)}") from error
+        if entry.name is not None:
+            check_label("name", entry.name)
+
+
+def suite_names() -> list[str]:
+    """The names of the bundled suites."""
+    folder = resources.files("experiments.specs") / "suites"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_spec(source: str) -> Spec:
+    """Read a specification: a TOML file, or the name of a bundled suite.
+
+    Raises:
+        InputError: there is no such file or suite, or it is wrong.
+    """
+    path = Path(source)
+    if source in suite_names():
+        text = (resources.files("experiments.specs") / "suites" / f"{source}.toml").read_text(encoding="utf-8")
+    elif path.suffix == ".toml" or path.exists():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise InputError(f"{source}: cannot read the spec: {reason}") from error
+    else:
+        raise InputError(f"{unknown('suite', source, suite_names())}; or give a file that ends in .toml")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: broken TOML: {error}") from error
+    return parse_spec(values, source)

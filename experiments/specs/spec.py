@@ -1,0 +1,268 @@
+"""An experiment's specification: its schema, and the runs that it means.
+
+Runs = environments x agents x seeds. Reading one, and checking the names in it: `experiments.specs.loading`.
+"""
+
+import hashlib
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from agents.base import Engine
+from agents.registry import find_agent
+from envs.registry import env_options
+from experiments.errors import InputError
+
+DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
+NUM_CURVE_POINTS = 10  # after the one at step 0
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
+
+
+def check_label(key: str, label: str) -> None:
+    """Raise where a label could not be a folder's name, or is a path."""
+    if not LABEL.fullmatch(label):
+        raise InputError(
+            f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, got {label!r}"
+        )
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Budget(_Strict):
+    """How long a run trains: env steps or episodes, one of the two."""
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    episodes: Annotated[int, Field(ge=1)] | None = None
+
+    def covers(self, other: "Budget") -> bool:
+        """Is it as long as another of the same unit, or longer?"""
+        if other.steps is not None:
+            return (self.steps or 0) >= other.steps
+        return (self.episodes or 0) >= (other.episodes or 0)
+
+    def __str__(self) -> str:
+        number, unit = (self.steps, "env step") if self.steps is not None else (self.episodes, "episode")
+        return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
+class Evaluation(_Strict):
+    """When and on which episodes an agent is judged."""
+
+    every: Annotated[int, Field(ge=1)] | None = None  # env steps; None: ten times evenly over the budget
+    episodes: int = Field(10, ge=1)  # a curve point
+    final_episodes: int = Field(100, ge=1)  # the final score, on episodes that no curve has seen
+    seed: int = Field(0, ge=0)  # the episodes depend on this alone
+
+
+class _Entry(_Strict):
+    """An environment or an agent with its settings: keys that are not the entry's own are the settings."""
+
+    id: str
+    name: str | None = None
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_settings(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or isinstance(values.get("settings"), dict):
+            return values
+        own = {key: value for key, value in values.items() if key in cls.model_fields and key != "settings"}
+        return own | {"settings": {key: value for key, value in values.items() if key not in own}}
+
+    def changed_settings(self) -> dict[str, Any]:
+        """The settings that differ from their defaults."""
+        raise NotImplementedError
+
+    @property
+    def label(self) -> str:
+        """The entry's name, else its id with a short digest of its non-default settings: a folder's name."""
+        if self.name is not None:
+            return self.name
+        label = re.sub(r"[^A-Za-z0-9._=+-]", "-", self.id)
+        changed = self.changed_settings()
+        if changed:
+            canonical = json.dumps(changed, sort_keys=True)
+            label += "-" + hashlib.sha256(canonical.encode()).hexdigest()[:6]
+        return label
+
+    def labelled(self) -> Self:
+        """The same entry as runs and run folders hold it: its label for a name, no setting that is a default anyhow.
+
+        What a run is can then be read, and compared with another, without importing a class.
+        """
+        changed = {key: value for key, value in self.changed_settings().items() if key in self.settings}
+        return self.model_copy(update={"name": self.label, "settings": changed})
+
+
+class EnvEntry(_Entry):
+    """An environment: `steps` or `episodes` override the experiment's, `reset_seed` begins every episode alike."""
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    episodes: Annotated[int, Field(ge=1)] | None = None
+    reset_seed: Annotated[int, Field(ge=0)] | None = None
+
+    def changed_settings(self) -> dict[str, Any]:
+        """The options that differ from their defaults, and the reset seed."""
+        defaults = env_options(self.id)
+        changed = {key: value for key, value in self.settings.items() if value != defaults.get(key)}
+        changed = {key: float(value) if type(defaults[key]) is float else value for key, value in changed.items()}
+        return changed if self.reset_seed is None else changed | {"reset_seed": self.reset_seed}
+
+
+class AgentEntry(_Entry):
+    """An agent; `envs` limits it to the environments of these labels or ids."""
+
+    envs: list[str] | None = None
+
+    def changed_settings(self) -> dict[str, Any]:
+        """The settings without which the agent would be another one, as they are resolved."""
+        settings = find_agent(self.id).Settings
+        resolved = settings(**self.settings).model_dump(mode="json")
+        changed = {}
+        for key in self.settings:  # left out, would it be the same? (A preset may hold another value than the default.)
+            others = {name: value for name, value in self.settings.items() if name != key}
+            if settings(**others).model_dump(mode="json")[key] != resolved[key]:
+                changed[key] = resolved[key]
+        return changed
+
+
+class RunSpec(_Strict):
+    """One run: one environment, one agent, one seed."""
+
+    experiment: str
+    env: EnvEntry
+    agent: AgentEntry
+    seed: int
+    budget: Budget
+    evaluation: Evaluation
+    engine: Engine = "auto"  # changes no result
+    tensorboard: bool = False  # write event files too
+
+    @model_validator(mode="after")
+    def _stays_below_the_output(self) -> Self:
+        for label in (self.experiment, self.env.label, self.agent.label):
+            check_label("label", label)
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """The run folder, below the output folder."""
+        return Path(self.experiment) / self.env.label / self.agent.label / f"seed-{self.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.env.label} / {self.agent.label} / seed {self.seed}"
+
+
+def _seeds(value: Any) -> Any:
+    numbers = value if isinstance(value, list) else [value]
+    least = 0 if isinstance(value, list) else 1
+    if not numbers or any(type(one) is not int or one < least for one in numbers) or len(set(numbers)) < len(numbers):
+        expected = "a count of at least 1 or a list of different seeds of at least 0"
+        raise PydanticCustomError("seeds", "Input should be {expected}", {"expected": expected})
+    return value
+
+
+class Figure(_Strict):
+    """A figure of the training episodes: what is drawn against what. A line for each agent."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    title: str
+    x: str = "episode"  # "episode", "env_step" (then y adds up), or a setting of the agents
+    y: str = "return"  # a column of episodes.csv
+    lines: str | None = None  # where x is a setting: the one that tells lines apart
+    xlabel: str | None = None
+    ylabel: str | None = None
+    xlim: tuple[float, float] | None = None
+    ylim: tuple[float, float] | None = None
+    yscale: Literal["linear", "log"] = "linear"
+    smooth: Annotated[int, Field(ge=1)] = 1  # episodes that a point is the mean of
+    factor: float = 1.0  # of y, such as 100 for percent
+    symbol: str | None = None  # that the legend has for `lines`
+    marks: dict[str, float] = {}  # horizontal lines, by their label
+    marks_x: dict[str, float] = {}  # vertical ones
+
+    @field_validator("xlim", "ylim", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
+
+
+def _expanded(agents: Any) -> Any:
+    """Agents with a `grid` of settings, each as one agent for every combination."""
+    if not isinstance(agents, list):
+        return agents
+    expanded: list[Any] = []
+    for agent in agents:
+        grid = agent.get("grid") if isinstance(agent, dict) else None
+        if grid is None:
+            expanded.append(agent)
+            continue
+        if not isinstance(grid, dict) or not grid or not all(isinstance(of, list) and of for of in grid.values()):
+            expected = "lists of values, one for each setting"
+            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
+        rest = {key: value for key, value in agent.items() if key not in ("grid", "settings")}
+        rest |= agent["settings"] if isinstance(agent.get("settings"), dict) else {}
+        if set(grid) & set(rest):
+            expected = f"{min(set(grid) & set(rest))} in the grid or beside it"
+            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
+        for values in itertools.product(*grid.values()):
+            chosen = dict(zip(grid, values, strict=True))
+            words = "-".join(f"{key}={value}" for key, value in chosen.items())
+            name = re.sub(r"[^A-Za-z0-9._=+-]+", "-", f"{agent.get('name') or agent.get('id')}-{words}").strip("-")
+            expanded.append(rest | chosen | {"name": name})
+    return expanded
+
+
+class Spec(_Strict):
+    """An experiment."""
+
+    name: str
+    description: str = ""
+    seeds: Annotated[int | list[int], BeforeValidator(_seeds)] = 1  # a count (0 ... n - 1) or a list
+    steps: Annotated[int, Field(ge=1)] | None = None
+    episodes: Annotated[int, Field(ge=1)] | None = None
+    evaluation: Evaluation = Evaluation()
+    engine: Engine = "auto"
+    tensorboard: bool = False
+    envs: list[EnvEntry] = Field(min_length=1)
+    agents: Annotated[list[AgentEntry], BeforeValidator(_expanded)] = Field(min_length=1)
+    figure: Figure | None = None  # instead of learning curves
+
+    def seed_list(self) -> list[int]:
+        """The seeds, one by one."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def budget(self, env: EnvEntry) -> Budget:
+        """The budget in an environment: its own, else the experiment's."""
+        if env.steps is not None or env.episodes is not None:
+            return Budget(steps=env.steps, episodes=env.episodes)
+        if self.steps is None and self.episodes is None:
+            return Budget(steps=DEFAULT_STEPS)
+        return Budget(steps=self.steps, episodes=self.episodes)
+
+    def run_specs(self) -> list[RunSpec]:
+        """Every run, seed by seed, so that an interrupted experiment has something of everything."""
+        return [
+            RunSpec(
+                experiment=self.name,
+                env=env.labelled(),
+                agent=agent.labelled(),
+                seed=seed,
+                budget=self.budget(env),
+                evaluation=self.evaluation,
+                engine=self.engine,
+                tensorboard=self.tensorboard,
+            )
+            for seed in self.seed_list()
+            for env in self.envs
+            for agent in self.agents
+            if agent.envs is None or env.label in agent.envs or env.id in agent.envs
+        ]

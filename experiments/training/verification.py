@@ -1,0 +1,120 @@
+"""Verifying a run: train again from its manifest, and compare what comes, byte by byte."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import InputError, located
+from experiments.runs.digests import result_digests
+from experiments.runs.provenance import changed_facts
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.spec import Budget, RunSpec
+from experiments.training.monitor import Progress
+from experiments.training.train_run import refuse_code_inside, train_run
+
+FIRST_PART = 10  # a tenth of the run is trained again, if not all of it
+COMPARED = ("episodes.csv", "evaluations.csv")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of it."""
+
+    run: str
+    reproduced: bool
+    compared: str  # in words
+    rows: dict[str, int]  # of each log
+    differences: list[str]  # where they first differ
+    changed: list[str] = field(default_factory=list)  # versions and facts of the machine that are others now
+
+
+def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None]) -> Verification:
+    """Train a run again, its first part or all of it, and compare.
+
+    The first part is the first tenth of its env steps, with the curve's points in it. All of it is the logs, and the
+    last checkpoint: the agent's weights, and where its environment is. Of a run that has not finished what it has
+    saved is compared.
+
+    Raises:
+        InputError: this is no run folder, it is damaged, or nothing of it is saved yet.
+    """
+    folder = RunFolder(path)
+    run_spec, manifest = folder.run_spec(), folder.read_manifest()
+    for name in (run_spec.env.id, run_spec.agent.id):
+        refuse_code_inside(folder.path, name)
+    finished = manifest["status"] == "finished"
+    if full and not finished:
+        raise InputError(f"{path}: --full compares finished runs, and this one is {manifest['status']}")
+    touched = _touched(folder, manifest) if finished else []
+    until = None if full else max(1, -(-_env_steps(folder, manifest) // FIRST_PART))
+    with tempfile.TemporaryDirectory(prefix="rl-lab-verify-") as out:
+        again = _train_again(run_spec, manifest, Path(out), until, on_progress)
+        rows, differences = {}, []
+        for name in COMPARED:
+            rows[name], difference = _first_difference(folder.path / name, again.path / name, whole=full)
+            differences += [difference] if difference else []
+        if full and not touched:
+            known, found = manifest["digests"], result_digests(again.path)
+            differences += [f"{name}: other bytes" for name in sorted(known) if known[name] != found.get(name)]
+    compared = "all of it, weights included" if full else f"its first {until:,} env steps"
+    differences += touched
+    return Verification(str(path), not differences, compared, rows, differences, changed_facts(manifest))
+
+
+def _env_steps(folder: RunFolder, manifest: dict[str, Any]) -> int:
+    """How far the run has come, as far as it is saved."""
+    if manifest["status"] == "finished":
+        return int(manifest["env_steps"])
+    if not folder.checkpoint.exists():
+        raise InputError(f"{folder.path}: the run is {manifest['status']} and nothing of it is saved yet")
+    return int(folder.checkpoint.read()[0]["env_step"])
+
+
+def _touched(folder: RunFolder, manifest: dict[str, Any]) -> list[str]:
+    """The files that are not what the run wrote."""
+    try:
+        known = dict(manifest["digests"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder.path}: run.json: damaged: digests: {error}") from error
+    found = result_digests(folder.path)
+    return [
+        f"{name}: {'changed after the run had ended' if name in found else 'missing'}"
+        for name in sorted(known)
+        if found.get(name) != known[name]
+    ]
+
+
+def _train_again(
+    run_spec: RunSpec, manifest: dict[str, Any], out: Path, until: int | None, on_progress: Callable[[Progress], None]
+) -> RunFolder:
+    """The same run in another folder; one that was extended is trained and extended again."""
+    with located(f"run.json: damaged: budgets: {manifest.get('budgets')}"):
+        budgets = [
+            Budget.model_validate(budget) for budget in manifest.get("budgets") or [run_spec.budget.model_dump()]
+        ]
+    for budget in budgets:
+        again = train_run(run_spec.model_copy(update={"budget": budget}), out, on_progress, until)
+        if again["status"] == "failed":
+            raise InputError(f"{run_spec}: cannot be trained again: {again['error']}")
+        if until is not None:
+            break
+    return RunFolder(out / run_spec.folder)
+
+
+def _first_difference(known: Path, again: Path, *, whole: bool) -> tuple[int, str | None]:
+    """How many rows were compared, and where they first differ."""
+    of_known, of_again = (path.read_text(encoding="utf-8").splitlines() for path in (known, again))
+    columns = of_again[0].split(",")
+    pairs = list(zip_longest(of_known, of_again) if whole else zip(of_known, of_again, strict=False))
+    for line, (there, here) in enumerate(pairs, start=1):
+        if there == here:
+            continue
+        if there is None or here is None:
+            return len(pairs) - 1, f"{known.name}: {len(of_known) - 1} rows there, {len(of_again) - 1} rows now"
+        cells = zip_longest(columns, there.split(","), here.split(","), fillvalue="")
+        column, was, got = next((name, a, b) for name, a, b in cells if a != b)
+        return len(pairs) - 1, f"{known.name}: row {line - 1}, column {column}: {was} there, {got} now"
+    return len(pairs) - 1, None

@@ -1,0 +1,1 @@
+"""What a comparison is kept in: report.html, tables, figures."""

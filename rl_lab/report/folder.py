@@ -1,0 +1,146 @@
+"""The compare command: reads runs, and writes everything that a comparison is kept in."""
+
+import csv
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.comparison.comparison import REFERENCE, Comparison, compare_groups
+from experiments.errors import InputError, located
+from experiments.execution.output import check_output
+from experiments.figures.comparison import write_figures
+from experiments.figures.learning_curves import write_curves
+from experiments.results.reading import read_results
+from experiments.results.score_file import check_scores_path, reference_results, write_scores
+from experiments.results.stored_run import Groups, RunResult, group_runs
+from rl_lab.report.latex import latex_table
+from rl_lab.report.page import write_report
+
+RESULTS, SCORES, SUMMARY, LATEX, REPORT = "results.json", "scores.csv", "summary.csv", "table.tex", "report.html"
+
+
+def compare_folders(
+    places: Sequence[Path],
+    out: Path | None = None,
+    *,
+    against: Sequence[str] = (),
+    save_scores: Path | None = None,
+    report: bool = True,
+    videos: bool | None = None,
+    tensorboard: bool = False,
+    on_compared: Callable[[Comparison], None] = lambda comparison: None,
+) -> tuple[Comparison, list[Path]]:
+    """Compare the runs at some places; the comparison, and the files written.
+
+    Args:
+        places: folders and files with results.
+        out: where everything goes; `comparison/`, inside the place if it is one folder.
+        against: bundled suites whose reference results join in, on the environments that are there.
+        save_scores: a file for every run's score.
+        report: write report.html.
+        videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
+        tensorboard: write TensorBoard's event files too.
+        on_compared: hears of the comparison before figures and videos are made, which takes longer.
+
+    Raises:
+        InputError: something is wrong with what is read, or nothing can be written.
+    """
+    target = out or _target(places)
+    check_output(target)
+    if save_scores is not None:
+        with located("--save-scores"):
+            check_scores_path(save_scores)
+    mine = read_results(places)
+    groups = group_runs([*mine, *references(mine, against)])
+    comparison = compare_groups(groups)
+    on_compared(comparison)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / RESULTS).write_text(json.dumps(comparison, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    written = [target / RESULTS, *_write_tables(comparison, target)]
+    if save_scores is not None:
+        name = save_scores.name.removesuffix(save_scores.suffix)
+        write_scores(groups, save_scores, name, _commands(mine))
+        written.append(save_scores)
+    written += [*write_curves(groups, target), *write_figures(comparison, target)]
+    if tensorboard:
+        written.append(_write_tensorboard(groups, target))
+    if report:
+        written.append(write_report(target / REPORT, comparison, groups, videos=videos))
+    return comparison, written
+
+
+def _target(places: Sequence[Path]) -> Path:
+    """Where a comparison goes if nothing else is said."""
+    if len(places) > 1:
+        return Path("comparison")
+    return places[0] / "comparison" if places[0].is_dir() else Path(f"{places[0].stem}-comparison")
+
+
+def references(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
+    """The reference results of suites in the environments that were run, marked as such in their agents' names.
+
+    Raises:
+        InputError: a suite has none, or none in these environments.
+    """
+    found: list[RunResult] = []
+    envs = {run.env for run in mine}
+    for suite in against:
+        known = reference_results(suite)
+        fitting = [run for run in known if run.env in envs]
+        if not fitting:
+            theirs = ", ".join(sorted({run.env for run in known}))
+            raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
+        found += [dataclasses.replace(run, agent=f"{REFERENCE}{run.agent}") for run in fitting]
+    return found
+
+
+def _commands(runs: Sequence[RunResult]) -> str:
+    """The commands that made some runs."""
+    commands = []
+    for run in runs:
+        if run.folder is not None:
+            commands.append(shlex.join(run.folder.read_manifest().get("command", [])))
+    return "; ".join(dict.fromkeys(commands)) or shlex.join(["rl-lab", *sys.argv[1:]])
+
+
+def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
+    """A row a run, a row an agent in an environment, and a table for a paper."""
+    runs: list[list[Any]] = [["env", "agent", "seed", "score", "normalised", "env_steps", "seconds"]]
+    rows: list[list[Any]] = [
+        ["env", "agent", "runs_planned", "runs_finished", "runs_failed", "mean", "iqm", "low", "high", "min", "max",
+         "normalised_iqm", "normalised_low", "normalised_high", "area", "area_low", "area_high"]
+    ]  # fmt: skip
+    for record in comparison["records"]:
+        normalised, area = record["normalised"] or {}, record["area"] or {}
+        scaled = normalised.get("scores", [None] * len(record["scores"]))
+        columns = (record["seeds"], record["scores"], scaled, record["env_steps"], record["seconds"])
+        runs += [[record["env"], record["agent"], *values] for values in zip(*columns, strict=True)]
+        counts = [record[f"runs_{kind}"] for kind in ("planned", "finished", "failed")]
+        rows.append(
+            [record["env"], record["agent"], *counts, record["mean"], record["iqm"], *_ends(record["interval"]),
+             record["min"], record["max"], normalised.get("iqm"), *_ends(normalised.get("interval")),
+             area.get("mean_height"), *_ends(area.get("interval"))]
+        )  # fmt: skip
+    for path, values in ((target / SCORES, runs), (target / SUMMARY, rows)):
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(values)
+    (target / LATEX).write_text(latex_table(comparison), encoding="utf-8")
+    return [target / SCORES, target / SUMMARY, target / LATEX]
+
+
+def _ends(interval: list[float] | None) -> list[float | None]:
+    return [None, None] if interval is None else [*interval]
+
+
+def _write_tensorboard(groups: Groups, target: Path) -> Path:
+    from experiments.results.tensorboard import write_events
+
+    folder = target / "tensorboard"
+    for (env, agent), runs in groups.items():
+        for run in runs:
+            write_events(run, folder / env / agent.replace(":", "-") / f"seed-{run.seed}")
+    return folder

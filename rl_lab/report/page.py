@@ -1,0 +1,161 @@
+"""report.html: a comparison as one file that opens offline, on a phone, and in print."""
+
+import base64
+import shlex
+import statistics
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from experiments.comparison.comparison import Comparison, sentences
+from experiments.comparison.verdict import DECIDED
+from experiments.errors import InputError
+from experiments.figures.learning_curves import FILE_NAME
+from experiments.results.stored_run import Groups, RunResult
+from experiments.training.train_run import refuse_code_inside
+from rl_lab.show.watch import can_be_drawn, watch_run
+
+TEMPLATE = "report.html.jinja"
+MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
+
+
+def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: bool | None) -> Path:
+    """Write the report of a comparison whose figures lie beside it.
+
+    Args:
+        path: the file.
+        comparison: the numbers.
+        groups: the runs.
+        videos: record the median runs; None records those whose agent and environment are not `module:Class`, so that
+            comparing imports no code.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("rl_lab.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "interval": _interval, "steps": _steps, "p": _p, "seconds": _seconds}
+    folder = path.parent
+    envs = list(dict.fromkeys(record["env"] for record in comparison["records"]))
+    names = ("aggregates", "scores", "profiles", "improvement")
+    runs = [run for of_pair in groups.values() for run in of_pair]
+    text = environment.get_template(TEMPLATE).render(
+        comparison=comparison,
+        envs=envs,
+        records={env: _ranked(comparison, env) for env in envs},
+        verdicts=_verdicts(comparison),
+        singles=[single for pair in comparison["pairs"] for single in pair.get("by_env", [])],
+        figures={name: _picture(folder / f"{name}.svg") for name in names},
+        curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
+        videos={} if videos is False else _videos(groups, of_own_code=videos is True),
+        failed=[run for run in runs if not run.finished],
+        manifests=_manifests(groups),
+        counts=_counts(runs),
+        notes=sorted({(note, run.agent, run.env) for run in runs for note in run.notes}),
+    )
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _verdicts(comparison: Comparison) -> list[tuple[str, dict[str, Any]]]:
+    """Sentences and their pairs, decided ones first."""
+    pairs = list(zip(sentences(comparison), comparison["pairs"], strict=True))
+    return sorted(pairs, key=lambda pair: pair[1]["verdict"] not in DECIDED)
+
+
+def _ranked(comparison: Comparison, env: str) -> list[dict[str, Any]]:
+    records = [record for record in comparison["records"] if record["env"] == env]
+    return sorted(records, key=lambda record: -(record["iqm"] if record["iqm"] is not None else float("-inf")))
+
+
+def _counts(runs: list[RunResult]) -> dict[str, int]:
+    return {
+        "planned": len(runs),
+        "finished": sum(run.finished for run in runs),
+        "failed": sum(run.status == "failed" for run in runs),
+        "retried": sum(run.retries for run in runs),
+    }
+
+
+def median_run(runs: Iterable[RunResult]) -> RunResult | None:
+    """The run with the median score, of an even number the worse of the two in the middle."""
+    ordered = sorted((run for run in runs if run.finished), key=lambda run: (run.score, run.seed))
+    return ordered[(len(ordered) - 1) // 2] if ordered else None
+
+
+def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, Any]]]:
+    """For each environment, a recording of each agent's median run, where there is a run folder to play from."""
+    videos: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for (env, agent), runs in groups.items():
+            run = median_run(runs)
+            if run is None or run.folder is None:
+                continue
+            file = Path(scratch) / "episode.mp4"
+            try:
+                run_spec = run.folder.run_spec()
+                for name in (run_spec.env.id, run_spec.agent.id):
+                    if ":" in name and not of_own_code:
+                        raise InputError(f"{name} is code that comparing does not import: --videos plays it")
+                refuse_code_inside(run.folder.path, run_spec.env.id)
+                if not can_be_drawn(run_spec.env):
+                    continue
+                watch_run(run.folder.path, 1, file, terminal=False)
+            except InputError as error:
+                videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "error": str(error)})
+                continue
+            data = _data("video/mp4", file.read_bytes())
+            videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "score": run.score, "data": data})
+    return videos
+
+
+def _manifests(groups: Groups) -> list[dict[str, Any]]:
+    """Of each agent in each environment the manifest of its first run: settings, seeds, versions, machine."""
+    found = []
+    for (env, agent), runs in groups.items():
+        first = runs[0]
+        if first.folder is None:
+            found.append({"env": env, "agent": agent, "place": first.place, "values": {}})
+            continue
+        manifest = first.folder.read_manifest()
+        values = {key: manifest[key] for key in MANIFEST_KEYS if manifest.get(key)}
+        if isinstance(values.get("command"), list):
+            values["command"] = shlex.join(map(str, values["command"]))
+        found.append({"env": env, "agent": agent, "place": first.place, "values": values})
+    return found
+
+
+def _picture(path: Path) -> str | None:
+    """A figure as a data URI, None where it was not drawn."""
+    return _data("image/svg+xml", path.read_bytes()) if path.exists() else None
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
+
+
+def _interval(interval: list[float] | None, digits: int = 2) -> str:
+    return "–" if interval is None else f"[{_number(interval[0], digits)}, {_number(interval[1], digits)}]"
+
+
+def _steps(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _seconds(values: list[float | None]) -> str:
+    """The median of wall-clock times."""
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.1f} s" if known else "–"
+
+
+def _p(value: float) -> str:
+    return "< .0001" if value < 1e-4 else f"{value:.4f}".lstrip("0")

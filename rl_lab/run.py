@@ -1,0 +1,128 @@
+"""Training one run, or all of a spec's, with progress on the screen."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments.errors import InputError, unknown
+from experiments.execution.executor import Listener
+from experiments.execution.experiment import Outcome, run_experiment
+from experiments.figures.experiment import draw_experiment
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.loading import check_engine, load_spec, parse_spec
+from experiments.specs.spec import RunSpec, Spec
+from rl_lab.text.progress import ProgressDisplay, Silence
+
+
+def train_entries(
+    env: dict[str, Any],
+    agent: dict[str, Any],
+    *,
+    steps: int | None,
+    episodes: int | None,
+    seed: int,
+    out: Path,
+    engine: str = "auto",
+    name: str = "train",
+    tensorboard: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """`train`, for an environment and an agent as they stand in a spec."""
+    values: dict[str, Any] = {"name": name, "seeds": [seed], "engine": engine, "envs": [env], "agents": [agent]}
+    values["tensorboard"] = tensorboard
+    values |= {key: value for key, value in (("steps", steps), ("episodes", episodes)) if value is not None}
+    spec = parse_spec(values, "train")
+    (run_spec,) = spec.run_specs()
+    outcome = run_experiment([run_spec], out, 1, _listener([run_spec], progress))
+    draw_experiment([run_spec], out, None)
+    folder = RunFolder(out / run_spec.folder)
+    manifest = outcome.manifests[-1] if outcome.manifests else folder.read_manifest()
+    return {
+        "run": str(folder.path),
+        "status": manifest["status"],
+        "env_steps": manifest.get("env_steps", 0),
+        "episodes": manifest.get("episodes", 0),
+        "seconds": _seconds(folder),
+    } | ({"error": manifest["error"]} if outcome.failed else {})
+
+
+def run_suite(
+    source: str,
+    *,
+    out: Path,
+    jobs: int,
+    seeds: int | None = None,
+    steps: int | None = None,
+    engine: str | None = None,
+    retries: int = 0,
+    tensorboard: bool = False,
+    agents: Sequence[dict[str, Any]] = (),
+    only: Sequence[str] = (),
+    progress: bool = True,
+) -> tuple[list[RunSpec], Outcome]:
+    """Run a spec file or a bundled suite: its runs, and how they went.
+
+    Args:
+        source: the spec's file, or the suite's name.
+        out: where run folders go.
+        jobs: runs at once.
+        seeds: seeds 0 to seeds - 1 instead of the spec's.
+        steps: env steps a run instead of the spec's budgets.
+        engine: "auto", "python" or "compiled" instead of the spec's.
+        retries: times that a run that fails is tried again.
+        tensorboard: write event files too.
+        agents: run these instead of the spec's, as entries of a spec.
+        only: labels of environments; the others are left out.
+        progress: show progress bars.
+
+    Raises:
+        InputError: something is wrong; nothing has been written then.
+    """
+    spec = load_spec(source)
+    if agents or only:
+        spec = _changed_spec(spec, agents, only, source)
+    changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    if tensorboard:
+        changes["tensorboard"] = True
+    if engine is not None:
+        changes["engine"] = check_engine(engine)
+    if steps is not None:
+        envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
+        changes |= {"steps": steps, "episodes": None, "envs": envs}
+    run_specs = spec.model_copy(update=changes).run_specs()
+    outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries)
+    return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure))
+
+
+def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:
+    """The spec with other agents, and in some of its environments."""
+    labels = [env.label for env in spec.envs]
+    for label in only:
+        if label not in labels:
+            raise InputError(f"--only: {unknown('environment', label, labels)}")
+    values = spec.model_dump(exclude_unset=True)
+    values["envs"] = [env for env, label in zip(values["envs"], labels, strict=True) if not only or label in only]
+    if agents:
+        values["agents"] = list(agents)
+    else:
+        left = {name for env in spec.envs if not only or env.label in only for name in (env.label, env.id)}
+        entries = zip(values["agents"], spec.agents, strict=True)
+        values["agents"] = [entry for entry, agent in entries if agent.envs is None or left & set(agent.envs)]
+        for entry in values["agents"]:
+            if entry.get("envs"):
+                entry["envs"] = [name for name in entry["envs"] if name in left]
+    return parse_spec(values, source)
+
+
+def _listener(run_specs: Sequence[RunSpec], progress: bool) -> Listener:
+    return ProgressDisplay(len(run_specs)) if progress else Silence()
+
+
+def _seconds(folder: RunFolder) -> float:
+    """Wall-clock seconds of the run, training and evaluation."""
+    try:
+        rows = folder.rows("timing.csv", ("env_step",))
+    except InputError:
+        return 0.0
+    return float(rows[-1]["seconds"]) if rows else 0.0

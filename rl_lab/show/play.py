@@ -1,0 +1,189 @@
+"""The play command: a person at the keyboard, in a window or in the terminal."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+from gymnasium import spaces
+
+from envs.mazes.env import MazeEnv
+from envs.registry import make_env
+from experiments.errors import InputError, located
+from rl_lab.show.draw import entry_of
+from rl_lab.show.watch import CLEAR, HIDE_CURSOR, HOME, PLAIN_WIDTH, SHOW_CURSOR, as_text, has_display, terminal_mode
+
+MAZE_KEYS = {"w": 0, "d": 1, "s": 2, "a": 3}
+ARROW_KEYS = {"\x1b[A": 0, "\x1b[C": 1, "\x1b[B": 2, "\x1b[D": 3}
+QUIT = ("q", "\x1b", "\x03", "\x04", "")
+
+
+def play(env_id: str, options: dict[str, Any], *, seed: int, terminal: bool) -> dict[str, Any]:
+    """Play until the player quits; a new episode follows each.
+
+    Raises:
+        InputError: there is no window to be had, or no key for what the environment does.
+    """
+    entry = entry_of(env_id, options)
+    if not terminal and not has_display():
+        raise InputError("there is no display for a window: expected --terminal")
+    mode = terminal_mode(entry) if terminal else "rgb_array"
+    with located(f"envs: {env_id}"):
+        env = make_env(env_id, render_mode=mode, **options)
+    try:
+        keys = action_keys(env)
+        return _in_terminal(env, keys, seed) if terminal else _in_window(env, keys, seed)
+    finally:
+        env.close()
+
+
+def action_keys(env: gym.Env[Any, Any]) -> dict[str, int]:
+    """The key of every action: w, d, s, a in mazes, digits elsewhere."""
+    if isinstance(env.unwrapped, MazeEnv):
+        return MAZE_KEYS
+    if not isinstance(env.action_space, spaces.Discrete) or env.action_space.n > 10:
+        raise InputError(f"play: expected an environment with at most 10 actions, got {env.action_space}")
+    return {str(action): action for action in range(int(env.action_space.n))}
+
+
+def _in_window(env: gym.Env[Any, Any], keys: dict[str, int], seed: int) -> dict[str, Any]:
+    from gymnasium.utils.play import play as play_in_window
+
+    mapping: dict[Any, Any] = {(ord(key),): action for key, action in keys.items()}
+    if keys is MAZE_KEYS:
+        import pygame
+
+        arrows = (pygame.K_UP, pygame.K_RIGHT, pygame.K_DOWN, pygame.K_LEFT)
+        mapping |= {(key,): action for action, key in enumerate(arrows)}
+    score = Score(env)
+
+    def on_step(before: Any, after: Any, action: Any, reward: float, terminated: bool, truncated: bool, _: Any) -> None:
+        score.step(reward, terminated, truncated)
+
+    print(f"keys: {_legend(keys)}, Esc or closing the window quits")
+    waits = isinstance(env.unwrapped, MazeEnv) or not _has_idle_action(env)
+    play_in_window(env, keys_to_action=mapping, callback=on_step, seed=seed, wait_on_player=waits)
+    return score.summary()
+
+
+def _has_idle_action(env: gym.Env[Any, Any]) -> bool:
+    """Does action 0 do nothing, so that time may go on while no key is pressed? LunarLander's does."""
+    return env.spec is not None and env.spec.id.startswith("LunarLander")
+
+
+def _in_terminal(env: gym.Env[Any, Any], keys: dict[str, int], seed: int) -> dict[str, Any]:
+    score = Score(env)
+    _, _ = env.reset(seed=seed)
+    score.begin()
+    legend = f"{_legend(keys)}, q quits"
+    with _raw_keys() as read_key:
+        _show(env, f"{score.line()}   ({legend})")
+        while True:
+            key = read_key()
+            if key in QUIT:
+                return score.summary()
+            action = keys.get(key.lower(), ARROW_KEYS.get(key) if keys is MAZE_KEYS else None)
+            if action is None:
+                continue
+            _, reward, terminated, truncated, _ = env.step(action)
+            score.step(float(reward), terminated, truncated)
+            _show(env, f"{score.line()}   ({legend})")
+            if terminated or truncated:
+                env.reset()
+                score.begin()
+
+
+def _legend(keys: dict[str, int]) -> str:
+    return "arrows or w a s d" if keys is MAZE_KEYS else "the digits " + " ".join(keys)
+
+
+class Score:
+    """What has happened, for the line below the picture."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        self._maze = env.unwrapped if isinstance(env.unwrapped, MazeEnv) else None
+        self.returns: list[float] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """A new episode."""
+        self.total_reward, self.steps, self.ended = 0.0, 0, ""
+        self._best: int | None = None
+
+    def step(self, reward: float, terminated: bool, truncated: bool) -> None:
+        """One step of the player."""
+        if self.ended:
+            self.begin()
+        self.total_reward += reward
+        self.steps += 1
+        if terminated or truncated:
+            self.ended = "terminated" if terminated else "truncated"
+            self.returns.append(self.total_reward)
+
+    def line(self) -> str:
+        """The state of play in a line."""
+        way = ""
+        if self._maze is not None and not self.ended:
+            left = int(self._maze.exit_distances[self._maze.s])
+            way = f"   {left} moves from the exit" if left >= 0 else "   no way to the exit from here"
+        ended = f"   {self.ended}" if self.ended else ""
+        if self._maze is not None and self._maze.source.recipe.keys:
+            way += f"   keys: {self._maze.held_keys or 'none'}"
+        return f"step {self.steps}   return {self.total_reward:.4g}{ended}{way}"
+
+    def summary(self) -> dict[str, Any]:
+        """All finished episodes."""
+        return {"episodes": len(self.returns), "returns": self.returns}
+
+
+def _show(env: gym.Env[Any, Any], caption: str) -> None:
+    import shutil
+
+    size = shutil.get_terminal_size((PLAIN_WIDTH, 40))
+    text = as_text(env.render(), size.columns, size.lines - 2)
+    if sys.stdout.isatty():
+        lines = [line + "\x1b[K" for line in [*text.split("\n"), caption]]
+        sys.stdout.write(HOME + "\r\n".join(lines) + "\x1b[J")
+        sys.stdout.flush()
+    else:
+        print(f"{text}\n{caption}\n")
+
+
+@contextmanager
+def _raw_keys() -> Iterator[Any]:
+    """A function that reads one key; from a terminal without waiting for Enter."""
+    if not sys.stdin.isatty():
+        yield _next_typed
+        return
+    import termios
+    import tty
+
+    number = sys.stdin.fileno()
+    before = termios.tcgetattr(number)
+    try:
+        tty.setcbreak(number)
+        if sys.stdout.isatty():
+            sys.stdout.write(HIDE_CURSOR + CLEAR)
+        yield lambda: _read_key(number)
+    finally:
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
+        if sys.stdout.isatty():
+            sys.stdout.write(SHOW_CURSOR + "\n")
+            sys.stdout.flush()
+
+
+def _next_typed() -> str:
+    """The next key from a pipe; an arrow comes as Esc, [ and a letter."""
+    key = sys.stdin.read(1)
+    return key + sys.stdin.read(2) if key == "\x1b" else key
+
+
+def _read_key(number: int) -> str:
+    import os
+    import select
+
+    key = os.read(number, 1).decode(errors="replace")
+    while key.startswith("\x1b") and len(key) < 3 and select.select([number], [], [], 0.05)[0]:
+        key += os.read(number, 1).decode(errors="replace")
+    return key

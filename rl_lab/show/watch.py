@@ -1,0 +1,159 @@
+"""Watching a trained agent: in a window, in the terminal, or as a file."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.mazes.env import MazeEnv
+from experiments.errors import InputError, located
+from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.rollout import make_evaluation_env
+from experiments.rendering.overlays import check_kind
+from experiments.rendering.video import Frame, check_video_path, frames_per_second, play, write_video
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.spec import EnvEntry
+from experiments.training.train_run import load_agent, refuse_code_inside
+
+HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
+PLAIN_WIDTH = 80  # of pictures where standard output is no terminal
+
+
+def watch_run(
+    run: Path, episodes: int, record: Path | None, terminal: bool, overlay: str = "values", oracle: bool = False
+) -> dict[str, Any]:
+    """Show greedy episodes of a run's agent; the first ones of its final evaluation."""
+    check_kind(overlay)
+    if episodes < 1:
+        raise InputError(f"--episodes: expected at least 1, got {episodes}")
+    if record is not None and terminal:
+        raise InputError("expected --record or --terminal, got both")
+    if oracle and record is None and not terminal:
+        raise InputError("--oracle: expected --record or --terminal beside it, got neither")
+    folder = RunFolder(run)
+    run_spec = folder.run_spec()
+    refuse_code_inside(run, run_spec.env.id)
+    if record is not None:
+        check_video_path(record)
+        mode = "rgb_array"
+    elif terminal:
+        mode = terminal_mode(run_spec.env)
+    else:
+        if not has_display():
+            raise InputError(
+                "there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal"
+            )
+        mode = "human"
+    if mode != "human" and not has_display():
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint
+    with located(f"{run}: envs: {run_spec.env.id}"):
+        _require_pictures(run_spec.env)
+        env = make_evaluation_env(run_spec.env, render_mode=mode)
+    try:
+        _require_mode(env, mode, run_spec.env.id)
+        if oracle and not isinstance(env.unwrapped, MazeEnv):
+            raise InputError(f"--oracle: expected a maze, whose optimum is known, got {run_spec.env.id}")
+        agent = load_agent(folder, env)
+        frames = play(
+            agent, env, episode_seeds(run_spec.evaluation.seed, "final", episodes), overlay=overlay, oracle=oracle
+        )
+        fps = frames_per_second(env)
+        if record is not None:
+            return {"episodes": episodes, "frames": write_video(record, frames, fps), "file": str(record)}
+        if terminal:
+            return {"episodes": episodes, "frames": show_in_terminal(frames, fps)}
+        return {"episodes": episodes, "frames": sum(1 for _ in frames)}  # the environment draws into its own window
+    finally:
+        env.close()
+
+
+def terminal_mode(entry: EnvEntry) -> str:
+    """How an environment is best drawn in this terminal: as text where it has any that fits, else as a picture."""
+    with located(f"envs: {entry.id}"):
+        env = make_evaluation_env(entry)
+    modes = env.metadata.get("render_modes", [])
+    columns = getattr(env.unwrapped, "cols", None)
+    env.close()
+    fits = not isinstance(columns, int) or 2 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
+    return "ansi" if "ansi" in modes and fits else "rgb_array"
+
+
+def can_be_drawn(entry: EnvEntry) -> bool:
+    """Has the environment any pictures?"""
+    env = make_evaluation_env(entry)
+    env.close()
+    return bool(env.metadata.get("render_modes"))
+
+
+def _require_pictures(entry: EnvEntry) -> None:
+    if not can_be_drawn(entry):
+        raise InputError("there is nothing to watch: the environment draws no pictures (no render modes)")
+
+
+def _require_mode(env: Any, mode: str, env_id: str) -> None:
+    modes = env.metadata.get("render_modes", [])
+    if mode not in modes:
+        raise InputError(f"{env_id} cannot be drawn as {mode!r}: it has {', '.join(modes) or 'no render modes'}")
+
+
+def has_display() -> bool:
+    """Could a window open?"""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
+
+
+def show_in_terminal(frames: Iterator[Frame], fps: float) -> int:
+    """Animate frames in place in a terminal; elsewhere print the first and last frame of each episode."""
+    animate = sys.stdout.isatty()
+    count, first = 0, True
+    if animate:
+        sys.stdout.write(HIDE_CURSOR + CLEAR)
+    try:
+        for frame in frames:
+            count += 1
+            if animate:
+                size = shutil.get_terminal_size()
+                text = as_text(frame.picture, size.columns, size.lines - 2)
+                lines = [line + "\x1b[K" for line in [*text.split("\n"), frame.caption]]
+                sys.stdout.write(HOME + "\n".join(lines) + "\x1b[J")
+                sys.stdout.flush()
+                time.sleep(1.0 if frame.last else 1 / fps)
+            elif first or frame.last:
+                print(f"{as_text(frame.picture, PLAIN_WIDTH, 48)}\n{frame.caption}\n")
+            first = frame.last
+    finally:
+        if animate:
+            sys.stdout.write(SHOW_CURSOR + "\n")
+            sys.stdout.flush()
+    return count
+
+
+def as_text(picture: Any, max_columns: int, max_lines: int) -> str:
+    """A frame as text: as it is, or a picture in half blocks."""
+    if isinstance(picture, str):
+        return picture.rstrip("\n")
+    return _half_blocks(picture, max_columns, max_lines)
+
+
+def _half_blocks(picture: np.ndarray[Any, Any], max_columns: int, max_lines: int) -> str:
+    """A picture as text: a character shows two pixels, one above the other, in 24-bit colour."""
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    scale = min(max_columns / width, 2 * max_lines / height)
+    size = (max(1, int(width * scale)), max(2, int(height * scale) // 2 * 2))
+    pixels = np.asarray(Image.fromarray(picture).resize(size))
+    lines = []
+    for upper, lower in zip(pixels[::2], pixels[1::2], strict=True):
+        cells = (
+            f"\x1b[38;2;{top[0]};{top[1]};{top[2]}m\x1b[48;2;{bottom[0]};{bottom[1]};{bottom[2]}m▀"
+            for top, bottom in zip(upper, lower, strict=True)
+        )
+        lines.append("".join(cells) + "\x1b[0m")
+    return "\n".join(lines)
