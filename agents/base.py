@@ -3,9 +3,10 @@
 A new agent subclasses `OnlineAgent` and writes `select_action` and `update`; everything else is inherited.
 """
 
+import copy
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
@@ -15,11 +16,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from agents import storage
+from agents.policy import LoopPolicy, Policy, Spaces
 from agents.seeding import generator
 
-Policy = Callable[[Any], Any]  # observation -> action
+__all__ = ["Agent", "OnlineAgent", "Policy", "Spaces", "Transition"]
+
 Engine = Literal["auto", "python", "compiled"]
-MOST_UNTOLD = 1_000  # env steps, after which a monitor is told in any case: it may show progress
+MOST_UNREPORTED = 1_000  # env steps, after which a monitor is told in any case: it may show progress
 
 
 class Settings(BaseModel):
@@ -61,23 +64,29 @@ class Monitor(Protocol):
         """The most environment steps that the whole training can take: for schedules."""
 
     @property
-    def position(self) -> storage.State | None:
+    def env_snapshot(self) -> storage.State | None:
         """What `safe_point` was told where this training was stopped, if it goes on from there."""
 
-    def until_needed(self) -> tuple[int, int]:
+    def allowance(self) -> tuple[int, int]:
         """How many env steps may pass, and how many episodes end, before it must be told; 0 when there is no budget."""
 
     def step(self, count: int = 1) -> None:
-        """`count` environment steps were made. May evaluate the agent, which changes nothing in it."""
+        """`count` environment steps were made. May evaluate the agent, which changes nothing in it.
+
+        An agent that steps N environments at once may exceed a budget of env steps by up to N - 1: all are counted.
+        """
 
     def episode(self, episode: Episode) -> None:
         """An episode has ended."""
 
-    def safe_point(self, position: Callable[[], storage.State] | None = None) -> None:
+    def learning(self, values: Mapping[str, float]) -> None:
+        """What the agent says of its learning now, such as a loss; the names are those of `Agent.learning_names`."""
+
+    def safe_point(self, snapshot: Callable[[], storage.State] | None = None) -> None:
         """The agent may be saved now.
 
         Args:
-            position: between two episodes, none. Else it gives what the agent needs to go on from here in its
+            snapshot: between two episodes, none. Else it gives what the agent needs to go on from here in its
                 environments, beside its learning state (see `agents.env_snapshot`).
         """
 
@@ -86,7 +95,8 @@ class Agent(ABC):
     """Acts, learns, is saved and loaded.
 
     Args:
-        env: the environment it is made for; read for its spaces and, by planners, its model, never stepped here.
+        env: the environment it is made for, or its `Spaces`, which do for an agent that is only to act: the constructor
+            reads the two spaces and nothing else.
         seed: seed of the run, from which every generator of the agent is derived (see `agents.seeding`).
         settings: values for the fields of the class's `Settings`.
 
@@ -97,11 +107,12 @@ class Agent(ABC):
 
     Settings: ClassVar[type[Settings]] = Settings
     metric_names: ClassVar[tuple[str, ...]] = ()  # what `metrics` may give
+    learning_names: ClassVar[tuple[str, ...]] = ()  # what the monitor's `learning` is told: columns of learning.csv
     controls: ClassVar[bool] = True  # learns which actions are best
     seeded_policy: ClassVar[bool] = False  # its policy is random, and depends on the agent's seed
-    own_process: ClassVar[bool] = False  # draws from global generators, so that a trial needs a process to itself
+    own_process: ClassVar[bool] = False  # draws from global generators, so that a run needs a process to itself
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         self.settings = self.Settings(**settings)
         self.given_settings = settings  # as they were asked for, before defaults and presets
         self.observation_space, self.action_space = env.observation_space, env.action_space
@@ -109,8 +120,24 @@ class Agent(ABC):
         self.exploration_rng = generator(seed, "exploration")
 
     @abstractmethod
-    def select_action(self, observation: Any, *, explore: bool) -> Any:
-        """One action; `explore=False` is greedy and changes nothing in the agent."""
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
+        """One action; `explore=False` is greedy and changes nothing in the agent.
+
+        Args:
+            observation: of the observation space.
+            explore: act as in training.
+            mask: [A] which of the discrete actions are legal. It is passed only where there is one, so that an agent
+                for environments without illegal actions need not take it.
+        """
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:  # noqa: B027  most have nothing to prepare
+        """What must be learned or computed before training, such as bins to be fitted; the result is state.
+
+        Called once, before the first `train`; not when a training goes on. May play in a copy of `env`, never in it.
+
+        Raises:
+            ValueError: the agent cannot act in this environment.
+        """
 
     @abstractmethod
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
@@ -123,6 +150,14 @@ class Agent(ABC):
     @abstractmethod
     def set_state(self, state: storage.State) -> None:
         """Take over a state that `get_state` gave."""
+
+    def policy_state(self) -> storage.State:
+        """What acting and looking need and nothing else: no replay buffer, no optimiser. By default the whole state."""
+        return self.get_state()
+
+    def set_policy_state(self, state: storage.State) -> None:
+        """Take over a state that `policy_state` gave; the agent can act then, and need not be able to learn."""
+        self.set_state(state)
 
     def save(self, folder: Path) -> None:
         """Write the whole learning state into a folder."""
@@ -141,8 +176,12 @@ class Agent(ABC):
             raise ValueError(f"{folder}: not a state of {type(self).__name__}: {error}") from error
 
     def policy(self, seed: int) -> Policy:
-        """The frozen greedy policy for one episode; an agent whose policy is random draws from `seed`."""
-        return lambda observation: self.select_action(observation, explore=False)
+        """The greedy policy as it is now: what is learned later does not change it. By default a loop over a copy.
+
+        Args:
+            seed: of an episode; what an agent whose policy is random (`seeded_policy`) draws from.
+        """
+        return LoopPolicy(copy.deepcopy(self))
 
     def action_values(self, observation: Any) -> NDArray[np.float64] | None:
         """One number [A] an action, or None: what viewers and overlays draw."""
@@ -183,7 +222,7 @@ class Agent(ABC):
 class OnlineAgent(Agent):
     """An agent that learns from one transition at a time, in the loop below."""
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         self.num_steps = 0
         self.num_episodes = 0
@@ -213,8 +252,8 @@ class OnlineAgent(Agent):
             self.begin_episode()
             terminated = truncated = False
             total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
-            untold, until_needed = 0, min(monitor.until_needed()[0], MOST_UNTOLD)  # steps
-            while not (terminated or truncated) and until_needed > 0:
+            unreported, allowance = 0, min(monitor.allowance()[0], MOST_UNREPORTED)  # env steps
+            while not (terminated or truncated) and allowance > 0:
                 action = self.select_action(observation, explore=True)
                 next_observation, reward, terminated, truncated, info = env.step(action)
                 reward = float(reward)
@@ -226,10 +265,10 @@ class OnlineAgent(Agent):
                 if td_error is not None:
                     error_sum += abs(td_error)
                     num_errors += 1
-                untold += 1
-                if untold == until_needed or terminated or truncated:
-                    monitor.step(untold)
-                    untold, until_needed = 0, min(monitor.until_needed()[0], MOST_UNTOLD)
+                unreported += 1
+                if unreported == allowance or terminated or truncated:
+                    monitor.step(unreported)
+                    unreported, allowance = 0, min(monitor.allowance()[0], MOST_UNREPORTED)
             if terminated or truncated:
                 self.num_episodes += 1
                 mean_error = error_sum / num_errors if num_errors else None

@@ -1,7 +1,7 @@
 """Monitors for training without an experiment: `agent.train(env, Budget(steps=1_000))`."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +27,39 @@ class Budget:
             raise ValueError(f"budget: expected steps or episodes, got steps = {steps} and episodes = {episodes}")
         self.steps, self.num_episodes = steps, episodes
         self.count = 0
-        self.position: State | None = None
+        self.env_snapshot: State | None = None
         self.episodes: list[Episode] = []
+        self.learned: list[dict[str, float]] = []
 
     @property
     def running(self) -> bool:
         """Is there budget left?"""
-        return min(self.until_needed()) > 0
+        return min(self.allowance()) > 0
 
     @property
     def max_steps(self) -> int:
         """The most env steps, for schedules."""
         return self.steps or 1_000_000
 
-    def until_needed(self) -> tuple[int, int]:
-        """All that is left."""
+    def allowance(self) -> tuple[int, int]:
+        """The env steps and episodes that are left."""
         if self.steps is not None:
             return self.steps - self.count, UNLIMITED
         return UNLIMITED, (self.num_episodes or 0) - len(self.episodes)
 
     def step(self, count: int = 1) -> None:
-        """Count."""
+        """Add env steps to those that were made."""
         self.count += count
 
     def episode(self, episode: Episode) -> None:
-        """Keep it."""
+        """Keep an episode that has ended, in `episodes`."""
         self.episodes.append(episode)
 
-    def safe_point(self, position: Callable[[], State] | None = None) -> None:
+    def learning(self, values: Mapping[str, float]) -> None:
+        """Keep what the agent says of its learning, in `learned`."""
+        self.learned.append(dict(values))
+
+    def safe_point(self, snapshot: Callable[[], State] | None = None) -> None:
         """Nothing is saved."""
 
 
@@ -72,19 +77,19 @@ class Stopped(Budget):
         super().__init__(steps=steps)
         self.state: State | None = None  # of the environment, where it was saved
         self._agent, self._env, self._folder = agent, env, folder
-        self._position: State | None = None
+        self._snapshot: State | None = None
         self._count, self._num_ended = 0, 0
 
-    def safe_point(self, position: Callable[[], State] | None = None) -> None:
+    def safe_point(self, snapshot: Callable[[], State] | None = None) -> None:
         """Save, once."""
         if self.state is None and self.count >= (self.steps or 0) / 2:
             self._agent.save(self._folder)
             self.state = copy.deepcopy(get_env_state(self._env))
-            self._position = None if position is None else copy.deepcopy(position())
+            self._snapshot = None if snapshot is None else copy.deepcopy(snapshot())
             self._count, self._num_ended = self.count, len(self.episodes)
 
     def rest(self) -> Budget:
         """What was left of the budget there."""
         rest = Budget(steps=self.steps)
-        rest.count, rest.episodes, rest.position = self._count, self.episodes[: self._num_ended], self._position
+        rest.count, rest.episodes, rest.env_snapshot = self._count, self.episodes[: self._num_ended], self._snapshot
         return rest

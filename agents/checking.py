@@ -71,7 +71,10 @@ class Case:
 
     def agent(self, seed: int = 3) -> Agent:
         """A new agent."""
-        return self.agent_class(self.env(), seed=seed, **self.settings)
+        env = self.env()
+        agent = self.agent_class(env, seed=seed, **self.settings)
+        agent.prepare(env)
+        return agent
 
     def in_corridor(self) -> None:
         """The check asks for the corridor."""
@@ -101,7 +104,7 @@ def check_contract(case: Case) -> None:
     for explore in (False, True):
         action = agent.select_action(observation, explore=explore)
         expect(env.action_space.contains(action), f"an action of {env.action_space}", action)
-    action = agent.policy(0)(observation)
+    action = agent.policy(0).action(observation)
     expect(env.action_space.contains(action), f"an action of {env.action_space} from policy(0)", action)
     action, state = agent.predict(observation)
     expect(env.action_space.contains(_item(action)), f"an action of {env.action_space} from predict", action)
@@ -147,7 +150,7 @@ def check_save_and_load(case: Case) -> None:
     if case.agent_class.seeded_policy:
         return
     for observation in _observations(case):
-        one, other = agent.policy(7)(observation), loaded.policy(7)(observation)
+        one, other = agent.policy(7).action(observation), loaded.policy(7).action(observation)
         expect(np.array_equal(one, other), f"a loaded agent to act alike in {observation}", f"{one} and {other}")
 
 
@@ -175,7 +178,7 @@ def check_greedy_actions_change_nothing(case: Case) -> None:
     before = _files(agent)
     for observation in _observations(case):
         agent.select_action(observation, explore=False)
-        agent.policy(1)(observation)
+        agent.policy(1).action(observation)
         agent.action_values(observation)
         agent.predict(observation, deterministic=True)
     expect(_files(agent) == before, "looking to change nothing", _difference(before, _files(agent)))
@@ -232,7 +235,7 @@ def check_learning(case: Case) -> None:
     policy, total, over = agent.policy(0), 0.0, False
     observation, _ = env.reset()
     while not over:
-        observation, reward, terminated, truncated, _ = env.step(policy(observation))
+        observation, reward, terminated, truncated, _ = env.step(policy.action(observation))
         total, over = total + float(reward), terminated or truncated
     expect(total == Corridor.OPTIMUM, f"the optimum of the corridor, {Corridor.OPTIMUM}, after 6,000 steps", total)
 

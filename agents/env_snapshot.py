@@ -55,36 +55,36 @@ class Replayable(gym.Wrapper[Any, Any, Any, Any]):
 
     Args:
         env: what is wrapped.
-        position: where the first `reset` brings it, whatever it is asked for.
+        snapshot: where the first `reset` brings it, whatever it is asked for.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], position: State | None = None) -> None:
+    def __init__(self, env: gym.Env[Any, Any], snapshot: State | None = None) -> None:
         super().__init__(env)
-        self._to_do = position
+        self._to_do = snapshot
         self._begun: State = {}
         self._actions: list[Any] = []
         self._observation: Any = None
 
-    def position(self) -> State:
+    def snapshot(self) -> State:
         """Where the environment is."""
         seen = spaces.flatten(self.observation_space, self._observation)
         return self._begun | {"actions": np.array(self._actions), "seen": np.asarray(seen)}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode, or come to the position that was given."""
-        position, self._to_do = self._to_do, None
-        if position is None:
+        snapshot, self._to_do = self._to_do, None
+        if snapshot is None:
             self._begun = {"state": get_env_state(self.env), "seed": seed, "options": options}
             self._actions = []
             self._observation, info = self.env.reset(seed=seed, options=options)
             return self._observation, info
-        set_env_state(self.env, position["state"])
-        seen, info = self.reset(seed=position["seed"], options=position["options"])
-        for action in position["actions"]:
+        set_env_state(self.env, snapshot["state"])
+        seen, info = self.reset(seed=snapshot["seed"], options=snapshot["options"])
+        for action in snapshot["actions"]:
             seen, _, terminated, truncated, info = self.step(action)
             if terminated or truncated:
                 break
-        if not np.array_equal(self.position()["seen"], position["seen"], equal_nan=True):
+        if not np.array_equal(self.snapshot()["seen"], snapshot["seen"], equal_nan=True):
             raise NotReplayedError("the environment does not do again what it did: the training cannot go on")
         return seen, info
 

@@ -1,11 +1,14 @@
 """Gymnasium's own hand-written controller for LunarLander."""
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
 
-from agents.base import OnlineAgent
+from agents.base import OnlineAgent, Spaces
+from agents.storage import State
 
 
 class HeuristicLander(OnlineAgent):
@@ -13,15 +16,39 @@ class HeuristicLander(OnlineAgent):
 
     controls = False
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        from gymnasium.envs.box2d.lunar_lander import LunarLander, heuristic
+        self._lander = _Lander(isinstance(self.action_space, spaces.Box))
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:
+        """Learns nothing.
+
+        Raises:
+            ValueError: the environment is no LunarLander.
+        """
+        from gymnasium.envs.box2d.lunar_lander import LunarLander
 
         if not isinstance(env.unwrapped, LunarLander):
             raise ValueError(f"heuristic_lander flies LunarLander only, got {type(env.unwrapped).__name__}")
-        self._env = env
-        self._heuristic: Callable[..., Any] = heuristic
 
-    def select_action(self, observation: Any, *, explore: bool) -> Any:
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
         """The controller's action: an integer, or two throttles [2] for the continuous lander."""
-        return self._heuristic(self._env, observation)
+        from gymnasium.envs.box2d.lunar_lander import heuristic
+
+        control: Any = heuristic
+        return control(self._lander, observation)
+
+    def policy_state(self) -> State:
+        """Nothing: the controller is written by hand."""
+        return {}
+
+    def set_policy_state(self, state: State) -> None:
+        """Nothing."""
+
+
+class _Lander:
+    """All that the controller reads of the environment: whether it takes throttles."""
+
+    def __init__(self, continuous: bool) -> None:
+        self.continuous = continuous
+        self.unwrapped = self

@@ -7,7 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from agents.base import Agent
+from agents.base import Agent, Spaces
 
 AGENTS = {
     "random": ("agents.random_agent:RandomAgent", "uniformly random actions: the floor of every comparison"),
@@ -84,11 +84,14 @@ def _near(attribute: str, module: ModuleType) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def make_agent(name: str, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> Agent:
-    """An untrained agent for an environment.
+def make_agent(name: str, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> Agent:
+    """An untrained agent, prepared for its environment; of two spaces alone, one that waits for a state.
 
     Raises:
         UnknownAgentError: nothing has that name.
         ValueError: a setting is wrong, or the agent cannot act in this environment.
     """
-    return find_agent(name)(env, seed=seed, **settings)
+    agent = find_agent(name)(env, seed=seed, **settings)
+    if not isinstance(env, Spaces):
+        agent.prepare(env)
+    return agent

@@ -13,6 +13,8 @@ from agents.base import OnlineAgent, Settings, require_discrete_actions
 from agents.planning import exact, sweeps
 from agents.planning.exact import FiniteModel, FloatArray
 from agents.planning.oracle import exact_model
+from agents.policy import Policy, Spaces, TablePolicy
+from agents.storage import State
 
 
 class PlannerSettings(Settings):
@@ -24,23 +26,45 @@ class PlannerSettings(Settings):
 
 
 class Planner(OnlineAgent):
-    """Solves `P` when it is made, and then acts greedily; a subclass says how."""
+    """Solves `P` in `prepare`, and then acts greedily; a subclass says how."""
 
     Settings: ClassVar[type[Settings]] = PlannerSettings
     settings: PlannerSettings
     name: ClassVar[str]  # for messages
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        require_discrete_actions(self.name, env.action_space)
+        self.num_actions = require_discrete_actions(self.name, self.action_space)
+        if not isinstance(self.observation_space, spaces.Discrete):
+            kind = type(self.observation_space).__name__
+            raise ValueError(f"{self.name} needs the state as observation (Discrete), got {kind}")
+        self.num_states = int(self.observation_space.n)
+        self._q_values: FloatArray | None = None
+        self.greedy_actions = np.zeros(0, dtype=np.int64)
+
+    @property
+    def q_values(self) -> FloatArray:
+        """Q* [S, A].
+
+        Raises:
+            ValueError: nothing is planned yet.
+        """
+        if self._q_values is None:
+            raise ValueError(f"{self.name} has no plan yet: expected prepare(env) before it acts")
+        return self._q_values
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:
+        """Solve the environment.
+
+        Raises:
+            ValueError: it has no exact model, or no best plan.
+        """
         model, initial = exact_model(env, self.name)
-        if not isinstance(env.observation_space, spaces.Discrete):
-            raise ValueError(
-                f"{self.name} needs the state as observation (Discrete), got {type(env.observation_space).__name__}"
-            )
-        self.q_values = self.plan(model)
-        self.greedy_actions = exact.greedy_policy(self.q_values)
+        self._take(self.plan(model))
         self._refuse_ties(model, initial)
+
+    def _take(self, q_values: FloatArray) -> None:
+        self._q_values, self.greedy_actions = q_values, exact.greedy_policy(q_values)
 
     @abstractmethod
     def plan(self, model: FiniteModel) -> FloatArray:
@@ -59,14 +83,43 @@ class Planner(OnlineAgent):
                 "expected a discount below 1, got 1"
             )
 
-    def select_action(self, observation: Any, *, explore: bool) -> int:
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """The optimal action; ties go to the lowest index."""
-        return int(self.greedy_actions[observation])
+        return int(TablePolicy(self.q_values, self.greedy_actions).action(observation, mask))
 
     def action_values(self, observation: Any) -> NDArray[np.float64]:
         """Q*(S, .) [A]."""
         values: NDArray[np.float64] = self.q_values[observation]
         return values
+
+    def policy(self, seed: int) -> Policy:
+        """The plan."""
+        return TablePolicy(self.q_values, self.greedy_actions)
+
+    def get_state(self) -> State:
+        """The counters, and the plan."""
+        return super().get_state() | self.policy_state()
+
+    def set_state(self, state: State) -> None:
+        """Take over a state that `get_state` gave."""
+        super().set_state(state)
+        if "q_values" in state:  # 0.4.0 kept no plan: that which was prepared is the same
+            self.set_policy_state(state)
+
+    def policy_state(self) -> State:
+        """The plan."""
+        return {"q_values": self.q_values}
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` gave.
+
+        Raises:
+            ValueError: it is no plan for these spaces.
+        """
+        q_values, shape = state["q_values"], (self.num_states, self.num_actions)
+        if q_values.shape != shape or q_values.dtype != np.float64:
+            raise ValueError(f"q_values: expected float64 {shape}, got {q_values.dtype} {q_values.shape}")
+        self._take(q_values)
 
 
 class ValueIterationSettings(PlannerSettings):

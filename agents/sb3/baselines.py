@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from agents.base import Agent, Monitor, Settings, require_discrete_actions
+from agents.policy import first_best
 from agents.seeding import integer
 from agents.storage import State
 
@@ -179,8 +180,17 @@ class SB3Agent(Agent):
             )
         return self._model
 
-    def select_action(self, observation: Any, *, explore: bool) -> Any:
-        """The network's action; with epsilon (DQN) or drawn from the policy (PPO) when exploring."""
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
+        """The network's action; with epsilon (DQN) or drawn from the policy (PPO) when exploring.
+
+        Raises:
+            ValueError: a mask is given, and the actions are not discrete.
+        """
+        if mask is not None:
+            values = self.action_values(observation)
+            if values is None:
+                raise ValueError(f"a mask needs discrete actions, got {self.action_space}")
+            return first_best(values.tolist(), mask)
         action, _ = self.model.predict(observation, deterministic=not explore)
         return int(action) if isinstance(self.action_space, spaces.Discrete) else action
 

@@ -59,11 +59,11 @@ def _class_by_name(value: Any) -> Any:
 
 def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monitor: Monitor) -> None:
     """Train until the monitor's budget is spent."""
-    positions = [None] * num_envs if monitor.position is None else _in_order(monitor.position["envs"])
+    snapshots = [None] * num_envs if monitor.env_snapshot is None else _in_order(monitor.env_snapshot["envs"])
     copies = [env] + [_copy(env) for _ in range(num_envs - 1)]
     for index, copy in enumerate(copies[1:], start=1):
         copy.action_space.seed(seed + index)
-    replayable = [Replayable(copy, position) for copy, position in zip(copies, positions, strict=True)]
+    replayable = [Replayable(copy, snapshot) for copy, snapshot in zip(copies, snapshots, strict=True)]
     model.set_env(DummyVecEnv([_same(one) for one in replayable]))
     assert model.env is not None
     model.env.seed(seed)  # environment i with seed + i, at its next reset
@@ -75,7 +75,7 @@ def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monito
             reset_num_timesteps=False,
             log_interval=None,  # type: ignore[arg-type]  # no console tables
         )
-    monitor.safe_point(reporter.position)
+    monitor.safe_point(reporter.snapshot)
 
 
 def _in_order(numbered: State) -> list[State]:
@@ -99,8 +99,8 @@ class _Reporter(BaseCallback):
         self.monitor, self.algorithm, self.envs = monitor, model, envs
         self.rewards, self.lengths = np.zeros(len(envs)), np.zeros(len(envs), dtype=int)
         self.generators: State | None = None  # where they were, if a training goes on
-        if monitor.position is not None:
-            self.rewards, self.lengths = monitor.position["rewards"].copy(), monitor.position["lengths"].copy()
+        if monitor.env_snapshot is not None:
+            self.rewards, self.lengths = monitor.env_snapshot["rewards"].copy(), monitor.env_snapshot["lengths"].copy()
             self.generators = _get_generators(model)
         # Steps of a rollout, after which stable-baselines3 learns; unknown (no step is its last) for whole episodes.
         self.rollout_length = 0
@@ -135,13 +135,13 @@ class _Reporter(BaseCallback):
         if self.generators is not None:  # what was drawn to come here is not part of the training
             _set_generators(self.algorithm, self.generators)
             self.generators = None
-        self.monitor.safe_point(self.position)
+        self.monitor.safe_point(self.snapshot)
         if isinstance(self.algorithm, PPO) and self.algorithm.use_sde:
             self.algorithm.policy.reset_noise(len(self.envs))  # after the safe point, so that it is drawn alike later
 
-    def position(self) -> State:
+    def snapshot(self) -> State:
         """Where the environments are, and what the episodes under way have come to."""
-        envs = {str(index): env.position() for index, env in enumerate(self.envs)}
+        envs = {str(index): env.snapshot() for index, env in enumerate(self.envs)}
         return {"envs": envs, "rewards": self.rewards.copy(), "lengths": self.lengths.copy()}
 
 
@@ -203,9 +203,9 @@ def _buffer_arrays(buffer: Any) -> dict[str, NDArray[Any]]:
 
 def _get_generators(model: Model) -> State:
     """Where the generators are that stable-baselines3 draws from: NumPy's and torch's own, and the action space's."""
-    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002
+    kind, keys, snapshot, has_gauss, cached = np.random.get_state()  # noqa: NPY002
     return {
-        "numpy": {"kind": kind, "keys": keys, "position": position, "has_gauss": has_gauss, "cached": cached},
+        "numpy": {"kind": kind, "keys": keys, "position": snapshot, "has_gauss": has_gauss, "cached": cached},
         "torch": torch.get_rng_state().numpy().copy(),
         "action_space": model.action_space.np_random.bit_generator.state,
     }

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.base import Engine, Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
+from agents.policy import Policy, TablePolicy, ValuesPolicy, first_best
 from agents.seeding import UniformDraws
 from agents.storage import State
 from agents.tabular import engine as compiled_engine
@@ -103,13 +104,22 @@ class TabularAgent(OnlineAgent):
         """What belongs to the last episode alone is forgotten."""
         self._rules.begin(self.table.view, self.parameters)
 
-    def select_action(self, observation: Any, *, explore: bool) -> int:
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
         if explore:
             state = observation if self._numbered else self.row(observation)
             return self._act(self.table.view, self.parameters, self._draws, state)
-        q_values = self.table[self.state(observation)]
-        return q_values.index(max(q_values))
+        return first_best(self.table[self.state(observation)], mask)
+
+    def policy(self, seed: int) -> Policy:
+        """The greedy policy of the table as it is now."""
+        table = self.table.frozen()
+        if self._numbered:
+            return TablePolicy(table.memory.q)
+        return ValuesPolicy(
+            lambda observation: table[self.state(observation)],
+            None if table.dense else lambda observation: self.state(observation) in table.rows,
+        )
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""

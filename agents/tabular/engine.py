@@ -73,7 +73,7 @@ class Session:
         """Train until the monitor's budget is spent, and put the environment where the training has come to."""
         try:
             while monitor.running:
-                self._tell(monitor, *self.advance(*monitor.until_needed()))
+                self._tell(monitor, *self.advance(*monitor.allowance()))
         finally:
             self.put_env()
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agents.base import Settings, Transition
+from agents.policy import Policy, ValuesPolicy, first_best
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
@@ -141,11 +142,11 @@ class LinearAgent(TabularAgent):
         """The first tile."""
         return self.coder(observation)[0]
 
-    def select_action(self, observation: Any, *, explore: bool) -> int:
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy when exploring; else the best, ties to the lowest index."""
         values = self.action_values(observation)
         if not explore:
-            return int(np.argmax(values))
+            return first_best(values.tolist(), mask)
         state = self.row(observation)
         self.table.memory.q[state] = values
         return self._act(self.table.view, self.parameters, self._draws, state)
@@ -159,10 +160,18 @@ class LinearAgent(TabularAgent):
 
     def action_values(self, observation: Any) -> NDArray[np.float64]:
         """Q(S, .) [A]."""
+        return self._values(self.table.memory.weights, observation)
+
+    def _values(self, weights: NDArray[np.float64], observation: Any) -> NDArray[np.float64]:
         values = np.zeros(self.num_actions)
         for tile in self.coder.places(observation):
-            values += self.table.memory.weights[tile]
+            values += weights[tile]
         return values
+
+    def policy(self, seed: int) -> Policy:
+        """The greedy policy of the weights as they are now."""
+        weights = self.table.memory.weights.copy()
+        return ValuesPolicy(lambda observation: self._values(weights, observation).tolist())
 
     def table_size(self) -> dict[str, Any]:
         """The weights, the bytes of all arrays, and how many tiles met in a place that was taken."""

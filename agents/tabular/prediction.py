@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agents.base import Policy, Settings
+from agents.base import Settings
 from agents.planning import exact
 from agents.planning.oracle import exact_model, has_model
+from agents.policy import FunctionPolicy, Policy
 from agents.seeding import Rng
 from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
@@ -185,9 +186,10 @@ class Predictor(TabularAgent):
     def policy(self, seed: int) -> Policy:
         """The given policy; where it is random it draws from `seed`."""
         rng = np.random.default_rng([self.seed, seed])
-        return lambda observation: int(rng.choice(self.num_actions, p=self.given_policy[observation]))
+        probabilities = self.given_policy
+        return FunctionPolicy(lambda observation, mask: int(rng.choice(self.num_actions, p=probabilities[observation])))
 
-    def select_action(self, observation: Any, *, explore: bool) -> int:
+    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the given policy; without exploring its likeliest, the lowest of several."""
         if explore:
             return super().select_action(observation, explore=True)

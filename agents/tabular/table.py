@@ -4,6 +4,7 @@ A dense table has a row for every state. A sparse one stores the states that it 
 costs what its visits cost.
 """
 
+import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -154,6 +155,13 @@ class Table:
                 for name in self._wanted & {"q", "first_q", "second_q"}:
                     getattr(self.memory, name)[row] = self._first_values(state, name)
         return row
+
+    def frozen(self) -> "Table":
+        """A copy to look at, which what is learned later does not change."""
+        frozen = copy.copy(self)
+        frozen.rows = dict(self.rows)
+        frozen.memory = self.memory._replace(q=self.memory.q.copy(), weights=self.memory.weights.copy())
+        return frozen
 
     def _grow(self) -> None:
         """Twice as many rows."""

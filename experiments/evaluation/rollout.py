@@ -62,7 +62,7 @@ def run_episode(
     if on_step is not None:
         on_step(0.0)
     while not (terminated or truncated):
-        observation, reward, terminated, truncated, _ = env.step(policy(observation))
+        observation, reward, terminated, truncated, _ = env.step(policy.action(observation))
         total_reward += float(reward)
         length += 1
         if on_step is not None:

@@ -79,7 +79,7 @@ def play(
             yield Frame(picture, caption, bool(ended))
             if ended:
                 break
-            observation, reward, terminated, truncated, _ = env.step(policy(observation))
+            observation, reward, terminated, truncated, _ = env.step(policy.action(observation))
             total_reward += float(reward)
             length += 1
             ended = "   terminated" if terminated else "   truncated" if truncated else ""

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ class RunMonitor:
         self._episodes, self._evaluations, self._timing = self._logs.values()
         self.env_step: int = known["env_step"]
         self.num_episodes: int = known["episodes"]
-        self.position: State | None = known.get("position")
+        self.env_snapshot: State | None = known.get("position")
         self._last = Progress(self.env_step, self.num_episodes, None, None)
         self._last_progress = self._last_timing = self._last_checkpoint = time.perf_counter()
         self._start = self._last_progress - timing["seconds"]
@@ -118,7 +118,7 @@ class RunMonitor:
             return self.env_step < self._budget.steps
         return self.num_episodes < (self._budget.episodes or 0)
 
-    def until_needed(self) -> tuple[int, int]:
+    def allowance(self) -> tuple[int, int]:
         """How many env steps may pass, and how many episodes end, before something is due here."""
         steps = UNLIMITED if self._budget.steps is None else self._budget.steps - self.env_step
         episodes = UNLIMITED if self._budget.episodes is None else self._budget.episodes - self.num_episodes
@@ -175,10 +175,13 @@ class RunMonitor:
         if self.num_episodes in self._episode_points:
             self._evaluate("curve")
 
-    def safe_point(self, position: Callable[[], State] | None = None) -> None:
+    def learning(self, values: Mapping[str, float]) -> None:
+        """Log what the agent says of its learning."""
+
+    def safe_point(self, snapshot: Callable[[], State] | None = None) -> None:
         """Save the run if that is due."""
         if self._checkpoint_due or not (self.running or self._is_saved):
-            self._write_checkpoint(position)
+            self._write_checkpoint(snapshot)
 
     def finish(self) -> None:
         """After training: the checkpoint, and the final score."""
@@ -203,7 +206,7 @@ class RunMonitor:
         if self._events is not None:
             self._events.close()
 
-    def _write_checkpoint(self, position: Callable[[], State] | None = None) -> None:
+    def _write_checkpoint(self, snapshot: Callable[[], State] | None = None) -> None:
         self._checkpoint_due = False
         self.flush()
         now = time.perf_counter()
@@ -212,7 +215,7 @@ class RunMonitor:
         timing["logs"] = {"timing.csv": marks.pop("timing.csv")}
         state = {"env_step": self.env_step, "episodes": self.num_episodes, "logs": marks}
         state |= {"budget": self._budget.model_dump(exclude_none=True), "spent": not self.running}
-        state |= {"environment": get_env_state(self._env)} | ({} if position is None else {"position": position()})
+        state |= {"environment": get_env_state(self._env)} | ({} if snapshot is None else {"position": snapshot()})
         self.folder.checkpoint.write(self.agent, state, timing)
         self._saved_at = (self.env_step, self.num_episodes)
         self._last_checkpoint = now

@@ -59,7 +59,7 @@ def test_save_and_load_keep_everything(name: str, env_id: str, tmp_path: Path) -
     assert files(tmp_path / "saved") == files(tmp_path / "again")
     for observation in observations(env_id):
         policy, loaded_policy = trained.policy(7), loaded.policy(7)
-        np.testing.assert_array_equal(policy(observation), loaded_policy(observation))
+        np.testing.assert_array_equal(policy.action(observation), loaded_policy.action(observation))
         values, loaded_values = trained.action_values(observation), loaded.action_values(observation)
         assert (values is None) == (loaded_values is None)
         if values is not None and loaded_values is not None:
@@ -95,7 +95,7 @@ def test_greedy_actions_change_nothing(name: str, env_id: str, tmp_path: Path) -
     agent.save(tmp_path / "before")
     for observation in observations(env_id):
         agent.select_action(observation, explore=False)
-        agent.policy(1)(observation)
+        agent.policy(1).action(observation)
         agent.action_values(observation)
         agent.predict(observation, deterministic=True)
     agent.save(tmp_path / "after")
@@ -147,7 +147,7 @@ def test_tables_refuse_images_and_the_heuristic_flies_landers_only() -> None:
 
 def test_the_random_policy_is_the_same_for_an_episode_and_differs_between_episodes() -> None:
     agent = fresh("random", "RLLab/Maze-v0")
-    draws = [[policy(0) for _ in range(50)] for policy in (agent.policy(1), agent.policy(1), agent.policy(2))]
+    draws = [[policy.action(0) for _ in range(50)] for policy in (agent.policy(1), agent.policy(1), agent.policy(2))]
     assert draws[0] == draws[1] != draws[2]
 
 

@@ -84,10 +84,10 @@ class Forgetful(QLearning):
 
 
 class Ageing(QLearning):
-    def select_action(self, observation: Any, *, explore: bool) -> int:
+    def select_action(self, observation: Any, *, explore: bool, mask: Any = None) -> int:
         if not explore:
             self.num_steps += 1
-        return super().select_action(observation, explore=explore)
+        return super().select_action(observation, explore=explore, mask=mask)
 
 
 class Global(QLearning):

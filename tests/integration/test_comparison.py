@@ -244,9 +244,9 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
     seen = []
 
     class Watched:
-        running, max_steps, position = True, 64, None
+        running, max_steps, env_snapshot = True, 64, None
 
-        def until_needed(self) -> tuple[int, int]:
+        def allowance(self) -> tuple[int, int]:
             return 1, 1
 
         def step(self, count: int = 1) -> None:
@@ -255,7 +255,9 @@ def test_baselines_meet_the_environments_own_stream(name: str, tmp_path: Path) -
 
         def episode(self, episode: Episode) -> None: ...
 
-        def safe_point(self, position: Any = None) -> None: ...
+        def learning(self, values: Any) -> None: ...
+
+        def safe_point(self, snapshot: Any = None) -> None: ...
 
     for seed in (1, 1, 2):
         env = make_env("RLLab/Maze-v0", rows=4, cols=4, maze_seed="new")

@@ -279,10 +279,10 @@ def test_an_environment_that_cannot_be_replayed_says_so() -> None:
     env.reset(seed=3)
     for _ in range(5):
         env.step(1)
-    position = env.position()
-    position["seen"] = position["seen"] + 1
+    snapshot = env.snapshot()
+    snapshot["seen"] = snapshot["seen"] + 1
     with pytest.raises(ValueError, match="does not do again what it did"):
-        Replayable(make_training_env(run_spec()), position).reset(seed=0)
+        Replayable(make_training_env(run_spec()), snapshot).reset(seed=0)
 
 
 def test_retries_take_up_the_run_and_are_counted(rl_lab: Command, tmp_path: Path) -> None:
