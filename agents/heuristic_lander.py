@@ -18,6 +18,10 @@ class HeuristicLander(OnlineAgent):
 
     def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
+        flies = isinstance(self.action_space, spaces.Box | spaces.Discrete) and self.observation_space.shape == (8,)
+        if not flies:
+            given = f"observations {self.observation_space} and actions {self.action_space}"
+            raise ValueError(f"heuristic_lander flies LunarLander only, got {given}")
         self._lander = _Lander(isinstance(self.action_space, spaces.Box))
 
     def prepare(self, env: gym.Env[Any, Any]) -> None:

@@ -37,7 +37,7 @@ class Planner(OnlineAgent):
         self.num_actions = require_discrete_actions(self.name, self.action_space)
         if not isinstance(self.observation_space, spaces.Discrete):
             kind = type(self.observation_space).__name__
-            raise ValueError(f"{self.name} needs the state as observation (Discrete), got {kind}")
+            raise ValueError(f"{self.name} needs an exact model of numbered states (Discrete), got {kind}")
         self.num_states = int(self.observation_space.n)
         self._q_values: FloatArray | None = None
         self.greedy_actions = np.zeros(0, dtype=np.int64)
