@@ -156,7 +156,7 @@ class Agent(ABC):
         return self.get_state()
 
     def set_policy_state(self, state: storage.State) -> None:
-        """Take over a state that `policy_state` gave; the agent can act then, and need not be able to learn."""
+        """Take over a state that `policy_state` or `get_state` gave; the agent can act then, and need not learn."""
         self.set_state(state)
 
     def save(self, folder: Path) -> None:
@@ -169,19 +169,36 @@ class Agent(ABC):
         Raises:
             ValueError: the folder's files are damaged or are not this agent's.
         """
+        self._take_over(self.set_state, folder)
+
+    def load_policy(self, folder: Path) -> None:
+        """Take over what acting needs of the state that `save` wrote; the agent need not be able to learn then.
+
+        Raises:
+            ValueError: the folder's files are damaged or are not this agent's.
+        """
+        self._take_over(self.set_policy_state, folder)
+
+    def _take_over(self, take: Callable[[storage.State], None], folder: Path) -> None:
         state = storage.read(folder)
         try:
-            self.set_state(state)
+            take(state)
         except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError) as error:
             raise ValueError(f"{folder}: not a state of {type(self).__name__}: {error}") from error
 
     def policy(self, seed: int) -> Policy:
-        """The greedy policy as it is now: what is learned later does not change it. By default a loop over a copy.
+        """The greedy policy as it is now: what is learned later does not change it.
+
+        By default a loop over a copy. An agent that Python cannot copy is asked itself: while its policy is in use it
+        must not learn, as it does not while it is evaluated.
 
         Args:
             seed: of an episode; what an agent whose policy is random (`seeded_policy`) draws from.
         """
-        return LoopPolicy(copy.deepcopy(self))
+        try:
+            return LoopPolicy(copy.deepcopy(self))
+        except Exception:  # whatever its parts make of being copied
+            return LoopPolicy(self)
 
     def action_values(self, observation: Any) -> NDArray[np.float64] | None:
         """One number [A] an action, or None: what viewers and overlays draw."""

@@ -7,11 +7,9 @@ from pathlib import Path
 from PIL import Image
 
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import make_evaluation_env
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.rendering.video import captioned, play
-from experiments.runs.run_folder import RunFolder
-from experiments.training.train_run import load_agent
+from experiments.runs.open_run import open_run
 from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
 
@@ -34,11 +32,9 @@ def main(runs: Path) -> None:
         compare_folders([runs / suite], report=False)
         shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{suite}-{figure}.png")
     for name, (run, share) in FRAMES.items():
-        folder = RunFolder(runs / run)
-        run_spec = folder.run_spec()
-        env_with_pictures = make_evaluation_env(run_spec.env, render_mode="rgb_array")
-        agent = load_agent(folder, env_with_pictures)
-        frames = list(play(agent, env_with_pictures, episode_seeds(run_spec.evaluation.seed, "final", 1)))
+        opened = open_run(runs / run)
+        env = opened.make_env("rgb_array")
+        frames = list(play(opened.agent(), env, episode_seeds(opened.run_spec.evaluation.seed, "final", 1)))
         frame = frames[round(share * (len(frames) - 1))]
         Image.fromarray(captioned(frame.picture, frame.caption)).save(IMAGES / name, optimize=True)
 

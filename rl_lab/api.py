@@ -15,17 +15,17 @@ from envs.registry import make_env as _make_env
 from experiments.comparison.comparison import Comparison, compare_groups
 from experiments.errors import InputError, located
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import check_same_spaces, evaluate_agent, make_evaluation_env
+from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.results.reading import read_results
 from experiments.results.stored_run import group_runs
+from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
-from experiments.training.train_run import load_agent, refuse_code_inside
 from rl_lab.report.folder import references
 from rl_lab.run import train_entries
-from rl_lab.show.watch import watch_run
+from rl_lab.show.watch import Moments, watch_run
 
 __all__ = [
     "SeedRuns",
@@ -122,18 +122,12 @@ def evaluate(
     """
     if episodes is not None and episodes < 1:
         raise InputError(f"episodes: expected at least 1, got {episodes}")
-    folder = RunFolder(Path(run))
-    run_spec = folder.run_spec()
-    with located(f"{folder.path}: envs: {run_spec.env.id}"):
-        refuse_code_inside(folder.path, run_spec.env.id)
-        entry = run_spec.env.model_copy(update={"settings": run_spec.env.settings | (env_options or {})})
-        check_env_entry(entry)
-        env = make_evaluation_env(entry)
-        check_same_spaces(run_spec.env, env)
+    opened = open_run(Path(run))
+    run_spec = opened.run_spec
+    env = opened.make_env(options=env_options)
     try:
-        agent = load_agent(folder, env)
         count = run_spec.evaluation.final_episodes if episodes is None else episodes
-        results = evaluate_agent(agent, env, episode_seeds(run_spec.evaluation.seed, "final", count))
+        results = evaluate_agent(opened.agent(), env, episode_seeds(run_spec.evaluation.seed, "final", count))
     finally:
         env.close()
     return {
@@ -179,6 +173,8 @@ def watch(
     terminal: bool = False,
     overlay: str = "values",
     oracle: bool = False,
+    at: int | None = None,
+    through_training: bool = False,
 ) -> dict[str, Any]:
     """Watch the trained agent of a run: in a window, in the terminal, or recorded as MP4 or GIF.
 
@@ -189,6 +185,8 @@ def watch(
         terminal: draw in the terminal.
         overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
         oracle: draw the optimum beside the agent; of a recording or the terminal.
+        at: an env step of the training: the agent as it was at the last snapshot at or before it.
+        through_training: the agent as it was at every snapshot, one after the other.
 
     Returns:
         episodes, frames and, of a recording, its file.
@@ -196,7 +194,9 @@ def watch(
     Raises:
         InputError: there is nothing to watch, or no way to show it.
     """
-    return watch_run(Path(run), episodes, None if record is None else Path(record), terminal, overlay, oracle)
+    file = None if record is None else Path(record)
+    moments = Moments(at=at, through_training=through_training)
+    return watch_run(Path(run), episodes, file, terminal, overlay, oracle, moments)
 
 
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError, unknown
-from experiments.execution.executor import Listener
+from experiments.execution.drive import Listener
 from experiments.execution.experiment import Outcome, run_experiment
 from experiments.figures.experiment import draw_experiment
 from experiments.runs.run_folder import RunFolder
@@ -37,14 +37,14 @@ def train_entries(
     outcome = run_experiment([run_spec], out, 1, _listener([run_spec], progress))
     draw_experiment([run_spec], out, None)
     folder = RunFolder(out / run_spec.folder)
-    manifest = outcome.manifests[-1] if outcome.manifests else folder.read_manifest()
+    manifest = outcome.manifests[-1] if outcome.manifests else outcome.skipped[-1].manifest
     return {
         "run": str(folder.path),
-        "status": manifest["status"],
-        "env_steps": manifest.get("env_steps", 0),
-        "episodes": manifest.get("episodes", 0),
+        "status": manifest.status,
+        "env_steps": manifest.env_steps or 0,
+        "episodes": manifest.episodes or 0,
         "seconds": _seconds(folder),
-    } | ({"error": manifest["error"]} if outcome.failed else {})
+    } | ({"error": manifest.error} if outcome.failed else {})
 
 
 def run_suite(
@@ -122,7 +122,7 @@ def _listener(run_specs: Sequence[RunSpec], progress: bool) -> Listener:
 def _seconds(folder: RunFolder) -> float:
     """Wall-clock seconds of the run, training and evaluation."""
     try:
-        rows = folder.rows("timing.csv", ("env_step",))
+        rows = folder.timing()
     except InputError:
         return 0.0
     return float(rows[-1]["seconds"]) if rows else 0.0

@@ -87,8 +87,8 @@ def work(run_spec: RunSpec, out: Path, kill_at: int | None) -> NoReturn:
     try:
         if kill_at is not None:
             sys.addaudithook(Executioner(out, kill_at))
-        manifest = train_run(run_spec, out, lambda progress: None)
-        if manifest["status"] == "finished":
+        manifest = train_run(run_spec, out)
+        if manifest.status == "finished":
             code = 0
         else:
             print(manifest, file=sys.stderr)
@@ -117,7 +117,7 @@ def digests(run_spec: RunSpec, out: Path) -> dict[str, str]:
     """Of a run's results, which must be those that its manifest tells of."""
     folder = RunFolder(out / run_spec.folder)
     found = result_digests(folder.path)
-    if found != folder.read_manifest()["digests"]:
+    if found != folder.read_manifest().digests:
         raise SystemExit(f"{folder.path}: the manifest tells of other digests")
     return found
 

@@ -1,75 +1,89 @@
-"""Evaluation: the frozen greedy policy, on episodes that every agent shares."""
+"""The greedy episode: one loop, in which agents are judged, filmed and looked at."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 
 from agents.base import Agent
-from envs.registry import make_env
-from envs.wrappers import StepLimit, step_limit
-from experiments.errors import InputError
-from experiments.specs.spec import EnvEntry
+from agents.policy import Policy
 
-DEFAULT_STEP_LIMIT = 1_000  # steps an episode, where the environment sets no limit itself
+SUCCESS_KEYS = ("success", "is_success")  # under which environments say whether an episode succeeded
 
 
-class EvaluationEpisode(NamedTuple):
+class Step(NamedTuple):
+    """A moment of an episode: what is observed now, and what led to it. The first one is the reset."""
+
+    observation: Any
+    action: Any  # None after the reset
+    reward: float
+    total_reward: float  # of the episode so far
+    length: int  # env steps so far
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+
+    @property
+    def over(self) -> bool:
+        """Has the episode ended?"""
+        return self.terminated or self.truncated
+
+
+def rollout(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Iterator[Step]:
+    """The episode that a policy plays from `reset(seed)` to its end, step by step, the reset first."""
+    observation, info = env.reset(seed=seed)
+    step = Step(observation, None, 0.0, 0.0, 0, False, False, info)
+    yield step
+    while not step.over:
+        action = policy.action(step.observation)
+        observation, reward, terminated, truncated, info = env.step(action)
+        total = step.total_reward + float(reward)
+        step = Step(observation, action, float(reward), total, step.length + 1, bool(terminated), bool(truncated), info)
+        yield step
+
+
+@dataclass(frozen=True)
+class EvaluationEpisode:
     """One episode of evaluation."""
 
     seed: int
     total_reward: float
-    length: int
+    length: int  # env steps
     terminated: bool
     truncated: bool
+    success: bool | None = None  # where the environment tells
+    unmet_share: float | None = None  # of its decisions, taken in states that training had never met; where it is known
+    info: dict[str, Any] = field(default_factory=dict)  # the environment's, at the last step
 
 
-def episode_limit(env: gym.Env[Any, Any]) -> int:
-    """The most steps of an evaluation episode."""
-    return step_limit(env) or DEFAULT_STEP_LIMIT
-
-
-def make_evaluation_env(entry: EnvEntry, render_mode: str | None = None) -> gym.Env[Any, Any]:
-    """The environment of an entry with a limit of steps, and without the reset seed: evaluation chooses its own."""
-    env = make_env(entry.id, render_mode=render_mode, **entry.settings)
-    return env if step_limit(env) else StepLimit(env, DEFAULT_STEP_LIMIT)
-
-
-def check_same_spaces(trained_in: EnvEntry, env: gym.Env[Any, Any]) -> None:
-    """Raise where an agent that was trained in one environment cannot act in another.
-
-    Raises:
-        InputError: their observations or actions differ.
-    """
-    own = make_evaluation_env(trained_in)
-    try:
-        for name in ("observation_space", "action_space"):
-            expected, got = getattr(own, name), getattr(env, name)
-            if expected != got:
-                raise InputError(f"the agent does not fit: expected the {name.replace('_', ' ')} {expected}, got {got}")
-    finally:
-        own.close()
-
-
-def run_episode(
-    agent: Agent, env: gym.Env[Any, Any], seed: int, on_step: Callable[[float], None] | None = None
-) -> EvaluationEpisode:
-    """One greedy episode; `on_step` is called with each reward, and with 0 after the reset."""
-    policy = agent.policy(seed)
-    observation, _ = env.reset(seed=seed)
-    total_reward, length = 0.0, 0
-    terminated = truncated = False
-    if on_step is not None:
-        on_step(0.0)
-    while not (terminated or truncated):
-        observation, reward, terminated, truncated, _ = env.step(policy.action(observation))
-        total_reward += float(reward)
-        length += 1
-        if on_step is not None:
-            on_step(float(reward))
-    return EvaluationEpisode(seed, total_reward, length, bool(terminated), bool(truncated))
+def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> EvaluationEpisode:
+    """Play one episode."""
+    decided: list[Any] = []  # observations in which an action was chosen
+    knows_states: bool | None = None
+    step: Step | None = None
+    for step in rollout(policy, env, seed):
+        if knows_states is None:
+            knows_states = policy.met(np.asarray(step.observation)[None]) is not None
+        if knows_states and not step.over:
+            decided.append(step.observation)
+    assert step is not None  # the reset at least
+    success = next((step.info[key] for key in SUCCESS_KEYS if key in step.info), None)
+    met = policy.met(np.asarray(decided)) if decided else None
+    return EvaluationEpisode(
+        seed=seed,
+        total_reward=step.total_reward,
+        length=step.length,
+        terminated=step.terminated,
+        truncated=step.truncated,
+        success=bool(success) if isinstance(success, bool | np.bool_ | int | np.number) else None,
+        unmet_share=None if met is None else float(np.mean(~met)),
+        info=step.info,
+    )
 
 
 def evaluate_agent(agent: Agent, env: gym.Env[Any, Any], seeds: Sequence[int]) -> list[EvaluationEpisode]:
-    """One greedy episode a seed."""
-    return [run_episode(agent, env, seed) for seed in seeds]
+    """One greedy episode a seed, of the agent as it is now."""
+    policy = None if agent.seeded_policy else agent.policy(0)  # one for all episodes, unless it draws from their seeds
+    return [run_episode(policy or agent.policy(seed), env, seed) for seed in seeds]

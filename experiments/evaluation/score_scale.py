@@ -16,7 +16,7 @@ from agents.planning.exact import FiniteModel, FloatArray, optimal_values, polic
 from agents.planning.oracle import current_model, has_model
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import GOAL, STEP
-from experiments.evaluation.rollout import episode_limit, make_evaluation_env
+from experiments.evaluation.environments import episode_limit, make_evaluation_env
 from experiments.specs.spec import EnvEntry
 
 MAX_STATES = 2_500  # beyond it the exact values of every run would cost more than they tell

@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.registry import find_agent
+from agents.registry import find_agent, make_agent
 from experiments.errors import InputError, unknown
-from experiments.evaluation.rollout import make_evaluation_env
-from experiments.execution.executor import Listener, execute, limit_threads
-from experiments.execution.output import check_folders, check_output, prepare
-from experiments.runs.run_folder import EPISODES, Manifest, RunFolder
-from experiments.specs.spec import Figure, RunSpec
-from experiments.training.monitor import scalar_info
+from experiments.evaluation.environments import make_evaluation_env
+from experiments.evaluation.rollout import evaluate_agent
+from experiments.execution.drive import Listener, drive
+from experiments.execution.executor import LocalExecutor, limit_threads
+from experiments.execution.output import Output, check_output
+from experiments.execution.run_source import RunList
+from experiments.results.stored_run import StoredRun
+from experiments.runs.manifest import Manifest
+from experiments.runs.run_folder import EPISODES
+from experiments.specs.spec import EnvEntry, Figure, RunSpec
+from experiments.training.run_logs import info_columns
 from experiments.training.train_run import check_run_spec
 
 
@@ -19,15 +24,15 @@ from experiments.training.train_run import check_run_spec
 class Outcome:
     """How an experiment went."""
 
-    manifests: list[Manifest]  # of the runs that ran now
-    skipped: list[RunSpec]  # finished before
+    manifests: list[Manifest]  # of the runs that were trained now
+    skipped: list[StoredRun]  # finished before
     longer: int  # of these trained for more than was asked for
     figures: list[Path] = field(default_factory=list)  # drawn of it
 
     @property
     def failed(self) -> list[Manifest]:
         """The runs that failed now."""
-        return [manifest for manifest in self.manifests if manifest["status"] == "failed"]
+        return [manifest for manifest in self.manifests if manifest.status == "failed"]
 
 
 def run_experiment(
@@ -52,17 +57,20 @@ def run_experiment(
         key = (run_spec.env.model_dump_json(), run_spec.agent.model_dump_json())
         if key not in settings:
             settings[key] = check_run_spec(run_spec)
-    check_folders(run_specs, out)
+    output = Output(out, run_specs)
+    output.check()
     if figure is not None:
         _check_columns(figure, run_specs)
-    to_run: list[RunSpec] = []
-    skipped: list[RunSpec] = []
-    for run_spec in run_specs:
-        fresh = prepare(run_spec, out, settings[run_spec.env.model_dump_json(), run_spec.agent.model_dump_json()])
-        (to_run if fresh else skipped).append(run_spec)
+    to_run = [run_spec for run_spec in run_specs if not output.is_finished(run_spec)]
+    known = [output.known(run_spec) for run_spec in run_specs if output.is_finished(run_spec)]
+    skipped = [run for run in known if run is not None]
+    for run_spec in to_run:
+        output.enter(run_spec, settings[run_spec.env.model_dump_json(), run_spec.agent.model_dump_json()])
     limit_threads()
-    manifests = execute(to_run, out, min(jobs, max(1, len(to_run))), listener, retries)
-    longer = sum(RunFolder(out / run_spec.folder).run_spec().budget != run_spec.budget for run_spec in skipped)
+    executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
+    manifests = drive(RunList(to_run), executor, listener, retries)
+    budgets = {out / run_spec.folder: run_spec.budget for run_spec in run_specs}
+    longer = sum(run.run_spec.budget != budgets[run.folder.path] for run in skipped)
     return Outcome(manifests, skipped, longer)
 
 
@@ -70,11 +78,21 @@ def _check_columns(figure: Figure, run_specs: Sequence[RunSpec]) -> None:
     """Raise where a figure's column will not be in the log of every run."""
     of_environment: dict[str, list[str]] = {}
     for run_spec in {(run_spec.env.label, run_spec.agent.label): run_spec for run_spec in run_specs}.values():
+        columns = [*EPISODES, *find_agent(run_spec.agent.id).metric_names]
+        if figure.y in columns:
+            continue
         if run_spec.env.label not in of_environment:
-            env = make_evaluation_env(run_spec.env)
-            of_environment[run_spec.env.label] = scalar_info(env)
-            env.close()
-        columns = [*EPISODES, *find_agent(run_spec.agent.id).metric_names, *of_environment[run_spec.env.label]]
+            of_environment[run_spec.env.label] = _reported(run_spec.env)
+        columns += of_environment[run_spec.env.label]
         if figure.y not in columns:
             where = f"figure: y: {run_spec.agent.label} on {run_spec.env.label}"
             raise InputError(f"{where}: {unknown('column', figure.y, columns)}")
+
+
+def _reported(entry: EnvEntry) -> list[str]:
+    """What an environment reports at the end of an episode of random actions."""
+    env = make_evaluation_env(entry)
+    try:
+        return info_columns(evaluate_agent(make_agent("random", env), env, [0]))
+    finally:
+        env.close()

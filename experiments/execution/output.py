@@ -1,4 +1,4 @@
-"""The output folder: is it free for an experiment, and what is in it already?"""
+"""The output folder: is it free for an experiment, and what is in it already? Each run there is read once."""
 
 import os
 from collections.abc import Sequence
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.results.stored_run import check_same_task, read_runs, task_of
+from experiments.results.stored_run import StoredRun, check_same_task, read_runs, task_of
 from experiments.runs.provenance import describe
-from experiments.runs.run_folder import MANIFEST, RunFolder
+from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
-from experiments.training.train_run import has_results, resume
+from experiments.training.resume import resumable
 
 
 def check_output(out: Path) -> None:
@@ -30,31 +30,70 @@ def check_output(out: Path) -> None:
         raise InputError(f"--out {out}: the folder {nearest} is not writable")
 
 
-def check_folders(run_specs: Sequence[RunSpec], out: Path) -> None:
-    """Check, without changing anything, that the runs' folders are free for them.
+class Output:
+    """The runs that an output folder holds where an experiment's runs shall go.
+
+    Args:
+        out: the output folder.
+        run_specs: the experiment's runs.
 
     Raises:
-        InputError: the folder holds the same run with other settings, or its neighbours are in another environment.
+        InputError: one of their own folders is damaged.
     """
-    of_environment: dict[Path, RunSpec] = {}
-    for run_spec in run_specs:
-        folder = RunFolder(out / run_spec.folder)
-        if (folder.path / MANIFEST).exists():
-            _check_same_run(folder, run_spec)
-            if has_results(folder.read_manifest()) and not _is_there(folder, run_spec):
-                resume(run_spec, folder)  # refuses what cannot be gone on with
-            if folder.is_locked():
-                with folder.lock():  # says which process it is
-                    pass
-        of_environment.setdefault(folder.path.parent.parent, run_spec)
-    for neighbours, run_spec in of_environment.items():  # runs of one environment's label are of one task
-        if neighbours.is_dir():
-            for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
-                check_same_task(run_spec.env.label, task_of(run.run_spec), task_of(run_spec), str(neighbours))
+
+    def __init__(self, out: Path, run_specs: Sequence[RunSpec]) -> None:
+        self._out, self._run_specs = out, run_specs
+        self.stored: dict[Path, StoredRun] = {}  # by their folders
+        self._of_environment: dict[Path, RunSpec] = {}
+        for run_spec in run_specs:
+            self._of_environment.setdefault((out / run_spec.folder).parent.parent, run_spec)
+        for neighbours in self._of_environment:
+            if neighbours.is_dir():
+                for run in read_runs([neighbours], skip_damaged=True, may_be_empty=True):
+                    self.stored[run.folder.path] = run
+        for run_spec in run_specs:
+            folder = RunFolder(out / run_spec.folder)
+            if folder.path not in self.stored and folder.exists():
+                self.stored[folder.path] = StoredRun.load(folder)  # says how it is damaged
+
+    def check(self) -> None:
+        """Check, without changing anything, that the folders are free for the experiment's runs.
+
+        Raises:
+            InputError: a folder holds the same run with other settings, or its neighbours are in another environment;
+                or it is being written.
+        """
+        for run_spec in self._run_specs:
+            run = self.known(run_spec)
+            if run is None:
+                continue
+            _check_same_run(run, run_spec)
+            if run.manifest.has_results and not self.is_finished(run_spec):
+                resumable(run_spec, run.folder, run.manifest)  # refuses what cannot be gone on with
+            if run.folder.is_written():
+                raise run.folder.locked_error()
+        for neighbours, run_spec in self._of_environment.items():  # runs under one environment's label are of one task
+            for path, run in self.stored.items():
+                if path.is_relative_to(neighbours):
+                    check_same_task(run_spec.env.label, task_of(run.run_spec), task_of(run_spec), str(neighbours))
+
+    def known(self, run_spec: RunSpec) -> StoredRun | None:
+        """The run as it is there already, if it is."""
+        return self.stored.get(self._out / run_spec.folder)
+
+    def is_finished(self, run_spec: RunSpec) -> bool:
+        """Is there a finished run that covers what is asked for?"""
+        run = self.known(run_spec)
+        return run is not None and run.finished and run.run_spec.budget.covers(run_spec.budget)
+
+    def enter(self, run_spec: RunSpec, settings: dict[str, Any]) -> None:
+        """Enter a run in its folder as pending, unless one is there, which stays as it is until this one starts."""
+        if self.known(run_spec) is None:
+            RunFolder(self._out / run_spec.folder).write_manifest(describe(run_spec, "pending", settings))
 
 
-def _check_same_run(folder: RunFolder, run_spec: RunSpec) -> None:
-    known = folder.run_spec()
+def _check_same_run(known_run: StoredRun, run_spec: RunSpec) -> None:
+    known = known_run.run_spec
     differing = [
         f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
         for known_part, asked_part, names in (
@@ -69,20 +108,6 @@ def _check_same_run(folder: RunFolder, run_spec: RunSpec) -> None:
         differing.append(f"a budget of {known.budget} there, of {run_spec.budget} asked for")
     if differing:
         raise InputError(
-            f"{folder.path}: holds the same trial with other settings: {'; '.join(differing)}; "
+            f"{known_run.folder.path}: holds the same trial with other settings: {'; '.join(differing)}; "
             "give it a name of its own (name=...) or another --out"
         )
-
-
-def prepare(run_spec: RunSpec, out: Path, settings: dict[str, Any]) -> bool:
-    """Enter a run in its folder as pending; False where it is finished already."""
-    folder = RunFolder(out / run_spec.folder)
-    if not (folder.path / MANIFEST).exists():
-        folder.write_manifest(describe(run_spec, settings, "pending"))
-        return True
-    return not _is_there(folder, run_spec)  # a run that is there stays as it is until this one starts
-
-
-def _is_there(folder: RunFolder, run_spec: RunSpec) -> bool:
-    """Has the run finished what is asked for?"""
-    return folder.read_manifest()["status"] == "finished" and folder.run_spec().budget.covers(run_spec.budget)

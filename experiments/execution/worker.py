@@ -1,8 +1,8 @@
 """A process that trains runs, one after the other: `python -m experiments.execution.worker`, for the executor.
 
 It reads lines of JSON (a run and the output folder each) from standard input and writes lines of JSON to standard
-output: `{"progress": [...]}` now and then, `{"manifest": {...}}` at the end of a run. When standard input closes it
-ends; if that is in the middle of a run, its parent is gone, and it stops as if interrupted.
+output: `{"progress": [...]}` now and then, `{"manifest": "..."}` (the text of run.json) at the end of a run. When
+standard input closes it ends; if that is in the middle of a run, its parent is gone, and it stops as if interrupted.
 """
 
 import _thread
@@ -36,12 +36,13 @@ def main() -> int:
     try:
         while (request := requests.next()) is not None:
             from experiments.specs.spec import RunSpec
+            from experiments.training.observers import OnProgress
             from experiments.training.train_run import train_run
 
-            run_spec = RunSpec.model_validate(request["trial"])
-            manifest = train_run(run_spec, Path(request["out"]), report)
+            run_spec = RunSpec.model_validate(request["run_spec"])
+            manifest = train_run(run_spec, Path(request["out"]), [OnProgress(report)])
             requests.busy = False
-            answer({"manifest": manifest})
+            answer({"manifest": manifest.to_json()})
             if request["last"]:
                 break
     except (KeyboardInterrupt, BrokenPipeError):

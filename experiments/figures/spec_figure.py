@@ -81,7 +81,7 @@ def figure_lines(figure: Figure, runs: Sequence[StoredRun]) -> list[Line]:
     if figure.x == "episode":
         return [_line(label, *_by_episode(figure, group)) for label, group in groups.items()]
     if figure.x == "env_step":
-        end = min(run.manifest["env_steps"] for run in runs)
+        end = min(run.manifest.env_steps or 0 for run in runs)
         return [_line(label, *_by_step(figure, group, end)) for label, group in groups.items()]
     return _by_setting(figure, groups)
 
@@ -112,14 +112,14 @@ def _by_setting(figure: Figure, groups: dict[str, list[StoredRun]]) -> list[Line
     points: dict[str, list[tuple[float, list[StoredRun]]]] = {}
     several = len({(group[0].run_spec.env.label, group[0].run_spec.agent.id) for group in groups.values()}) > 1
     for group in groups.values():
-        run_spec, settings = group[0].run_spec, group[0].manifest["agent_settings"]
+        run_spec, settings = group[0].run_spec, group[0].manifest.agent_settings
         for name in filter(None, (figure.x, figure.lines)):
             if name not in settings:
                 raise unknown("setting", name, ["episode", "env_step", *settings])
         words = [f"{figure.symbol or figure.lines} = {settings[figure.lines]}"] if figure.lines else []
         words = [f"{run_spec.agent.id} in {run_spec.env.label}", *words] if several or not words else words
         label = ", ".join(words)
-        points.setdefault(label, []).append((float(settings[figure.x]), group))
+        points.setdefault(label, []).append((float(str(settings[figure.x])), group))
     lines = []
     for label, some in points.items():
         some.sort(key=lambda point: point[0])

@@ -14,6 +14,7 @@ from envs.mazes.env import MazeEnv
 from envs.mazes.level import STEP
 from envs.mazes.scene import Overlay
 from experiments.errors import InputError
+from experiments.evaluation.rollout import rollout
 from experiments.rendering.overlays import maze_overlay, oracle_overlay, with_one_scale
 
 FORMATS = (".mp4", ".gif")
@@ -55,13 +56,11 @@ def play(
     base = env.unwrapped
     maze = base if isinstance(base, MazeEnv) else None
     for number, seed in enumerate(seeds, start=1):
-        policy = agent.policy(seed)
-        observation, _ = env.reset(seed=seed)
         visits = np.zeros(maze.num_cells if maze else 0, dtype=np.int64)
-        total_reward, length, ended = 0.0, 0, ""
         held, theirs = -1, None
-        while True:
-            caption = f"episode {number} of {len(seeds)}   step {length}   return {total_reward:.4g}{ended}"
+        for step in rollout(agent.policy(seed), env, seed):
+            ended = "   terminated" if step.terminated else "   truncated" if step.truncated else ""
+            caption = f"episode {number} of {len(seeds)}   step {step.length}   return {step.total_reward:.4g}{ended}"
             if maze is not None and maze.source.recipe.keys:
                 caption += f"   keys: {maze.held_keys or 'none'}"
             if maze is not None:
@@ -76,13 +75,7 @@ def play(
             if oracle and maze is not None:
                 caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
                 picture = _beside(picture, _drawn_with(maze, theirs))
-            yield Frame(picture, caption, bool(ended))
-            if ended:
-                break
-            observation, reward, terminated, truncated, _ = env.step(policy.action(observation))
-            total_reward += float(reward)
-            length += 1
-            ended = "   terminated" if terminated else "   truncated" if truncated else ""
+            yield Frame(picture, caption, step.over)
 
 
 def _discount(agent: Agent, maze: MazeEnv) -> float:

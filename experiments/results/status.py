@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from experiments.errors import InputError
 from experiments.results.stored_run import StoredRun, read_runs
-from experiments.runs.run_folder import TIMING
 
 STATES = ("finished", "running", "stopped", "failed", "pending")
 
@@ -51,10 +49,9 @@ def experiment_status(folder: Path) -> ExperimentStatus:
 
 def _run_status(run: StoredRun) -> RunStatus:
     manifest = run.manifest
-    state = manifest["status"]
-    if state == "running" and not run.folder.is_locked():
+    state: str = manifest.status
+    if state == "interrupted" or (state == "running" and not run.folder.is_written()):
         state = "stopped"
-    state = "stopped" if state == "interrupted" else state
     env_step, episodes, seconds = _last_timing(run)
     if state == "finished":
         share = 1.0
@@ -62,14 +59,13 @@ def _run_status(run: StoredRun) -> RunStatus:
         share = env_step / run.run_spec.budget.steps
     else:
         share = episodes / (run.run_spec.budget.episodes or 1)
-    attempts = manifest.get("attempts", [])
-    failed = sum("error" in attempt for attempt in attempts[:-1])
-    return RunStatus(str(run.folder.path), state, min(share, 1.0), env_step, seconds, manifest.get("error"), failed)
+    path, share = str(run.folder.path), min(share, 1.0)
+    return RunStatus(path, state, share, env_step, seconds, manifest.error, manifest.retries)
 
 
 def _last_timing(run: StoredRun) -> tuple[int, int, float]:
     try:
-        last: dict[str, Any] = run.folder.rows("timing.csv", TIMING)[-1]
+        last = run.folder.timing()[-1]
         return int(last["env_step"]), int(last["episodes"]), float(last["seconds"])
     except (InputError, LookupError, ValueError):
         return 0, 0, 0.0

@@ -1,10 +1,10 @@
 """Results of training runs: read back from run folders here, from other files in `experiments.results.foreign`."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import Reference
 from experiments.runs.digests import digest_of
-from experiments.runs.run_folder import TIMING, RunFolder, find_runs
+from experiments.runs.manifest import Manifest, Scale
+from experiments.runs.run_folder import RunFolder, find_runs
 from experiments.specs.spec import RunSpec
 
 FloatArray = NDArray[np.float64]
@@ -62,6 +63,7 @@ class RunResult:
     facts: dict[str, Any] = field(default_factory=dict)  # versions, machine, git
     notes: tuple[str, ...] = ()  # what a reader must know of it
     folder: RunFolder | None = None
+    manifest: Manifest | None = None  # of a run of ours
 
     @property
     def finished(self) -> bool:
@@ -79,30 +81,36 @@ class StoredRun:
     """One run folder: what was asked for, how it ended, and its logs."""
 
     folder: RunFolder
-    run_spec: RunSpec
-    manifest: dict[str, Any]
+    manifest: Manifest
+
+    @classmethod
+    def load(cls, folder: RunFolder) -> Self:
+        """Read a run's manifest; its logs are read when they are asked for. No code is imported.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        return cls(folder, folder.read_manifest())
+
+    @property
+    def run_spec(self) -> RunSpec:
+        """What was asked for."""
+        return self.manifest.run_spec
 
     @property
     def finished(self) -> bool:
         """Did it train to the end of its budget?"""
-        return bool(self.manifest["status"] == "finished")
+        return self.manifest.finished
 
     @property
     def reference(self) -> Reference | None:
         """The ends of the scale of its scores, if they are known."""
-        return self._reference("reference")
+        return _reference(self.manifest.reference)
 
     @property
     def curve_reference(self) -> Reference | None:
         """The same on the episodes of the curve's points."""
-        return self._reference("curve_reference")
-
-    def _reference(self, key: str) -> Reference | None:
-        values = self.manifest.get(key)
-        try:
-            return None if values is None else Reference(**values)
-        except TypeError as error:
-            raise InputError(f"{self.folder.path}: run.json: damaged: {key}: {error}") from error
+        return _reference(self.manifest.curve_reference)
 
     @cached_property
     def _evaluations(self) -> list[dict[str, str]]:
@@ -110,7 +118,7 @@ class StoredRun:
 
     def _score(self, row: dict[str, str]) -> float:
         """An episode's score: its return, or minus its steps where the return does not tell how good it was."""
-        return -float(row["length"]) if self.manifest.get("measure") == "-steps" else float(row["return"])
+        return -float(row["length"]) if self.manifest.measure == "-steps" else float(row["return"])
 
     def final_scores(self, episode_set: str = "fresh") -> FloatArray:
         """The scores [episodes] of the final evaluation."""
@@ -148,35 +156,40 @@ class StoredRun:
 
     def _results(self) -> RunResult:
         run_spec, manifest = self.run_spec, self.manifest
-        attempts = manifest.get("attempts") or [{}]
-        known = {
-            "env": run_spec.env.label,
-            "agent": run_spec.agent.label,
-            "seed": run_spec.seed,
-            "place": str(self.folder.path),
-            "experiment": run_spec.experiment,
-            "status": manifest["status"],
-            "task": task_of(run_spec),
-            "identity": run_spec.agent.model_dump(include={"id", "settings"}),  # runs hold no defaults
-            "budget": run_spec.budget.model_dump(exclude_none=True),
-            "facts": {name: manifest.get(name) for name in ("versions", "machine", "git", "command")}
-            | {"started": attempts[0].get("started")},
-            "retries": sum("error" in attempt for attempt in attempts[:-1]),
-            "folder": self.folder,
-        }
+        known = RunResult(
+            env=run_spec.env.label,
+            agent=run_spec.agent.label,
+            seed=run_spec.seed,
+            place=str(self.folder.path),
+            experiment=run_spec.experiment,
+            status=manifest.status,
+            task=task_of(run_spec),
+            identity=run_spec.agent.model_dump(include={"id", "settings"}),  # runs hold no defaults
+            budget=run_spec.budget.model_dump(exclude_none=True),
+            facts={
+                "versions": manifest.versions,
+                "machine": manifest.machine,
+                "git": None if manifest.git is None else manifest.git.model_dump(),
+                "command": manifest.command,
+                "started": manifest.attempts[0].started if manifest.attempts else None,
+            },
+            retries=manifest.retries,
+            folder=self.folder,
+            manifest=manifest,
+        )
         if not self.finished:
-            return RunResult(**known)
+            return known
         seconds, speed = self._timing()
-        digest = manifest.get("digests", {}).get("evaluations.csv")
+        digest = manifest.digests.get("evaluations.csv")
         changed = digest is not None and digest != digest_of(self.folder.path / "evaluations.csv")
-        return RunResult(
-            **known,
-            measure=manifest["measure"],
+        return replace(
+            known,
+            measure=manifest.measure or "return",
             scores=self.final_scores(),
             book_scores=self.final_scores("book"),
             curve=self.curve(),
             training=self.training(),
-            env_steps=manifest["env_steps"],
+            env_steps=manifest.env_steps or 0,
             reference=self.reference,
             curve_reference=self.curve_reference,
             seconds=seconds,
@@ -186,10 +199,14 @@ class StoredRun:
 
     def _timing(self) -> tuple[float | None, float | None]:
         try:
-            last = self.folder.rows("timing.csv", TIMING)[-1]
+            last = self.folder.timing()[-1]
             return float(last["seconds"]), float(last["steps_per_second"] or "nan")
         except (InputError, LookupError, ValueError):
             return None, None
+
+
+def _reference(scale: Scale | None) -> Reference | None:
+    return None if scale is None else Reference(**scale.model_dump())
 
 
 Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
@@ -212,7 +229,7 @@ def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_emp
     runs = []
     for run_folder in found.values():
         try:
-            runs.append(StoredRun(run_folder, run_folder.run_spec(), run_folder.read_manifest()))
+            runs.append(StoredRun.load(run_folder))
         except InputError:
             if not skip_damaged:
                 raise

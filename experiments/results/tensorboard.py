@@ -9,6 +9,13 @@ from experiments.errors import InputError
 from experiments.results.stored_run import RunResult
 
 FOLDER = "tensorboard"
+TRAINING = "train"  # what the tags of training episodes begin with
+PHASES = {"curve": "evaluation", "final": "final"}
+
+
+def score_tag(phase: str, measure: str) -> str:
+    """The tag of an evaluation's mean score, such as "evaluation/return"."""
+    return f"{PHASES[phase]}/{'return' if measure == 'return' else 'minus_steps'}"
 
 
 def check_installed() -> None:
@@ -55,9 +62,10 @@ class EventWriter:
 def write_events(run: RunResult, folder: Path) -> None:
     """The curves of a run that has been read."""
     writer = EventWriter(folder)
-    for tag, (steps, values) in (("train/return", run.training), ("evaluation/return", run.curve)):
+    curves = ((f"{TRAINING}/return", run.training), (score_tag("curve", run.measure), run.curve))
+    for tag, (steps, values) in curves:
         for step, value in zip(steps.tolist(), values.tolist(), strict=True):
             writer.scalars(int(step), {tag: value})
     if run.finished and len(run.scores):
-        writer.scalars(run.env_steps, {"final/score": run.score})
+        writer.scalars(run.env_steps, {score_tag("final", run.measure): run.score})
     writer.close()

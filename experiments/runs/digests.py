@@ -21,6 +21,6 @@ def digests_below(folder: Path) -> dict[str, str]:
 
 def result_digests(run: Path) -> dict[str, str]:
     """The digests of a run's results: its logs, and the checkpoint's files but for the wall-clock times."""
-    files = [run / "episodes.csv", run / "evaluations.csv"]
+    files = [run / name for name in ("episodes.csv", "evaluations.csv", "learning.csv", "info.csv")]
     files += [file for part in ("agent", "run") for file in sorted((run / "checkpoint" / part).rglob("*"))]
     return {file.relative_to(run).as_posix(): digest_of(file) or "" for file in files if file.is_file()}

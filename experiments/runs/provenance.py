@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -14,38 +15,42 @@ from typing import Any
 
 from agents.seeding import STREAMS, integer
 from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.runs.manifest import Git, Manifest, Seeds, Status
 from experiments.specs.spec import RunSpec
 
-FORMAT = 2
 PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "pydantic")
 COMMAND_VARIABLE = "RL_LAB_COMMAND"  # of a worker process
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def describe(run_spec: RunSpec, settings: dict[str, Any], status: str) -> dict[str, Any]:
-    """The manifest of a run.
+def describe(run_spec: RunSpec, status: Status, settings: dict[str, Any] | None = None) -> Manifest:
+    """The manifest of a run that begins.
 
     Args:
         run_spec: the run.
-        settings: the agent's settings, resolved.
-        status: pending, running, finished, failed or interrupted.
+        status: what it is doing.
+        settings: the agent's, resolved.
     """
-    return {
-        "format": FORMAT,
-        "status": status,
-        "trial": run_spec.model_dump(mode="json"),
-        "agent_settings": settings,
-        "seeds": {
-            "run": run_spec.seed,
-            "derivation": "numpy.random.SeedSequence(run, spawn_key=(number of the stream,))",
-            "streams": {name: integer(run_spec.seed, name) for name in STREAMS},
-            "episodes_derivation": "numpy.random.SeedSequence(evaluation.seed, spawn_key=(number of the set,))",
-            "curve_episodes": episode_seeds(run_spec.evaluation.seed, "curve", run_spec.evaluation.episodes),
-            "final_episodes": episode_seeds(run_spec.evaluation.seed, "final", run_spec.evaluation.final_episodes),
-        },
-        "command": command(),
-        **facts(),
-    }
+    evaluation = run_spec.evaluation
+    seeds = Seeds(
+        run=run_spec.seed,
+        derivation="numpy.random.SeedSequence(run, spawn_key=(number of the stream,))",
+        streams={name: integer(run_spec.seed, name) for name in STREAMS},
+        episodes_derivation="numpy.random.SeedSequence(evaluation.seed, spawn_key=(number of the set,))",
+        curve_episodes=episode_seeds(evaluation.seed, "curve", evaluation.episodes),
+        final_episodes=episode_seeds(evaluation.seed, "final", evaluation.final_episodes),
+    )
+    return Manifest(
+        status=status,
+        run_spec=run_spec,
+        agent_settings=settings or {},
+        seeds=seeds,
+        command=command(),
+        git=git_state(),
+        versions=versions(),
+        machine=machine(),
+        threads=threads(),
+    )
 
 
 def command() -> list[str]:
@@ -55,34 +60,45 @@ def command() -> list[str]:
     return list(json.loads(known)) if known else [program, *sys.argv[1:]]
 
 
-def facts() -> dict[str, Any]:
-    """From which code, with which packages, and on which machine."""
+def versions() -> dict[str, str | None]:
+    """Of Python and the packages that results may depend on."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+def machine() -> dict[str, str | int | None]:
+    """On what this process runs."""
     return {
-        "git": git_state(),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
-        "machine": {
-            "system": platform.platform(),
-            "architecture": platform.machine(),
-            "processor": _processor(),
-            "cores": os.cpu_count(),
-        },
-        "threads": {name: os.environ.get(name) for name in THREAD_VARIABLES},
+        "system": platform.platform(),
+        "architecture": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
     }
 
 
-def changed_facts(manifest: dict[str, Any]) -> list[str]:
+def threads() -> dict[str, str | None]:
+    """How many threads the libraries are told to use."""
+    return {name: os.environ.get(name) for name in THREAD_VARIABLES}
+
+
+def changed_facts(manifest: Manifest) -> list[str]:
     """What was otherwise when a manifest was written, in words."""
     changed = []
-    for kind, current in facts().items():
-        known = manifest.get(kind)
-        pairs = [(kind, known, current)]
-        if isinstance(known, dict) and isinstance(current, dict):
-            pairs = [(f"{kind}: {name}", known.get(name), value) for name, value in current.items()]
-        changed += [f"{name}: {_shown(was)} then, {_shown(is_now)} now" for name, was, is_now in pairs if was != is_now]
+    if manifest.git != git_state():
+        changed.append(f"git: {_shown(manifest.git)} then, {_shown(git_state())} now")
+    kinds: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
+        ("versions", manifest.versions, versions()),
+        ("machine", manifest.machine, machine()),
+        ("threads", manifest.threads, threads()),
+    ]
+    for kind, known, current in kinds:
+        names = [name for name, value in current.items() if known.get(name) != value]
+        changed += [f"{kind}: {name}: {_shown(known.get(name))} then, {_shown(current[name])} now" for name in names]
     return changed
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, Git):
+        return value.commit[:12] + (f" with changes {value.dirty}" if value.dirty else "")
     return "none" if value is None else str(value)
 
 
@@ -110,16 +126,16 @@ def _version(package: str) -> str | None:
 
 
 @lru_cache
-def git_state() -> dict[str, Any] | None:
+def git_state() -> Git | None:
     """Commit of this project's checkout, and the digest of what differs from it (None: nothing does)."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     commit = _git(root, "rev-parse", "HEAD")
     changes = _git(root, "diff", "HEAD")
     if commit is None:
         return None
-    return {"commit": commit.strip(), "dirty": hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None}
+    return Git(commit=commit.strip(), dirty=hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else None)
 
 
 def _git(root: Path, *arguments: str) -> str | None:

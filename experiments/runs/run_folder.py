@@ -3,114 +3,42 @@
 run.json          resolved settings, command, seeds, versions, machine, status, digests
 episodes.csv      one row a training episode
 evaluations.csv   one row an evaluation episode
-timing.csv        wall-clock times, apart, so that the two logs are the same bytes in every equal run
+learning.csv      what the agent says of its learning, where it says anything
+info.csv          what the environment reports under names that are no column of episodes.csv
+timing.csv        wall-clock times, apart, so that the other logs are the same bytes in every equal run
 checkpoint/       what the run needs to go on, the agent's whole learning state with it
+snapshots/        the policy at points of the learning curve
+heartbeat.json    who writes the run, while somebody does
 """
 
 import contextlib
-import csv
-import hashlib
-import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
+from experiments.errors import InputError
+from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
-from experiments.errors import InputError, explain
-from experiments.specs.spec import RunSpec
+from experiments.runs.csv_log import Rows, read_rows
+from experiments.runs.manifest import LARGEST, Manifest, parse_manifest
 
 MANIFEST, ERROR, LOCK = "run.json", "error.txt", ".lock"
-LOGS = ("episodes.csv", "evaluations.csv", "timing.csv")
+EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG = "episodes.csv", "evaluations.csv", "timing.csv"
+LEARNING_LOG, INFO_LOG = "learning.csv", "info.csv"
+LOGS = (EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG, LEARNING_LOG, INFO_LOG)
+
+# The first columns of each log. What an agent's metrics and an environment's info add comes after them.
 EPISODES = ("episode", "env_step", "return", "length", "epsilon", "td_error")
 EVALUATIONS = ("env_step", "phase", "set", "episode_seed", "return", "length", "terminated", "truncated")
+ENDINGS = ("success", "unmet_share")  # of evaluations.csv too, since format 3
 TIMING = ("env_step", "episodes", "seconds", "training_seconds", "evaluation_seconds", "steps_per_second")
-
-Manifest = dict[str, Any]
-STATUSES = ("pending", "running", "finished", "failed", "interrupted")
+LEARNING = ("env_step",)
+INFO = ("episode", "key", "value")
 
 
 class LockedError(InputError):
     """Another process writes the run folder."""
-
-
-class Log:
-    """An append-only CSV file; a row is with the operating system when `flush` returns.
-
-    Args:
-        path: the file.
-        columns: names of the columns.
-        mark: what `mark` gave when a checkpoint was written: the file is cut back to what it was then.
-
-    Raises:
-        InputError: the file does not begin with what the mark tells of.
-    """
-
-    def __init__(self, path: Path, columns: Sequence[str], mark: dict[str, Any] | None = None) -> None:
-        self.columns = list(columns)
-        self._digest, self._length = hashlib.sha256(), 0
-        self._writer = csv.writer(self, lineterminator="\n")
-        if mark is None:
-            self._file: IO[bytes] = path.open("wb")
-            self._writer.writerow(self.columns)
-            return
-        check_mark(path, mark)
-        with path.open("rb") as file:
-            self._count(file.read(mark["bytes"]))
-        self._file = path.open("r+b")
-        self._file.truncate(self._length)
-        self._file.seek(self._length)
-
-    def write(self, text: str) -> None:
-        """Add text (this is what `csv.writer` calls)."""
-        data = text.encode()
-        self._file.write(data)
-        self._count(data)
-
-    def _count(self, data: bytes) -> None:
-        self._digest.update(data)
-        self._length += len(data)
-
-    def append(self, values: dict[str, Any]) -> None:
-        """Add a row; a value that is not there or None is blank."""
-        self._writer.writerow([_text(values.get(column)) for column in self.columns])
-
-    def mark(self) -> dict[str, Any]:
-        """How long the file is, and its digest."""
-        return {"bytes": self._length, "sha256": self._digest.hexdigest()}
-
-    def flush(self) -> None:
-        """Hand everything to the operating system."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file; what cannot be written any more is left out."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return repr(float(value)) if isinstance(value, float) else str(value)  # repr: the shortest text with the same bits
-
-
-def check_mark(path: Path, mark: dict[str, Any]) -> None:
-    """Check that a log begins with what a mark tells of.
-
-    Raises:
-        InputError: it does not.
-    """
-    found = b""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        found = file.read(mark["bytes"])
-    if len(found) != mark["bytes"] or hashlib.sha256(found).hexdigest() != mark["sha256"]:
-        raise InputError(f"{path}: damaged: its first {mark['bytes']} bytes are not what the run wrote")
 
 
 class RunFolder:
@@ -119,6 +47,12 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoint = CheckpointFolder(path)
+
+    def exists(self) -> bool:
+        """Is a run there?"""
+        return (self.path / MANIFEST).exists()
+
+    # -- writing ----------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -130,33 +64,32 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / LOCK)
         try:
-            lock.acquire(timeout=1.0)  # who only looks whether it is locked lets go at once
+            lock.acquire(timeout=1.0)
         except Timeout:
-            try:
-                process = f" {self.read_manifest()['attempts'][-1]['process']}"
-            except (InputError, LookupError, TypeError):
-                process = ""
-            raise LockedError(f"{self.path}: another process{process} is writing this run") from None
+            raise self.locked_error() from None
         try:
             yield
         finally:
             lock.release()
 
-    def is_locked(self) -> bool:
-        """Is it being written?"""
-        if not (self.path / LOCK).exists():
-            return False
-        try:
-            with FileLock(self.path / LOCK, blocking=False):
-                return False
-        except Timeout:
-            return True
+    def locked_error(self) -> LockedError:
+        """The error that says which process writes the folder."""
+        process = ""
+        with contextlib.suppress(InputError):
+            attempts = self.read_manifest().attempts
+            process = f" {attempts[-1].process}" if attempts else ""
+        return LockedError(f"{self.path}: another process{process} is writing this run")
+
+    def is_written(self) -> bool:
+        """Does a process write it? Asks the heartbeat, and changes nothing."""
+        return heartbeat.is_written(self.path)
 
     def forget_results(self) -> None:
-        """Remove the results of an earlier attempt at the same run that cannot be taken up."""
+        """Remove the results of an earlier attempt at the same run that cannot be resumed."""
         self.checkpoint.remove()  # first: a checkpoint without its logs could not be gone on from
         for name in LOGS:
             (self.path / name).unlink(missing_ok=True)
+        snapshots.Snapshots(self.path)
 
     def write_error(self, text: str) -> None:
         """Write down why an attempt failed, below earlier ones."""
@@ -168,86 +101,55 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         coming = self.path / (MANIFEST + ".new")
         try:
-            coming.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+            coming.write_text(manifest.to_json(), encoding="utf-8")
             coming.replace(self.path / MANIFEST)
         except OSError:
             with contextlib.suppress(OSError):
                 coming.unlink()
             raise
 
+    # -- reading ----------------------------------------------------------------------------------------------
+
     def read_manifest(self) -> Manifest:
         """The manifest.
 
         Raises:
-            InputError: this is no run folder, or its manifest is damaged.
+            InputError: this is no run folder, or its manifest is damaged or of an unknown format.
         """
         if not self.path.is_dir():
-            raise InputError(
-                f"{self.path}: expected a run folder, got {'a file' if self.path.exists() else 'nothing'}"
-            )
+            raise InputError(f"{self.path}: expected a run folder, got {'a file' if self.path.exists() else 'nothing'}")
+        path = self.path / MANIFEST
         try:
-            manifest: Manifest = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
+            with path.open("rb") as file:
+                data = file.read(LARGEST + 1)
         except FileNotFoundError as error:
-            inside = find_runs(self.path)
-            hint = f"; there are runs below it, such as {inside[0].path}" if inside else ""
+            inside = next(run_paths(self.path), None)
+            hint = f"; there are runs below it, such as {inside}" if inside else ""
             raise InputError(f"{self.path}: no run folder: it has no {MANIFEST}{hint}") from error
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{self.path / MANIFEST}: damaged: {error}") from error
-        sound = isinstance(manifest, dict) and isinstance(manifest.get("trial"), dict)
-        kinds = {"attempts": list, "budgets": list, "versions": dict, "machine": dict, "git": dict, "digests": dict}
-        sound = sound and all(isinstance(manifest.get(key) or kind(), kind) for key, kind in kinds.items())
-        sound = sound and all(
-            isinstance(one, dict) for key in ("attempts", "budgets") for one in manifest.get(key) or []
-        )
-        if not sound or manifest.get("status") not in STATUSES:
-            raise InputError(f"{self.path / MANIFEST}: damaged: expected the manifest of a run")
-        return manifest
+        except OSError as error:
+            raise InputError(f"{path}: damaged: {error}") from error
+        if len(data) > LARGEST:
+            raise InputError(f"{path}: damaged: expected at most {LARGEST:,} bytes")
+        return parse_manifest(data, path)
 
-    def run_spec(self) -> RunSpec:
-        """The run that the run is of.
-
-        Raises:
-            InputError: this is no run folder, or its manifest is damaged.
-        """
-        try:
-            return RunSpec.model_validate(self.read_manifest()["trial"])
-        except ValidationError as error:
-            raise InputError(f"{self.path / MANIFEST}: damaged: {explain(error)}") from error
-
-    def rows(self, name: str, columns: Sequence[str]) -> list[dict[str, str]]:
-        """The rows of a log that begin with these columns; a last line that was cut short is left out.
-
-        Raises:
-            InputError: the log is missing or damaged.
-        """
-        path = self.path / name
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: missing or damaged: {error}") from error
-        complete = text[: text.rfind("\n") + 1]
-        reader = csv.DictReader(io.StringIO(complete))
-        if list(reader.fieldnames or [])[: len(columns)] != list(columns):
-            raise InputError(f"{path}: damaged: expected columns {', '.join(columns)}, got {reader.fieldnames}")
-        rows = list(reader)
-        for line, row in enumerate(rows, start=2):
-            if None in row or None in row.values():
-                raise InputError(f"{path}: damaged: line {line} has not {len(reader.fieldnames or [])} values")
-        return rows
-
-    def episodes(self) -> list[dict[str, str]]:
+    def episodes(self) -> Rows:
         """The training episodes."""
-        return self.rows("episodes.csv", EPISODES)
+        return read_rows(self.path / EPISODES_LOG, EPISODES)
 
-    def evaluations(self) -> list[dict[str, str]]:
+    def evaluations(self) -> Rows:
         """The evaluation episodes."""
-        return self.rows("evaluations.csv", EVALUATIONS)
+        return read_rows(self.path / EVALUATIONS_LOG, EVALUATIONS)
+
+    def timing(self) -> Rows:
+        """The wall-clock times."""
+        return read_rows(self.path / TIMING_LOG, TIMING)
 
 
 def find_runs(folder: Path) -> list[RunFolder]:
     """Every run folder at or below a folder, in the order of their paths."""
-    return [RunFolder(path) for path in _run_paths(folder)]
+    return [RunFolder(path) for path in run_paths(folder)]
 
 
-def _run_paths(folder: Path) -> Iterator[Path]:
+def run_paths(folder: Path) -> Iterator[Path]:
+    """The paths of the run folders at or below a folder, in order."""
     yield from sorted(manifest.parent for manifest in folder.rglob(MANIFEST))

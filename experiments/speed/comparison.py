@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from experiments.comparison import bootstrap
-from experiments.execution.executor import execute
-from experiments.runs.run_folder import Manifest
+from experiments.execution.drive import drive
+from experiments.execution.executor import LocalExecutor
+from experiments.execution.run_source import RunList
+from experiments.runs.manifest import Manifest
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
 from experiments.speed.measuring import Comparison, compare
-from experiments.training.monitor import Progress
+from experiments.training.observers import Progress
 
 NUM_AGENTS, NUM_TASKS, NUM_RUNS = 10, 20, 20
 
@@ -95,7 +97,7 @@ def _kept(seconds: float) -> float:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as out:
         for number in itertools.count(1):
-            execute([_run_spec(number)], Path(out), 1, _Nobody())
+            drive(RunList([_run_spec(number)]), LocalExecutor(Path(out), 1), _Nobody())
             if time.perf_counter() - begun >= seconds:
                 return number / (time.perf_counter() - begun)
     raise AssertionError

@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
-from experiments.errors import InputError, located
+from experiments.errors import InputError
 from experiments.runs.digests import result_digests
+from experiments.runs.manifest import Manifest
+from experiments.runs.open_run import open_run
 from experiments.runs.provenance import changed_facts
 from experiments.runs.run_folder import RunFolder
-from experiments.specs.spec import Budget, RunSpec
-from experiments.training.monitor import Progress
-from experiments.training.train_run import refuse_code_inside, train_run
+from experiments.runs.run_state import read_checkpoint
+from experiments.training.observers import OnProgress, Progress
+from experiments.training.train_run import train_run
 
 FIRST_PART = 10  # a tenth of the run is trained again, if not all of it
 COMPARED = ("episodes.csv", "evaluations.csv")
@@ -41,45 +42,38 @@ def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None
     Raises:
         InputError: this is no run folder, it is damaged, or nothing of it is saved yet.
     """
-    folder = RunFolder(path)
-    run_spec, manifest = folder.run_spec(), folder.read_manifest()
-    for name in (run_spec.env.id, run_spec.agent.id):
-        refuse_code_inside(folder.path, name)
-    finished = manifest["status"] == "finished"
-    if full and not finished:
-        raise InputError(f"{path}: --full compares finished runs, and this one is {manifest['status']}")
-    touched = _touched(folder, manifest) if finished else []
+    run = open_run(path)
+    folder, manifest = run.folder, run.manifest
+    if full and not manifest.finished:
+        raise InputError(f"{path}: --full compares finished runs, and this one is {manifest.status}")
+    touched = _touched(folder, manifest) if manifest.finished else []
     until = None if full else max(1, -(-_env_steps(folder, manifest) // FIRST_PART))
     with tempfile.TemporaryDirectory(prefix="rl-lab-verify-") as out:
-        again = _train_again(run_spec, manifest, Path(out), until, on_progress)
+        again = _train_again(manifest, Path(out), until, on_progress)
         rows, differences = {}, []
         for name in COMPARED:
             rows[name], difference = _first_difference(folder.path / name, again.path / name, whole=full)
             differences += [difference] if difference else []
         if full and not touched:
-            known, found = manifest["digests"], result_digests(again.path)
+            known, found = manifest.digests, result_digests(again.path)
             differences += [f"{name}: other bytes" for name in sorted(known) if known[name] != found.get(name)]
     compared = "all of it, weights included" if full else f"its first {until:,} env steps"
     differences += touched
     return Verification(str(path), not differences, compared, rows, differences, changed_facts(manifest))
 
 
-def _env_steps(folder: RunFolder, manifest: dict[str, Any]) -> int:
+def _env_steps(folder: RunFolder, manifest: Manifest) -> int:
     """How far the run has come, as far as it is saved."""
-    if manifest["status"] == "finished":
-        return int(manifest["env_steps"])
+    if manifest.finished:
+        return manifest.env_steps or 0
     if not folder.checkpoint.exists():
-        raise InputError(f"{folder.path}: the run is {manifest['status']} and nothing of it is saved yet")
-    return int(folder.checkpoint.read()[0]["env_step"])
+        raise InputError(f"{folder.path}: the run is {manifest.status} and nothing of it is saved yet")
+    return read_checkpoint(folder.checkpoint).state.env_step
 
 
-def _touched(folder: RunFolder, manifest: dict[str, Any]) -> list[str]:
+def _touched(folder: RunFolder, manifest: Manifest) -> list[str]:
     """The files that are not what the run wrote."""
-    try:
-        known = dict(manifest["digests"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder.path}: run.json: damaged: digests: {error}") from error
-    found = result_digests(folder.path)
+    known, found = manifest.digests, result_digests(folder.path)
     return [
         f"{name}: {'changed after the run had ended' if name in found else 'missing'}"
         for name in sorted(known)
@@ -88,17 +82,14 @@ def _touched(folder: RunFolder, manifest: dict[str, Any]) -> list[str]:
 
 
 def _train_again(
-    run_spec: RunSpec, manifest: dict[str, Any], out: Path, until: int | None, on_progress: Callable[[Progress], None]
+    manifest: Manifest, out: Path, until: int | None, on_progress: Callable[[Progress], None]
 ) -> RunFolder:
     """The same run in another folder; one that was extended is trained and extended again."""
-    with located(f"run.json: damaged: budgets: {manifest.get('budgets')}"):
-        budgets = [
-            Budget.model_validate(budget) for budget in manifest.get("budgets") or [run_spec.budget.model_dump()]
-        ]
-    for budget in budgets:
-        again = train_run(run_spec.model_copy(update={"budget": budget}), out, on_progress, until)
-        if again["status"] == "failed":
-            raise InputError(f"{run_spec}: cannot be trained again: {again['error']}")
+    run_spec = manifest.run_spec
+    for budget in manifest.budgets or [run_spec.budget]:
+        again = train_run(run_spec.model_copy(update={"budget": budget}), out, [OnProgress(on_progress)], until)
+        if again.status == "failed":
+            raise InputError(f"{run_spec}: cannot be trained again: {again.error}")
         if until is not None:
             break
     return RunFolder(out / run_spec.folder)

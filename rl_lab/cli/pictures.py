@@ -37,11 +37,28 @@ def watch(
     terminal: Annotated[bool, typer.Option("--terminal", help="Draw in the terminal instead of a window.")] = False,
     overlay: Overlay = "values",
     oracle: Annotated[bool, typer.Option("--oracle", help="Draw the optimum of a maze beside the agent.")] = False,
+    at: Annotated[
+        int | None,
+        typer.Option(parser=not_negative, metavar="STEP", help="The agent as it was at this env step of its training."),
+    ] = None,
+    through_training: Annotated[
+        bool,
+        typer.Option("--through-training", help="The agent at every snapshot of its training."),
+    ] = False,
 ) -> None:
     """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
     from rl_lab.api import watch as watch_run
 
-    result = watch_run(run, episodes=episodes, record=record, terminal=terminal, overlay=overlay, oracle=oracle)
+    result = watch_run(
+        run,
+        episodes=episodes,
+        record=record,
+        terminal=terminal,
+        overlay=overlay,
+        oracle=oracle,
+        at=at,
+        through_training=through_training,
+    )
     if record is not None:
         print(f"{result['frames']} frames: {result['file']}")
 

@@ -102,8 +102,8 @@ def _commands(runs: Sequence[RunResult]) -> str:
     """The commands that made some runs."""
     commands = []
     for run in runs:
-        if run.folder is not None:
-            commands.append(shlex.join(run.folder.read_manifest().get("command", [])))
+        if run.manifest is not None:
+            commands.append(shlex.join(run.manifest.command))
     return "; ".join(dict.fromkeys(commands)) or shlex.join(["rl-lab", *sys.argv[1:]])
 
 

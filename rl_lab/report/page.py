@@ -1,6 +1,7 @@
 """report.html: a comparison as one file that opens offline, on a phone, and in print."""
 
 import base64
+import json
 import shlex
 import statistics
 import tempfile
@@ -13,7 +14,7 @@ from experiments.comparison.verdict import DECIDED
 from experiments.errors import InputError
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import Groups, RunResult
-from experiments.training.train_run import refuse_code_inside
+from experiments.runs.open_run import open_run
 from rl_lab.show.watch import can_be_drawn, watch_run
 
 TEMPLATE = "report.html.jinja"
@@ -98,12 +99,12 @@ def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, An
                 continue
             file = Path(scratch) / "episode.mp4"
             try:
-                run_spec = run.folder.run_spec()
+                assert run.manifest is not None
+                run_spec = run.manifest.run_spec
                 for name in (run_spec.env.id, run_spec.agent.id):
                     if ":" in name and not of_own_code:
                         raise InputError(f"{name} is code that comparing does not import: --videos plays it")
-                refuse_code_inside(run.folder.path, run_spec.env.id)
-                if not can_be_drawn(run_spec.env):
+                if not can_be_drawn(open_run(run.folder.path)):
                     continue
                 watch_run(run.folder.path, 1, file, terminal=False)
             except InputError as error:
@@ -119,10 +120,10 @@ def _manifests(groups: Groups) -> list[dict[str, Any]]:
     found = []
     for (env, agent), runs in groups.items():
         first = runs[0]
-        if first.folder is None:
+        if first.manifest is None:
             found.append({"env": env, "agent": agent, "place": first.place, "values": {}})
             continue
-        manifest = first.folder.read_manifest()
+        manifest = json.loads(first.manifest.to_json())
         values = {key: manifest[key] for key in MANIFEST_KEYS if manifest.get(key)}
         if isinstance(values.get("command"), list):
             values["command"] = shlex.join(map(str, values["command"]))

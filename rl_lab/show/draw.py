@@ -9,13 +9,12 @@ from envs.mazes.env import MazeEnv
 from envs.mazes.svg import draw_svg
 from envs.registry import env_options
 from experiments.errors import InputError, located
+from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import make_evaluation_env
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
-from experiments.runs.run_folder import RunFolder
+from experiments.runs.open_run import open_run
 from experiments.specs.loading import check_env_entry
 from experiments.specs.spec import EnvEntry
-from experiments.training.train_run import load_agent, refuse_code_inside
 
 FORMATS = (".svg", ".png", ".txt")
 
@@ -44,9 +43,8 @@ def draw(
     if is_run:
         if options:
             raise InputError("--env: a run has its environment; expected none beside a run's folder")
-        folder = RunFolder(run)
-        run_spec = folder.run_spec()
-        refuse_code_inside(run, run_spec.env.id)
+        opened = open_run(run)
+        run_spec = opened.run_spec
         entry, seed = run_spec.env, episode_seeds(run_spec.evaluation.seed, "final", 1)[0]
     else:
         if "render_size" in options:
@@ -63,7 +61,7 @@ def draw(
     with located("--level"):
         env.reset(seed=seed, options=None if level is None else {"level": level})
     if is_run:
-        maze.overlay = maze_overlay(load_agent(folder, env), env, overlay)
+        maze.overlay = maze_overlay(opened.agent(), env, overlay)
     else:
         maze.overlay = oracle_overlay(maze, overlay, 1.0 if maze.source.recipe.reward == 0 else 0.99)
     _write(maze, file, size)

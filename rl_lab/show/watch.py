@@ -6,26 +6,43 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from agents.base import Agent
 from envs.mazes.env import MazeEnv
 from experiments.errors import InputError, located
+from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import make_evaluation_env
 from experiments.rendering.overlays import check_kind
 from experiments.rendering.video import Frame, check_video_path, frames_per_second, play, write_video
-from experiments.runs.run_folder import RunFolder
+from experiments.runs.open_run import OpenRun, open_run
+from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from experiments.specs.spec import EnvEntry
-from experiments.training.train_run import load_agent, refuse_code_inside
 
 HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
 PLAIN_WIDTH = 80  # of pictures where standard output is no terminal
 
 
+class Moments(NamedTuple):
+    """Which of a run's agents are watched: that of its last checkpoint, if nothing else is asked for."""
+
+    at: int | None = None  # that of the last snapshot at or before an env step
+    through_training: bool = False  # those of all snapshots, one after the other
+
+
+LAST = Moments()
+
+
 def watch_run(
-    run: Path, episodes: int, record: Path | None, terminal: bool, overlay: str = "values", oracle: bool = False
+    run: Path,
+    episodes: int,
+    record: Path | None,
+    terminal: bool,
+    overlay: str = "values",
+    oracle: bool = False,
+    moments: Moments = LAST,
 ) -> dict[str, Any]:
     """Show greedy episodes of a run's agent; the first ones of its final evaluation."""
     check_kind(overlay)
@@ -35,41 +52,61 @@ def watch_run(
         raise InputError("expected --record or --terminal, got both")
     if oracle and record is None and not terminal:
         raise InputError("--oracle: expected --record or --terminal beside it, got neither")
-    folder = RunFolder(run)
-    run_spec = folder.run_spec()
-    refuse_code_inside(run, run_spec.env.id)
-    if record is not None:
-        check_video_path(record)
-        mode = "rgb_array"
-    elif terminal:
-        mode = terminal_mode(run_spec.env)
-    else:
-        if not has_display():
-            raise InputError(
-                "there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal"
-            )
-        mode = "human"
+    if moments.at is not None and moments.through_training:
+        raise InputError("expected --at or --through-training, got both")
+    opened = open_run(run)
+    mode = _mode(opened, record, terminal)
     if mode != "human" and not has_display():
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint
-    with located(f"{run}: envs: {run_spec.env.id}"):
-        _require_pictures(run_spec.env)
-        env = make_evaluation_env(run_spec.env, render_mode=mode)
+    with located(f"{run}: envs: {opened.run_spec.env.id}"):
+        _require_pictures(opened)
+    env = opened.make_env(mode)
     try:
-        _require_mode(env, mode, run_spec.env.id)
+        _require_mode(env, mode, opened.run_spec.env.id)
         if oracle and not isinstance(env.unwrapped, MazeEnv):
-            raise InputError(f"--oracle: expected a maze, whose optimum is known, got {run_spec.env.id}")
-        agent = load_agent(folder, env)
-        frames = play(
-            agent, env, episode_seeds(run_spec.evaluation.seed, "final", episodes), overlay=overlay, oracle=oracle
+            raise InputError(f"--oracle: expected a maze, whose optimum is known, got {opened.run_spec.env.id}")
+        agents = _agents(opened, moments)
+        seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
+        frames = (
+            frame._replace(caption=title + frame.caption)
+            for title, agent in agents
+            for frame in play(agent, env, seeds, overlay=overlay, oracle=oracle)
         )
         fps = frames_per_second(env)
+        played = episodes * len(agents)
         if record is not None:
-            return {"episodes": episodes, "frames": write_video(record, frames, fps), "file": str(record)}
+            return {"episodes": played, "frames": write_video(record, frames, fps), "file": str(record)}
         if terminal:
-            return {"episodes": episodes, "frames": show_in_terminal(frames, fps)}
-        return {"episodes": episodes, "frames": sum(1 for _ in frames)}  # the environment draws into its own window
+            return {"episodes": played, "frames": show_in_terminal(frames, fps)}
+        return {"episodes": played, "frames": sum(1 for _ in frames)}  # the environment draws into its own window
     finally:
         env.close()
+
+
+def _agents(opened: OpenRun, moments: Moments) -> list[tuple[str, Agent]]:
+    """The agents to be watched, each with what its captions begin with."""
+    if moments.at is None and not moments.through_training:
+        return [("", opened.agent())]
+    steps = snapshot_steps(opened.path)
+    if moments.at is not None:
+        steps = [nearest_snapshot(opened.path, moments.at)]
+    if not steps:
+        raise InputError(f"{opened.path}: there are no snapshots: its agent learns nothing, or they were removed")
+    return [(f"after {step:,} env steps   ", opened.agent(step)) for step in steps]
+
+
+def _mode(opened: OpenRun, record: Path | None, terminal: bool) -> str:
+    """The render mode that what is asked for needs."""
+    if record is not None:
+        check_video_path(record)
+        return "rgb_array"
+    if terminal:
+        return terminal_mode(opened.run_spec.env)
+    if not has_display():
+        raise InputError(
+            "there is no display for a window: expected --record FILE.mp4, --record FILE.gif or --terminal"
+        )
+    return "human"
 
 
 def terminal_mode(entry: EnvEntry) -> str:
@@ -83,15 +120,15 @@ def terminal_mode(entry: EnvEntry) -> str:
     return "ansi" if "ansi" in modes and fits else "rgb_array"
 
 
-def can_be_drawn(entry: EnvEntry) -> bool:
-    """Has the environment any pictures?"""
-    env = make_evaluation_env(entry)
+def can_be_drawn(opened: OpenRun) -> bool:
+    """Has the run's environment any pictures?"""
+    env = opened.make_env()
     env.close()
     return bool(env.metadata.get("render_modes"))
 
 
-def _require_pictures(entry: EnvEntry) -> None:
-    if not can_be_drawn(entry):
+def _require_pictures(opened: OpenRun) -> None:
+    if not can_be_drawn(opened):
         raise InputError("there is nothing to watch: the environment draws no pictures (no render modes)")
 
 

@@ -92,7 +92,7 @@ def _runs(out: Path) -> list[str]:
     lines = []
     for run in find_runs(out) if out.is_dir() else []:
         try:
-            status = run.read_manifest()["status"]
+            status: str = run.read_manifest().status
         except InputError:
             status = "damaged"
         lines.append(f"{status:<12} {run.path}")

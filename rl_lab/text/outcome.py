@@ -5,6 +5,7 @@ from typing import Any
 
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import read_runs
+from experiments.runs.open_run import open_run
 from rl_lab.show.watch import can_be_drawn, has_display
 
 
@@ -16,24 +17,24 @@ def print_outcome(result: dict[str, Any]) -> None:
     folder = Path(result["run"])
     (run,) = read_runs([folder])
     scores = run.final_scores()
-    what = "return" if run.manifest["measure"] == "return" else "minus steps to the exit"
+    what = "return" if run.manifest.measure == "return" else "minus steps to the exit"
     line = f"final {what}: {scores.mean():.2f}, mean of {len(scores)} greedy episodes"
     if run.reference is not None:
         line += f" (random policy {run.reference.random:.2f}, {run.reference.kind} {run.reference.reference:.2f})"
-    metrics = run.manifest.get("metrics") or {}
+    metrics = run.manifest.metrics
     for name, value in metrics.items():  # of a predictor: what its policy earns says nothing of it
         line = f"{name.replace('_', ' ')} after training: {value:.4g}"
     print(line)
-    if table := run.manifest.get("table"):
-        collisions = f", {table['collisions']} collisions" if "collisions" in table else ""
-        states = f"{table['states']:,} {'places' if collisions else 'states'}"
-        size = _size(table["bytes"])
-        print(f"table: {table['kind']}, {states}, {size}{collisions}; engine: {run.manifest['engine']}")
+    if table := run.manifest.table:
+        collisions = "" if table.collisions is None else f", {table.collisions} collisions"
+        states = f"{table.states:,} {'places' if collisions else 'states'}"
+        size = _size(table.bytes)
+        print(f"table: {table.kind}, {states}, {size}{collisions}; engine: {run.manifest.engine}")
     print(f"run folder: {folder}")
     print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
     if metrics:
         print(f"after every episode: {', '.join(metrics)} in {folder / 'episodes.csv'}")
-    elif can_be_drawn(run.run_spec.env):
+    elif can_be_drawn(open_run(folder)):
         print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
     else:
         print(f"next: rl-lab compare {folder.parent.parent}")

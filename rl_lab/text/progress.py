@@ -6,9 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.runs.run_folder import Manifest
+from experiments.runs.manifest import Manifest
 from experiments.specs.spec import RunSpec
-from experiments.training.monitor import Progress
+from experiments.training.observers import Progress
 
 BAR = "{desc} {percentage:3.0f}% |{bar:10}| {rate_fmt}, {remaining} left{postfix}"
 
@@ -78,17 +78,17 @@ class ProgressDisplay:
         self._num_ended += 1
         self.take_down(run_spec)
         seconds = time.monotonic() - self._begun[str(run_spec)]
-        line = f"[{self._num_ended}/{self._num_runs}] {run_spec}: {manifest['status']}"
-        if manifest["status"] == "finished":
-            line += f", {manifest['env_steps']:,} env steps, {manifest['episodes']:,} episodes, {seconds:.1f} s"
+        line = f"[{self._num_ended}/{self._num_runs}] {run_spec}: {manifest.status}"
+        if manifest.status == "finished":
+            line += f", {manifest.env_steps:,} env steps, {manifest.episodes:,} episodes, {seconds:.1f} s"
         else:
-            line += f": {manifest.get('error', '')}"
+            line += f": {manifest.error or ''}"
         tqdm.write(line, file=sys.stderr)
 
     def retried(self, run_spec: RunSpec, manifest: Manifest) -> None:
         """Say so; the run's bar is put up again when it begins."""
         self.take_down(run_spec)
-        tqdm.write(f"{run_spec}: failed: {manifest.get('error', '')}; trying again", file=sys.stderr)
+        tqdm.write(f"{run_spec}: failed: {manifest.error or ''}; trying again", file=sys.stderr)
 
     def take_down(self, run_spec: RunSpec) -> None:
         """Take the run's bar down."""

@@ -51,7 +51,7 @@ def verify_with_progress(run: Path, *, full: bool, progress: bool) -> Verificati
     if not progress:
         return verify_run(run, full=full, on_progress=lambda now: None)
     display = ProgressDisplay(1)
-    run_spec = RunFolder(run).run_spec()
+    run_spec = RunFolder(run).read_manifest().run_spec
     display.started(run_spec)
     try:
         return verify_run(run, full=full, on_progress=lambda now: display.progress(run_spec, now))

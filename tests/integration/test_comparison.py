@@ -19,11 +19,13 @@ from envs.registry import make_env
 from experiments.comparison.comparison import compare_runs, sentences
 from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
 from experiments.errors import InputError
+from experiments.evaluation.environments import make_training_env
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.results.stored_run import read_runs
+from experiments.runs.manifest import parse_manifest
 from experiments.runs.run_folder import EVALUATIONS, RunFolder
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
-from experiments.training.train_run import make_training_env, train_run
+from experiments.training.train_run import train_run
 from rl_lab.run import run_suite
 
 REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "exact optimum", "measure": "return"}
@@ -41,8 +43,9 @@ def make_run(
         evaluation=Evaluation(final_episodes=len(returns), episodes=1),
     )
     folder = RunFolder(out / run_spec.folder)
-    manifest: dict[str, Any] = {"trial": run_spec.model_dump(mode="json"), "status": status, "agent_settings": {}}
-    folder.write_manifest(manifest | {"reference": REFERENCE, "measure": "return", "env_steps": 100, "episodes": 1})
+    manifest: dict[str, Any] = {"format": 3, "trial": run_spec.model_dump(mode="json"), "status": status}
+    manifest |= {"reference": REFERENCE, "measure": "return", "env_steps": 100, "episodes": 1}
+    folder.write_manifest(parse_manifest(json.dumps(manifest).encode(), folder.path))
     rows = [[0, "curve", "fresh", 1, 5.0, 1, "true", "false"]]
     rows += [[100, "final", "fresh", 10 + number, value, 1, "true", "false"] for number, value in enumerate(returns)]
     lines = [",".join(EVALUATIONS), *(",".join(map(str, row)) for row in rows)]
@@ -230,7 +233,7 @@ def test_the_books_seed_begins_every_training_episode() -> None:
         budget=Budget(episodes=1),
         evaluation=Evaluation(),
     )
-    env = make_training_env(run_spec)
+    env = make_training_env(run_spec.env)
     expected, _ = make_env("LunarLander-v3").reset(seed=42)
     for _ in range(2):
         np.testing.assert_array_equal(env.reset()[0], expected)
@@ -284,7 +287,7 @@ def test_numpys_own_numbers_are_written_as_numbers(tmp_path: Path) -> None:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RandomAgent, "update", lambda self, transition: np.float64(0.5))
-        assert train_run(run_spec, tmp_path, lambda progress: None)["status"] == "finished"
+        assert train_run(run_spec, tmp_path).status == "finished"
     rows = list(csv.DictReader((tmp_path / run_spec.folder / "episodes.csv").read_text().splitlines()))
     assert [row["td_error"] for row in rows] == ["0.5", "0.5"]
 

@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from experiments.errors import InputError
+from experiments.evaluation.environments import make_training_env
 from experiments.results.stored_run import read_runs
 from experiments.runs.digests import result_digests
+from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
-from experiments.training.train_run import load_agent, make_training_env, train_run
+from experiments.training.train_run import train_run
 from experiments.training.verification import verify_run
 from tests.conftest import Command
 from tests.helpers import files
@@ -41,8 +43,8 @@ def run_spec(steps: int = 2_000, agent: str = "q_learning", **changes: Any) -> R
 
 
 def run(one: RunSpec, out: Path, until: int | None = None) -> RunFolder:
-    manifest = train_run(one, out, lambda progress: None, until)
-    assert manifest["status"] == ("finished" if until is None else "interrupted"), manifest
+    manifest = train_run(one, out, (), until)
+    assert manifest.status == ("finished" if until is None else "interrupted"), manifest
     return RunFolder(out / one.folder)
 
 
@@ -79,7 +81,7 @@ def test_extended_by_episodes_is_trained_at_once(agent: str, tmp_path: Path) -> 
     run(short, tmp_path / "twice")
     extended, whole = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
     assert result_digests(extended.path) == result_digests(whole.path)
-    assert extended.read_manifest()["budgets"] == [{"episodes": 20}, {"episodes": 45}]
+    assert extended.read_manifest().budgets == [Budget(episodes=20), Budget(episodes=45)]
 
 
 @pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
@@ -123,11 +125,10 @@ def test_a_run_verified_and_a_run_touched(rl_lab: Command, tmp_path: Path) -> No
 
 def test_weights_that_would_come_out_otherwise_are_found(tmp_path: Path) -> None:
     folder = run(run_spec(), tmp_path)
-    manifest = folder.read_manifest()
     path = folder.path / "checkpoint" / "agent" / "state.npz"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    manifest["digests"] = result_digests(folder.path)  # as another machine might have written it
-    folder.write_manifest(manifest)
+    digests = result_digests(folder.path)  # as another machine might have written it
+    folder.write_manifest(folder.read_manifest().with_(digests=digests))
     verification = verify_run(folder.path, full=True, on_progress=lambda progress: None)
     assert verification.differences == ["checkpoint/agent/state.npz: other bytes"]
 
@@ -152,7 +153,7 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, tm
     folder = RunFolder(tmp_path / RUN)
     if limit == 30_000:
         folder.checkpoint.check()
-        assert folder.read_manifest()["status"] == "failed"
+        assert folder.read_manifest().status == "failed"
         assert "File too large" in (folder.path / "error.txt").read_text()
     assert not (folder.path / "checkpoint.new").exists()
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
@@ -167,7 +168,7 @@ def test_stopped_during_the_final_evaluation(agent: str, tmp_path: Path) -> None
     one = run_spec(300, agent, settings=settings)
     folder = run(one, tmp_path)
     whole = result_digests(folder.path)
-    folder.write_manifest(folder.read_manifest() | {"status": "running"})
+    folder.write_manifest(folder.read_manifest().with_(status="running"))
     log = folder.path / "evaluations.csv"
     log.write_bytes(log.read_bytes()[:-20])
     assert result_digests(run(one, tmp_path).path) == whole
@@ -205,7 +206,7 @@ def test_a_run_whose_environment_remembers_begins_anew(
     run(one, tmp_path / "out", until=400)
     folder = run(one, tmp_path / "out")
     assert "the run begins anew" in caplog.text
-    assert folder.read_manifest()["attempts"][-1]["from_step"] == 0
+    assert folder.read_manifest().attempts[-1].from_step == 0
     assert result_digests(folder.path) == result_digests(run(one, tmp_path / "whole").path)
 
 
@@ -219,21 +220,21 @@ def test_what_was_touched_is_not_gone_on_with(tmp_path: Path, caplog: pytest.Log
     assert "episodes.csv: damaged: its first" in caplog.text
     log.write_text(log.read_text().replace("0", "1", 1))
     before = files(folder.path)
-    manifest = train_run(run_spec(3_000), tmp_path / "touched", lambda progress: None)
-    assert manifest["status"] == "failed"
-    assert "the run has finished before, and is left as it is" in manifest["error"]
+    manifest = train_run(run_spec(3_000), tmp_path / "touched")
+    assert manifest.status == "failed"
+    assert "the run has finished before, and is left as it is" in str(manifest.error)
     assert files(folder.path) == before
     weights = run(run_spec(), tmp_path / "weights", until=1_000)
     path = weights.checkpoint.path / "agent" / "state.npz"
     path.write_bytes(path.read_bytes()[:-1])
-    assert run(run_spec(), tmp_path / "weights").read_manifest()["attempts"][-1]["from_step"] == 0
+    assert run(run_spec(), tmp_path / "weights").read_manifest().attempts[-1].from_step == 0
     assert "the run begins anew" in caplog.text
 
 
 def test_wall_clock_times_that_are_gone_lose_nothing(tmp_path: Path) -> None:
     folder = run(run_spec(1_000), tmp_path)
     (folder.path / "timing.csv").unlink()
-    assert run(run_spec(2_000), tmp_path).read_manifest()["attempts"][-1]["from_step"] == 1_000
+    assert run(run_spec(2_000), tmp_path).read_manifest().attempts[-1].from_step == 1_000
 
 
 def test_a_stopped_extension_is_neither_thrown_away_nor_mixed(tmp_path: Path) -> None:
@@ -241,18 +242,18 @@ def test_a_stopped_extension_is_neither_thrown_away_nor_mixed(tmp_path: Path) ->
     folder = run(run_spec(3_000), tmp_path, until=2_500)
     before = files(folder.path)
     for steps in (1_000, 5_000):
-        manifest = train_run(run_spec(steps), tmp_path, lambda progress: None)
-        assert manifest["status"] == "failed"
-        assert "an extension to 3,000 env steps was stopped at" in manifest["error"]
+        manifest = train_run(run_spec(steps), tmp_path)
+        assert manifest.status == "failed"
+        assert "an extension to 3,000 env steps was stopped at" in str(manifest.error)
         assert files(folder.path) == before
     done = run(run_spec(3_000), tmp_path)
-    done.write_manifest(done.read_manifest() | {"status": "running"})  # as if killed in its final evaluation
-    refused = train_run(run_spec(1_000), tmp_path, lambda progress: None)
-    assert "an extension to 3,000 env steps was stopped at" in refused["error"]
+    done.write_manifest(done.read_manifest().with_(status="running"))  # as if killed in its final evaluation
+    refused = train_run(run_spec(1_000), tmp_path)
+    assert "an extension to 3,000 env steps was stopped at" in str(refused.error)
     done = run(run_spec(3_000), tmp_path)
     run(run_spec(1_000), tmp_path / "other")
     assert result_digests(done.path) == result_digests(run(run_spec(3_000), tmp_path / "other").path)
-    assert done.read_manifest()["budgets"] == [{"steps": 1_000}, {"steps": 3_000}]
+    assert done.read_manifest().budgets == [Budget(steps=1_000), Budget(steps=3_000)]
 
 
 def test_another_budget_of_an_unfinished_run_begins_anew(tmp_path: Path) -> None:
@@ -262,7 +263,7 @@ def test_another_budget_of_an_unfinished_run_begins_anew(tmp_path: Path) -> None
     run(long, tmp_path / "twice", until=1)  # stopped at once: nothing of the first budget may be left
     twice, once = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
     assert result_digests(twice.path) == result_digests(once.path)
-    assert twice.read_manifest()["budgets"] == [{"steps": 4_000}]
+    assert twice.read_manifest().budgets == [Budget(steps=4_000)]
 
 
 def test_a_checkpoint_that_names_no_files_is_none(tmp_path: Path) -> None:
@@ -275,14 +276,14 @@ def test_a_checkpoint_that_names_no_files_is_none(tmp_path: Path) -> None:
 def test_an_environment_that_cannot_be_replayed_says_so() -> None:
     from agents.env_snapshot import Replayable
 
-    env = Replayable(make_training_env(run_spec()))
+    env = Replayable(make_training_env(run_spec().env))
     env.reset(seed=3)
     for _ in range(5):
         env.step(1)
     snapshot = env.snapshot()
     snapshot["seen"] = snapshot["seen"] + 1
     with pytest.raises(ValueError, match="does not do again what it did"):
-        Replayable(make_training_env(run_spec()), snapshot).reset(seed=0)
+        Replayable(make_training_env(run_spec().env), snapshot).reset(seed=0)
 
 
 def test_retries_take_up_the_run_and_are_counted(rl_lab: Command, tmp_path: Path) -> None:
@@ -356,18 +357,15 @@ def test_damaged_folders_are_reported_and_run_nothing(data: st.DataObject, sound
         "not text": b"\xff\xfe" + content,
     }
     path.write_bytes(kinds[data.draw(st.sampled_from(sorted(kinds)))])
-    env = make_training_env(run_spec(400))
     try:
         for one in read_runs([out]):
             if one.finished:
                 one.final_scores(), one.curve(), one.training()
                 _ = one.reference, one.curve_reference
-        load_agent(folder, env)
+        open_run(folder.path).agent()
         verify_run(folder.path, full=False, on_progress=lambda progress: None)
     except InputError:
         pass
-    finally:
-        env.close()
     assert not (tmp_path / "executed").exists()
 
 
@@ -379,4 +377,4 @@ def test_sigterm_is_a_stop_like_any_other(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
     RunFolder(tmp_path / RUN).checkpoint.check()
-    assert not RunFolder(tmp_path / RUN).is_locked()
+    assert not RunFolder(tmp_path / RUN).is_written()

@@ -281,7 +281,7 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
     run_spec = next(
         t for t in load_spec("all-small").run_specs() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa")
     )
-    train_run(run_spec, tmp_path, lambda progress: None)
+    train_run(run_spec, tmp_path)
     known = {(run.env, run.agent, run.seed): run for run in reference_results("all-small")}
     mine = one(read_results([tmp_path]))
     reference = known[mine.env, mine.agent, mine.seed]
@@ -325,13 +325,13 @@ def test_event_files_open_in_the_real_tensorboard(rl_lab: Command, tmp_path: Pat
             time.sleep(0.5)
             tags = json.loads(urllib.request.urlopen(f"{address}data/plugin/scalars/tags").read())
         live, compared = (next(name for name in tags if name.startswith(part)) for part in ("train", "comparison"))
-        assert {"train/return", "train/epsilon", "curve/return", "final/return"} <= set(tags[live])
+        assert {"train/return", "train/epsilon", "evaluation/return", "final/return"} <= set(tags[live])
         query = f"{address}data/plugin/scalars/scalars?run={live}&tag=train/return".replace(" ", "%20")
         points = json.loads(urllib.request.urlopen(query).read())
         rows = (run / "episodes.csv").read_text().splitlines()[1:]
         assert [point[1] for point in points] == [int(row.split(",")[1]) for row in rows]
         assert [point[2] for point in points] == [float(row.split(",")[2]) for row in rows]
-        assert {"train/return", "evaluation/return", "final/score"} <= set(tags[compared])
+        assert {"train/return", "evaluation/return", "final/return"} <= set(tags[compared])
     finally:
         process.kill()
         process.communicate()

@@ -12,7 +12,8 @@ from agents.planning import exact
 from agents.planning.oracle import Oracle
 from agents.registry import make_agent
 from envs.registry import make_env
-from experiments.evaluation.rollout import evaluate_agent, make_evaluation_env
+from experiments.evaluation.environments import make_evaluation_env
+from experiments.evaluation.rollout import evaluate_agent
 from experiments.specs.spec import EnvEntry
 from tests.helpers import LINEAR, PREDICTORS, TABULAR, train
 
