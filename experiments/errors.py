@@ -26,7 +26,7 @@ def located(place: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise InputError(f"{place}: {error}") from None
+        raise InputError(_placed(place, str(error))) from None
     except ValidationError as error:
         raise InputError(f"{place}: {explain(error)}") from None
     except Exception as error:
@@ -34,4 +34,9 @@ def located(place: str) -> Iterator[None]:
         message = " ".join(str(error).split())
         if not message or not isinstance(error, ValueError | TypeError):
             message = f"{type(error).__name__}: {message}"  # "'9x9'" alone would say little
-        raise InputError(f"{place}: {message}") from error
+        raise InputError(_placed(place, message)) from error
+
+
+def _placed(place: str, message: str) -> str:
+    """The message, behind its place where it does not begin with it anyhow."""
+    return message if message.startswith(place) else f"{place}: {message}"

@@ -103,8 +103,7 @@ class Planner(OnlineAgent):
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave."""
         super().set_state(state)
-        if "q_values" in state:  # 0.4.0 kept no plan: that which was prepared is the same
-            self.set_policy_state(state)
+        self.set_policy_state(state)
 
     def policy_state(self) -> State:
         """The plan."""
@@ -116,6 +115,8 @@ class Planner(OnlineAgent):
         Raises:
             ValueError: it is no plan for these spaces.
         """
+        if "q_values" not in state and self._q_values is not None:
+            return  # 0.4.0 kept no plan: that which was prepared is the same
         q_values, shape = state["q_values"], (self.num_states, self.num_actions)
         if q_values.shape != shape or q_values.dtype != np.float64:
             raise ValueError(f"q_values: expected float64 {shape}, got {q_values.dtype} {q_values.shape}")

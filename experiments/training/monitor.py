@@ -73,7 +73,7 @@ class RunMonitor:
         self._snapshots = Snapshots(folder.path, state.snapshots if state else None)
         self.env_snapshot: State | None = state.env_snapshot if state else None
         self._saved_at = None if state is None else (state.env_step, state.episodes)
-        self._checkpoint_due = self._pruned = False
+        self._checkpoint_due = self._to_be_pruned = self._pruned = False
         self._last = Progress(self._spending.env_step, self._spending.episodes, None, None)
         self._clock = _Clock(timing)
 
@@ -127,6 +127,7 @@ class RunMonitor:
         """Save the run if that is due."""
         if self._checkpoint_due or not (self.running or self._is_saved):
             self._write_checkpoint(snapshot)
+        self._pruned = self._to_be_pruned
 
     # -- what the run asks ------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class RunMonitor:
 
     @property
     def pruned(self) -> bool:
-        """Has an observer stopped the run?"""
+        """Has an observer stopped the run? It stops at the next safe point, so that it can go on later."""
         return self._pruned
 
     def begin(self) -> None:
@@ -184,7 +185,7 @@ class RunMonitor:
         self._log_timing()
         evaluated = Evaluated(self.env_step, phase, self._measure, episodes)
         for observer in self.observers:
-            self._pruned |= observer.evaluated(evaluated)
+            self._to_be_pruned |= observer.evaluated(evaluated)
         self._report_progress()
         return episodes
 

@@ -1,5 +1,6 @@
 """Verifying a run: train again from its manifest, and compare what comes, byte by byte."""
 
+import csv
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -96,16 +97,19 @@ def _train_again(
 
 
 def _first_difference(known: Path, again: Path, *, whole: bool) -> tuple[int, str | None]:
-    """How many rows were compared, and where they first differ."""
-    of_known, of_again = (path.read_text(encoding="utf-8").splitlines() for path in (known, again))
-    columns = of_again[0].split(",")
+    """How many rows were compared, in the columns that the known log has, and where they first differ."""
+    of_known, of_again = (list(csv.reader(path.read_text(encoding="utf-8").splitlines())) for path in (known, again))
+    columns = of_known[0] if of_known else []
+    if set(columns) <= set(of_again[0]):  # a later version may have more
+        places = [of_again[0].index(name) for name in columns]
+        of_again = [[row[place] for place in places] for row in of_again]
     pairs = list(zip_longest(of_known, of_again) if whole else zip(of_known, of_again, strict=False))
     for line, (there, here) in enumerate(pairs, start=1):
         if there == here:
             continue
         if there is None or here is None:
             return len(pairs) - 1, f"{known.name}: {len(of_known) - 1} rows there, {len(of_again) - 1} rows now"
-        cells = zip_longest(columns, there.split(","), here.split(","), fillvalue="")
-        column, was, got = next((name, a, b) for name, a, b in cells if a != b)
-        return len(pairs) - 1, f"{known.name}: row {line - 1}, column {column}: {was} there, {got} now"
+        cells = zip_longest(of_again[0], there, here, fillvalue="")
+        column, was, is_now = next((name, a, b) for name, a, b in cells if a != b)
+        return len(pairs) - 1, f"{known.name}: row {line - 1}, column {column}: {was} there, {is_now} now"
     return len(pairs) - 1, None

@@ -55,7 +55,10 @@ def test_train_evaluate_watch_compare(rl_lab: Command, tmp_path: Path) -> None:
     assert [int(row["episode"]) for row in rows] == list(range(len(rows)))
     assert sum(int(row["length"]) for row in rows) == int(rows[-1]["env_step"])
     evaluations = rows_of(run / "evaluations.csv")
-    assert ",".join(evaluations[0]) == "env_step,phase,set,episode_seed,return,length,terminated,truncated,success,unmet_share"
+    assert (
+        ",".join(evaluations[0])
+        == "env_step,phase,set,episode_seed,return,length,terminated,truncated,success,unmet_share"
+    )
     assert [int(row["env_step"]) for row in evaluations[:110:10]] == list(range(0, 3001, 300))
     assert sum(row["phase"] == "final" for row in evaluations) == 100
     assert not {row["episode_seed"] for row in evaluations if row["phase"] == "final"} & {
