@@ -5,6 +5,8 @@ def test_my_agent(check):
     check()
 """
 
+import copy
+import inspect
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from agents.base import Agent, OnlineAgent, Transition
 from agents.budget import Budget, Stopped
 from agents.corridor import Corridor, Counted
 from agents.env_snapshot import set_env_state
+from agents.policy import Spaces
 
 MakeEnv = Callable[[], gym.Env[Any, Any]]
 STEPS = 300  # of training, in most checks
@@ -26,7 +29,7 @@ TEACHING = 2_000  # times that a transition is repeated, until its target is lea
 
 
 class CheckError(AssertionError):
-    """An agent does not keep the contract: what was expected, and what got."""
+    """An agent does not keep the contract: what was expected, and what came."""
 
 
 class NotApplicableError(Exception):
@@ -184,17 +187,83 @@ def check_greedy_actions_change_nothing(case: Case) -> None:
     expect(_files(agent) == before, "looking to change nothing", _difference(before, _files(agent)))
 
 
+def check_policy_acts_on_batches(case: Case) -> None:
+    """`policy` acts on many observations as `select_action` does on each, and draws from no global generator."""
+    agent = case.agent()
+    agent.train(case.env(), Budget(steps=STEPS))
+    observations = _observations(case)
+    before = _global_generators()
+    policy = agent.policy(1)
+    actions = policy.act(np.array(observations))
+    policy.action_values(np.array(observations))
+    expect(len(actions) == len(observations), f"{len(observations)} actions for as many observations", len(actions))
+    expect(_global_generators() == before, "a policy to leave the global generators alone", "draws from them")
+    if case.agent_class.seeded_policy:
+        return
+    for observation, action in zip(observations, actions, strict=True):
+        alone = agent.select_action(observation, explore=False)
+        expect(np.array_equal(action, alone), f"{alone} in {observation}, as select_action has it, from policy", action)
+
+
+def check_policy_is_frozen(case: Case) -> None:
+    """What is learned after `policy` was called does not change what that does."""
+    agent = case.agent()
+    agent.train(case.env(), Budget(steps=STEPS))
+    observations = np.array(_observations(case))
+    policy = agent.policy(1)
+    values = policy.action_values(observations)
+    before = values, None if case.agent_class.seeded_policy else policy.act(observations)
+    agent.train(case.env(), Budget(steps=STEPS))
+    now = policy.action_values(observations), None if case.agent_class.seeded_policy else policy.act(observations)
+    for one, other in zip(before, now, strict=True):
+        same = (one is None and other is None) or np.array_equal(np.asarray(one), np.asarray(other), equal_nan=False)
+        expect(same, "a policy that later training does not change", f"{one}, and later {other}")
+
+
+def check_acting_needs_two_spaces_only(case: Case) -> None:
+    """Made from the two spaces, with `policy_state` or the whole state, it acts as the trained agent does."""
+    agent, env = case.agent(), case.env()
+    agent.train(env, Budget(steps=STEPS))
+    before = _global_generators()
+    for name, state in (("policy_state", agent.policy_state()), ("get_state", agent.get_state())):
+        other = case.agent_class(Spaces.of(env), seed=3, **case.settings)
+        other.set_policy_state(copy.deepcopy(state))
+        if case.agent_class.seeded_policy:
+            continue
+        for observation in _observations(case):
+            one, same = agent.policy(7).action(observation), other.policy(7).action(observation)
+            expect(np.array_equal(one, same), f"{one} in {observation} from an agent with its {name}", same)
+    if not case.agent_class.own_process:
+        expect(_global_generators() == before, "opening a policy to leave the global generators alone", "draws")
+
+
+def check_masks_are_respected(case: Case) -> None:
+    """Where one action is legal, that one is taken: exploring, greedily, and by the policy."""
+    if "mask" not in inspect.signature(case.agent_class.select_action).parameters:
+        raise NotApplicableError("it takes no masks: it is for environments without illegal actions")
+    agent, env = case.agent(), case.env()
+    agent.train(env, Budget(steps=STEPS))
+    if not isinstance(env.action_space, spaces.Discrete):
+        raise NotApplicableError("masks are of discrete actions")
+    observation = _observations(case)[0]
+    for legal in range(int(env.action_space.n)):
+        mask = np.arange(env.action_space.n) == legal
+        taken = agent.select_action(observation, explore=False, mask=mask)
+        expect(taken == legal, f"the only legal action, {legal}, greedily", taken)
+        taken = agent.select_action(observation, explore=True, mask=mask)
+        expect(taken == legal, f"the only legal action, {legal}, exploring", taken)
+        taken = agent.policy(0).act(np.array([observation]), mask[None])[0]
+        expect(taken == legal, f"the only legal action, {legal}, by the policy", taken)
+
+
 def check_no_global_randomness(case: Case) -> None:
     """Training neither draws from the global generators of NumPy and `random`, nor depends on them."""
     if case.agent_class.own_process:
         raise NotApplicableError("it says itself that it draws from global generators (own_process)")
-    import random as library
-
-    before = repr(np.random.get_state()), repr(library.getstate())  # noqa: NPY002
+    before = _global_generators()
     agent = case.agent()
     agent.train(case.env(), Budget(steps=STEPS))
-    after = repr(np.random.get_state()), repr(library.getstate())  # noqa: NPY002
-    expect(before == after, "the global generators to be left alone", "draws from them")
+    expect(_global_generators() == before, "the global generators to be left alone", "draws from them")
 
 
 def check_termination_and_truncation(case: Case) -> None:
@@ -273,6 +342,10 @@ CHECKS = (
     check_save_and_load,
     check_stopping_and_going_on,
     check_greedy_actions_change_nothing,
+    check_policy_acts_on_batches,
+    check_policy_is_frozen,
+    check_acting_needs_two_spaces_only,
+    check_masks_are_respected,
     check_no_global_randomness,
     check_termination_and_truncation,
     check_learning,
@@ -284,6 +357,13 @@ def expect(holds: bool, expected: str, got: Any) -> None:
     """Raise where something does not hold."""
     if not holds:
         raise CheckError(f"expected {expected}, got {got}")
+
+
+def _global_generators() -> tuple[str, str]:
+    """Where NumPy's and Python's global generators are."""
+    import random as library
+
+    return repr(np.random.get_state()), repr(library.getstate())  # noqa: NPY002
 
 
 def _item(action: Any) -> Any:

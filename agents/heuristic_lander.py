@@ -36,11 +36,12 @@ class HeuristicLander(OnlineAgent):
             raise ValueError(f"heuristic_lander flies LunarLander only, got {type(env.unwrapped).__name__}")
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
-        """The controller's action: an integer, or two throttles [2] for the continuous lander."""
+        """The controller's action: an integer, or two throttles [2]; the first legal one where its own is not."""
         from gymnasium.envs.box2d.lunar_lander import heuristic
 
         control: Any = heuristic
-        return control(self._lander, observation)
+        action = control(self._lander, observation)
+        return action if mask is None or mask[action] else int(np.argmax(mask))
 
     def policy_state(self) -> State:
         """Nothing: the controller is written by hand."""

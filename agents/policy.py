@@ -1,12 +1,12 @@
 """Acting apart from learning: a frozen policy, which acts on batches and changes nothing."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector.utils import iterate
+from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class LoopPolicy(Policy):
 
     def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
         """An action for each observation."""
-        rows = iterate(self._agent.observation_space, observations)
+        rows = self._rows(observations)
         of_rows = [None] * len(observations) if masks is None else masks
         return np.array([self.action(_plain(row), mask) for row, mask in zip(rows, of_rows, strict=True)])
 
@@ -76,10 +76,17 @@ class LoopPolicy(Policy):
 
     def action_values(self, observations: Array) -> NDArray[np.float64] | None:
         """The agent's opinion of every action."""
-        values = [
-            self._agent.action_values(_plain(row)) for row in iterate(self._agent.observation_space, observations)
-        ]
+        values = [self._agent.action_values(_plain(row)) for row in self._rows(observations)]
         return np.array(values) if values and values[0] is not None else None
+
+    def _rows(self, observations: Any) -> Iterable[Any]:
+        """The observations one by one; those of Dict and Tuple spaces come batched within."""
+        if isinstance(observations, np.ndarray):
+            return observations
+        leaf = observations
+        while not isinstance(leaf, np.ndarray):
+            leaf = next(iter(leaf.values())) if isinstance(leaf, dict) else leaf[0]
+        return iterate(batch_space(self._agent.observation_space, len(leaf)), observations)
 
 
 class TablePolicy(Policy):

@@ -1,4 +1,4 @@
-"""Errors that are the user's to mend: one line that says where, what was expected and what got."""
+"""Errors that are the user's to mend: one line that says where, what was expected and what came."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

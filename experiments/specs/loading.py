@@ -25,7 +25,7 @@ def parse_spec(values: dict[str, Any], place: str) -> Spec:
     """Check the values of a specification.
 
     Raises:
-        InputError: with the place, what was expected and what got.
+        InputError: with the place, what was expected and what came.
     """
     try:
         spec = Spec.model_validate(values)

@@ -181,7 +181,7 @@ def test_what_does_not_apply_is_said() -> None:
 def test_the_command(rl_lab: Command, tmp_path: Any) -> None:
     done = rl_lab("check", "q_learning", "--set", "learning_rate=0.5")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "q_learning: 10 ok, 0 failed, 0 skipped"
+    assert done.stdout.splitlines()[-1] == "q_learning: 14 ok, 0 failed, 0 skipped"
     (tmp_path / "mine.py").write_text(
         "from agents.tabular.q_learning import QLearning\n"
         "class Mine(QLearning):\n"

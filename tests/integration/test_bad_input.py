@@ -1,4 +1,4 @@
-"""Bad input: one line that says where, what was expected and what got; exit code 2; nothing written."""
+"""Bad input: one line that says where, what was expected and what came; exit code 2; nothing written."""
 
 import json
 import shutil
