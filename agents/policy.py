@@ -148,6 +148,18 @@ class ValuesPolicy(Policy):
         return np.array([self._met(_plain(row)) for row in observations], dtype=np.bool_)
 
 
+def legal_actions(mask: NDArray[np.bool_]) -> list[int]:
+    """The actions that a mask [A] says are legal.
+
+    Raises:
+        ValueError: none is.
+    """
+    legal: list[int] = np.flatnonzero(mask).tolist()
+    if not legal:
+        raise ValueError("mask: expected at least one legal action, got none")
+    return legal
+
+
 def first_best(values: Sequence[float], mask: NDArray[np.bool_] | None = None) -> int:
     """The index of the highest of the values [A] of the legal actions; ties go to the lowest index."""
     if mask is None:

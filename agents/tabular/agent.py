@@ -13,11 +13,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.base import Engine, Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
-from agents.policy import Policy, TablePolicy, ValuesPolicy, first_best
+from agents.policy import Policy, Spaces, TablePolicy, ValuesPolicy, first_best, legal_actions
 from agents.seeding import UniformDraws
 from agents.storage import State
 from agents.tabular import engine as compiled_engine
-from agents.tabular.discretiser import Discretiser, make_discretiser
+from agents.tabular.discretiser import Discretiser, first_discretiser, fitted_edges
+from agents.tabular.legal import choose_legal
 from agents.tabular.memory import EPSILON_GREEDY, GIVEN, LAST, TIME
 from agents.tabular.rules import Rules, compiled_rules, python_rules
 from agents.tabular.sampler import why_not
@@ -50,21 +51,19 @@ class TabularAgent(OnlineAgent):
         if "observe" not in vars(order[0]):  # the nearest of the two is an `update` of a subclass, or of a mixin
             cls.observe = OnlineAgent.observe  # type: ignore[method-assign]  # which calls the subclass's `update`
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        self.num_actions = require_discrete_actions(self.name, env.action_space)
-        self.discretiser: Discretiser | None = None
-        num_states = self._num_states(env, seed)
+        self.num_actions = require_discrete_actions(self.name, self.action_space)
+        self.discretiser: Discretiser | None = self._first_bins()
         parameters = self.settings.parameters(self.num_actions)._replace(values_states=self.values_states)
         needs, columns = self.needs, self.num_actions
         if self.values_states:
             parameters = parameters._replace(exploration=GIVEN)
             needs, columns = (*needs, "policy"), 1
         self.parameters = parameters
-        self.table = Table(
-            num_states, parameters, self._table_kind(), needs, columns, self.settings.initial_values, seed
-        )
-        numbered = isinstance(env.observation_space, spaces.Discrete)
+        self._room = needs, columns
+        self.table = self._new_table()
+        numbered = isinstance(self.observation_space, spaces.Discrete)
         self._numbered = numbered and self.table.dense  # an observation is its row
         self._act = self._rules_in_python().act
         self._ahead = UniformDraws(self.exploration_rng)
@@ -77,18 +76,50 @@ class TabularAgent(OnlineAgent):
     def _table_kind(self) -> str:
         return self.settings.table
 
-    def _num_states(self, env: gym.Env[Any, Any], seed: int) -> int:
-        """The number of states, for which Box observations are put into bins."""
-        space = env.observation_space
+    def _new_table(self) -> Table:
+        needs, columns = self._room
+        initial = self.settings.initial_values
+        return Table(self._num_states(), self.parameters, self._table_kind(), needs, columns, initial, self.seed)
+
+    def _first_bins(self) -> Discretiser | None:
+        """The bins of Box observations; those that are fitted to an environment wait for `prepare`."""
+        space = self.observation_space
         if isinstance(space, spaces.Box):
             try:
-                self.discretiser = make_discretiser(self.settings, env, seed)
+                return first_discretiser(self.settings, space)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from error
-            return self.discretiser.num_states
         if isinstance(space, spaces.Discrete) and space.start == 0:
-            return int(space.n)
+            return None
         raise ValueError(f"{self.name} needs Discrete or Box observations, got {space}")
+
+    def _num_states(self) -> int:
+        """The number of states: of numbered ones, or of the cells between the bins' edges."""
+        if self.discretiser is not None:
+            return self.discretiser.num_states
+        assert isinstance(self.observation_space, spaces.Discrete)
+        return int(self.observation_space.n)
+
+    @property
+    def _fits_bins(self) -> bool:
+        """Are the bins fitted to what random play observes?"""
+        return self.discretiser is not None and self.settings.bins == "quantile"
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:
+        """Fit the bins, where that is asked for.
+
+        Raises:
+            ValueError: random play needs a copy of the environment, and it has no spec.
+        """
+        if self._fits_bins:
+            try:
+                self._take_edges(fitted_edges(env, self.seed, self.settings.num_edges))
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {error}") from error
+
+    def _take_edges(self, edges: list[list[float]]) -> None:
+        self.discretiser = Discretiser(edges)
+        self.table = self._new_table()
 
     # -- the readable loop ------------------------------------------------------------------------------------
 
@@ -108,6 +139,8 @@ class TabularAgent(OnlineAgent):
         """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
         if explore:
             state = observation if self._numbered else self.row(observation)
+            if mask is not None:
+                return choose_legal(self.table.view, self.parameters, self._draws, state, legal_actions(mask))
             return self._act(self.table.view, self.parameters, self._draws, state)
         return first_best(self.table[self.state(observation)], mask)
 
@@ -230,12 +263,30 @@ class TabularAgent(OnlineAgent):
     # -- on disk ----------------------------------------------------------------------------------------------
 
     def get_state(self) -> State:
-        """Counters, generator, and the memory."""
+        """Counters, generator, and the memory; the bins' edges, where they were fitted."""
         self.settle()
-        return super().get_state() | {"memory": self.table.get_state()}
+        return super().get_state() | {"memory": self.table.get_state()} | self._edges()
 
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave."""
         self.settle()
         super().set_state(state)
+        if self._fits_bins and "edges" in state:  # 0.4.0 kept none: those that were prepared are the same
+            self._take_edges(state["edges"])
         self.table.set_state(state["memory"])
+
+    def _edges(self) -> State:
+        return {"edges": self.discretiser.edges} if self.discretiser is not None and self._fits_bins else {}
+
+    def policy_state(self) -> State:
+        """The values of the states that have others than at first, and the bins' edges, where they were fitted."""
+        return {"table": self.table.policy_state()} | self._edges()
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` or `get_state` gave."""
+        if "table" not in state:
+            self.set_state(state)
+            return
+        if self._fits_bins:
+            self._take_edges(state["edges"])
+        self.table.set_policy_state(state["table"])

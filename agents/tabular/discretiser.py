@@ -82,18 +82,27 @@ def bounds(space: spaces.Box) -> tuple[list[float], list[float]]:
     return [low for low, _ in pairs], [high for _, high in pairs]
 
 
-def make_discretiser(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -> Discretiser:
-    """The discretiser that an agent's settings ask for.
+def first_discretiser(settings: TabularSettings, space: spaces.Box) -> Discretiser:
+    """The discretiser that an agent's settings ask for; with bins = "quantile" one that has not been fitted yet.
 
     Raises:
-        ValueError: the edges do not fit the space, or random play needs a copy of an environment that has no spec.
+        ValueError: the edges do not fit the space.
     """
-    space = env.observation_space
-    assert isinstance(space, spaces.Box)
     if settings.bins == "uniform":
         return Discretiser.for_space(space, settings.edges, settings.num_edges)
-    Discretiser.for_space(space, None, 1)  # complains of a wrong shape
-    return Discretiser(quantile_edges(random_play(env, seed), settings.num_edges))
+    return _NotFitted(Discretiser.for_space(space, None, 1).edges)  # complains of a wrong shape
+
+
+class _NotFitted(Discretiser):
+    """Stands for bins that have not been fitted."""
+
+    def __call__(self, observation: NDArray[Any]) -> int:
+        raise ValueError("bins = 'quantile' are not fitted yet: expected prepare(env) before the first observation")
+
+
+def fitted_edges(env: gym.Env[Any, Any], seed: int, num_edges: int) -> list[list[float]]:
+    """For each dimension the edges that part what random play observes into equal shares."""
+    return quantile_edges(random_play(env, seed), num_edges)
 
 
 def random_play(env: gym.Env[Any, Any], seed: int) -> NDArray[np.float64]:

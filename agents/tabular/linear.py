@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agents.base import Settings, Transition
-from agents.policy import Policy, ValuesPolicy, first_best
+from agents.policy import Policy, Spaces, ValuesPolicy, first_best, legal_actions
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
 from agents.tabular.learning import step_size_by_visits
+from agents.tabular.legal import choose_legal
 from agents.tabular.memory import NUM_ACTIVE, IntArray, Memory, Parameters
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TabularSettings, TraceSettings
@@ -120,7 +121,7 @@ class LinearAgent(TabularAgent):
     needs: ClassVar[tuple[str, ...]] = ("weights", "ring")
     long_updates = True
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         resolved = self.Settings(**settings)
         assert isinstance(resolved, TileSettings)
         space = check_tiles(env.observation_space, self.name)
@@ -129,13 +130,16 @@ class LinearAgent(TabularAgent):
         initial = self.settings.initial_values
         if initial == "random" or self.settings.table == "sparse":
             raise ValueError(f"{self.name}: expected initial_values of 'zero' or a number, and no sparse table")
-        first = 0.0 if isinstance(initial, str) else float(initial)
-        self.table.memory.weights[:] = first / self.settings.num_tilings
+        self._first_weight = (0.0 if isinstance(initial, str) else float(initial)) / self.settings.num_tilings
+        self.table.memory.weights[:] = self._first_weight
 
     def _table_kind(self) -> str:
         return "dense"
 
-    def _num_states(self, env: gym.Env[Any, Any], seed: int) -> int:
+    def _first_bins(self) -> None:
+        return None
+
+    def _num_states(self) -> int:
         return self.coder.size
 
     def row(self, observation: Any) -> int:
@@ -149,6 +153,8 @@ class LinearAgent(TabularAgent):
             return first_best(values.tolist(), mask)
         state = self.row(observation)
         self.table.memory.q[state] = values
+        if mask is not None:
+            return choose_legal(self.table.view, self.parameters, self._draws, state, legal_actions(mask))
         return self._act(self.table.view, self.parameters, self._draws, state)
 
     def update(self, transition: Transition) -> float | None:
@@ -178,6 +184,29 @@ class LinearAgent(TabularAgent):
         kind = "hashed tiles" if self.coder.is_hashed else "tiles"
         collisions = self.coder.num_collisions
         return {"kind": kind, "states": self.coder.size, "bytes": self.table.num_bytes, "collisions": collisions}
+
+    def policy_state(self) -> State:
+        """The weights that are others than at first, and their places."""
+        weights = self.table.memory.weights
+        places = np.flatnonzero((weights != self._first_weight).any(axis=1))
+        return {"places": places, "weights": weights[places]}
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` or `get_state` gave.
+
+        Raises:
+            ValueError: its arrays are not of this agent's weights.
+        """
+        if "places" not in state:
+            self.set_state(state)
+            return
+        places, weights = state["places"], self.table.memory.weights
+        if state["weights"].shape != (len(places), self.num_actions) or state["weights"].dtype != weights.dtype:
+            raise ValueError(f"weights: expected {weights.dtype} [{len(places)}, {self.num_actions}]")
+        if len(places) and not 0 <= places.min() <= places.max() < len(weights):
+            raise ValueError(f"places: expected numbers from 0 to {len(weights) - 1}")
+        weights[:] = self._first_weight
+        weights[places] = state["weights"]
 
     def get_state(self) -> State:
         """As of every table, and the tiles that were met."""

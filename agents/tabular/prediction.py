@@ -14,8 +14,9 @@ from pydantic import Field
 from agents.base import Settings
 from agents.planning import exact
 from agents.planning.oracle import exact_model, has_model
-from agents.policy import FunctionPolicy, Policy
+from agents.policy import FunctionPolicy, Policy, Spaces, first_best
 from agents.seeding import Rng
+from agents.storage import State
 from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
 from agents.tabular.learning import NOTHING, move
@@ -149,13 +150,17 @@ class Predictor(TabularAgent):
     controls = False
     seeded_policy = True
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        space = env.observation_space
+        space = self.observation_space
         if not isinstance(space, gym.spaces.Discrete) or not self.table.dense:
             raise ValueError(f"{self.name} needs numbered states (Discrete) in a dense table, got {space}")
         self.given_policy = self._given_policy(int(space.n))
         self.table.memory.policy[:] = self.given_policy
+        self.true_values: NDArray[np.float64] | None = None
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:
+        """Solve for the policy's true values, where there is an exact model: the log tells how far V is from them."""
         self.true_values = self._true_values(env)
 
     def _true_values(self, env: gym.Env[Any, Any]) -> NDArray[np.float64] | None:
@@ -186,18 +191,42 @@ class Predictor(TabularAgent):
     def policy(self, seed: int) -> Policy:
         """The given policy; where it is random it draws from `seed`."""
         rng = np.random.default_rng([self.seed, seed])
-        probabilities = self.given_policy
-        return FunctionPolicy(lambda observation, mask: int(rng.choice(self.num_actions, p=probabilities[observation])))
+        given = self.given_policy
+
+        def draw(observation: Any, mask: NDArray[np.bool_] | None) -> int:
+            probabilities = given[observation]
+            if mask is not None:
+                weights = np.where(mask, probabilities, 0.0)
+                probabilities = (weights if weights.any() else mask) / (weights if weights.any() else mask).sum()
+            return int(rng.choice(self.num_actions, p=probabilities))
+
+        return FunctionPolicy(draw)
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the given policy; without exploring its likeliest, the lowest of several."""
         if explore:
-            return super().select_action(observation, explore=True)
-        return int(np.argmax(self.given_policy[observation]))
+            return super().select_action(observation, explore=True, mask=mask)
+        return first_best(self.given_policy[observation].tolist(), mask)
 
     def action_values(self, observation: Any) -> None:
         """A predictor has no opinion of actions."""
         return
+
+    def get_state(self) -> State:
+        """As of every table, and the true values."""
+        return super().get_state() | ({} if self.true_values is None else {"true_values": self.true_values})
+
+    def set_state(self, state: State) -> None:
+        """Take over a state that `get_state` gave.
+
+        Raises:
+            ValueError: the true values are not of this environment's states.
+        """
+        super().set_state(state)
+        if "true_values" in state:
+            if state["true_values"].shape != (len(self.given_policy),):
+                raise ValueError(f"true_values: expected one a state, got shape {state['true_values'].shape}")
+            self.true_values = state["true_values"]
 
     @property
     def state_values(self) -> NDArray[np.float64]:

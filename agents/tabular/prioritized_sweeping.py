@@ -13,6 +13,7 @@ import gymnasium as gym
 from pydantic import Field
 
 from agents.base import Settings, Transition
+from agents.policy import Spaces
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
@@ -57,7 +58,7 @@ class PrioritizedSweeping(TabularAgent):
     name = "prioritized_sweeping"
     update_rule = staticmethod(update)
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         self.rewards: defaultdict[Pair, float] = defaultdict(float)  # their sums
         self.followers: defaultdict[Pair, dict[int, int]] = defaultdict(dict)  # next state (or THE_END) -> how often

@@ -195,6 +195,39 @@ class Table:
         state: State = {"entropy": self._entropy.copy(), "states_met": [str(state) for state in self.rows]}
         return state | {name: getattr(self.memory, name)[:used].copy() for name, used in self._used().items()}
 
+    def policy_state(self) -> State:
+        """The values of the states that have a row, or, of a dense table, of those that have others than at first."""
+        values = self.memory.q[: len(self)]
+        state: State = {"entropy": self._entropy.copy()}
+        if not self.dense:
+            return state | {"states_met": [str(known) for known in self.rows], "q": values.copy()}
+        changed = np.flatnonzero((values != self._new_rows("q", 0, self.num_states)).any(axis=1))
+        return state | {"rows": changed, "q": values[changed]}
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` gave: the table is to be looked at then.
+
+        Raises:
+            ValueError: its arrays are not this table's.
+        """
+        q, entropy = state["q"], state["entropy"]
+        if q.dtype != np.float64 or q.shape[1:] != (self.columns,) or entropy.shape != (2,):
+            raise ValueError(f"q: expected float64 [rows, {self.columns}], got {q.dtype} {q.shape}")
+        self._entropy = entropy.copy()
+        if self.dense:
+            rows = state["rows"]
+            if rows.shape != q.shape[:1] or (len(rows) and not 0 <= rows.min() <= rows.max() < self.num_states):
+                raise ValueError(f"rows: expected {len(q)} numbers from 0 to {self.num_states - 1}")
+            values = self._new_rows("q", 0, self.num_states)
+            values[rows] = q
+        else:
+            self.rows = {int(known): row for row, known in enumerate(state["states_met"])}
+            if len(self.rows) != len(q):
+                raise ValueError(f"q: expected {len(self.rows)} rows, got {len(q)}")
+            values = self._new_rows("q", 0, max(FIRST_ROWS, len(q)))
+            values[: len(q)] = q
+        self._hold(self.memory._replace(q=values))
+
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave.
 

@@ -13,6 +13,7 @@ from agents.budget import Budget
 from agents.checking import Case, Check, CheckError, NotApplicableError, check_agent
 from agents.corridor import Corridor
 from agents.planning.oracle import Oracle
+from agents.policy import LoopPolicy, Policy, TablePolicy
 from agents.registry import AGENTS, find_agent
 from agents.tabular.prediction import TD
 from agents.tabular.q_learning import QLearning
@@ -123,6 +124,42 @@ class LearnsNothing(QLearning):
         return None
 
 
+class WrongOnBatches(QLearning):
+    """Its policy takes the worst of two actions, where the agent takes the best."""
+
+    def policy(self, seed: int) -> Policy:
+        return TablePolicy(-self.table.memory.q)
+
+
+class Unfrozen(QLearning):
+    def policy(self, seed: int) -> Policy:
+        return LoopPolicy(self)
+
+
+class GlobalPolicy(QLearning):
+    def policy(self, seed: int) -> Policy:
+        random.random()
+        return super().policy(seed)
+
+
+class AsksTheEnvironment(QLearning):
+    def __init__(self, env: Any, *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(env, seed=seed, **settings)
+        self.spec = env.unwrapped.spec
+
+
+class ForgetsToAct(QLearning):
+    def policy_state(self) -> Any:
+        state = super().policy_state()
+        state["table"]["q"] = state["table"]["q"] * -1
+        return state
+
+
+class Lawless(QLearning):
+    def select_action(self, observation: Any, *, explore: bool, mask: Any = None) -> int:
+        return super().select_action(observation, explore=explore)
+
+
 class Crashes(QLearning):
     def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         env.action_space.n  # type: ignore[attr-defined]  # noqa: B018
@@ -141,6 +178,12 @@ class Crashes(QLearning):
         (Global, "no_global_randomness"),
         (CutsAtTheLimit, "termination_and_truncation"),
         (NeverCuts, "termination_and_truncation"),
+        (WrongOnBatches, "policy_acts_on_batches"),
+        (GlobalPolicy, "policy_acts_on_batches"),
+        (Unfrozen, "policy_is_frozen"),
+        (AsksTheEnvironment, "acting_needs_two_spaces_only"),
+        (ForgetsToAct, "acting_needs_two_spaces_only"),
+        (Lawless, "masks_are_respected"),
         (LearnsNothing, "learning"),
         (Crashes, "spaces_it_cannot_handle"),
     ],
