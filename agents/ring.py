@@ -85,11 +85,7 @@ def read(folder: Path, name: str, fields: Fields) -> Ring:
     parts: dict[str, list[NDArray[Any]]] = {}
     for number, rows in enumerate(_parts(fields)):
         file = folder / f"{name}-{number:06d}.npz"
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                chunk = {key: arrays[key] for key in arrays.files}
-        except zipfile.BadZipFile as error:
-            raise ValueError(f"{file.name}: {error}") from error
+        chunk = read_arrays(file)
         if number == 0:
             parts = {key: [] for key in chunk}
         if chunk.keys() != parts.keys() or any(len(array) != rows.stop - rows.start for array in chunk.values()):
@@ -98,6 +94,19 @@ def read(folder: Path, name: str, fields: Fields) -> Ring:
             parts[key].append(array)
     joined = {key: np.concatenate(arrays) for key, arrays in parts.items()}
     return Ring(joined, fields["written"], fields["capacity"])
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an npz file.
+
+    Raises:
+        ValueError, OSError, EOFError, NotImplementedError: it is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def check(fields: Any) -> Fields:

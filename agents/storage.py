@@ -52,9 +52,8 @@ def read(folder: Path) -> State:
     """
     try:
         state: State = json.loads((folder / VALUES).read_text(encoding="utf-8"))
-        with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-            for path in arrays.files:
-                _put(state, path, arrays[path])
+        for path, array in ring.read_arrays(folder / ARRAYS).items():
+            _put(state, path, array)
         for (number, path), fields in _read_rings(folder).items():
             _put(state, path, ring.read(folder / CHUNKS, str(number), fields))
     except (
