@@ -159,9 +159,14 @@ class Agent(ABC):
         """Take over a state that `policy_state` or `get_state` gave; the agent can act then, and need not learn."""
         self.set_state(state)
 
-    def save(self, folder: Path) -> None:
-        """Write the whole learning state into a folder."""
-        storage.write(folder, self.get_state())
+    def save(self, folder: Path, earlier: Path | None = None) -> None:
+        """Write the whole learning state into a folder.
+
+        Args:
+            folder: the folder.
+            earlier: where it was saved before, in the same training: what is as it was there is not written again.
+        """
+        storage.write(folder, self.get_state(), earlier)
 
     def load(self, folder: Path) -> None:
         """Take over the state that `save` wrote. Runs no code from the folder.

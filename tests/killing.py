@@ -19,7 +19,7 @@ from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
 from experiments.training.train_run import train_run
 
-FILE_EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"}
+FILE_EVENTS = {"open", "os.mkdir", "os.link", "os.rename", "os.remove", "os.rmdir", "os.truncate", "shutil.rmtree"}
 
 
 def main() -> None:

@@ -1,10 +1,12 @@
 """stable-baselines3's DQN and PPO behind the agent contract: settings and the part that needs no torch.
 
-stable-baselines3 and torch are imported by `agents.sb3.bridge`, when a model is first needed.
+stable-baselines3 and torch are imported when they are first needed: by `agents.sb3.network` to act, by
+`agents.sb3.bridge` to train.
 Defaults are stable-baselines3's own (a test compares them with its signatures); the meaning of every setting is in
 its documentation. `preset = "lander"` takes RL Baselines3 Zoo's tuned LunarLander settings; what is set beside it wins.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import gymnasium as gym
@@ -13,13 +15,15 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from agents import storage
 from agents.base import Agent, Monitor, Settings, require_discrete_actions
-from agents.policy import first_best
+from agents.policy import Policy, Spaces
 from agents.seeding import integer
 from agents.storage import State
 
 if TYPE_CHECKING:
-    from agents.sb3.bridge import Model
+    from agents.sb3.model_state import Model
+    from agents.sb3.network import Network
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {  # from RL Baselines3 Zoo, hyperparams/{dqn,ppo}.yml, LunarLander
     "dqn": {
@@ -150,34 +154,53 @@ class PPOSettings(SB3Settings):
 
 
 class SB3Agent(Agent):
-    """An algorithm of stable-baselines3; it owns its loop, so `train` is its own."""
+    """An algorithm of stable-baselines3; it owns its loop, so `train` is its own.
+
+    To act it takes a network alone. The model, with its optimiser, replay buffer and global generators, is made when
+    it is to learn or to explore.
+    """
 
     own_process: ClassVar[bool] = True
     settings: SB3Settings
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        if isinstance(env.observation_space, spaces.Dict) != (self.settings.policy == "MultiInputPolicy"):
-            raise ValueError(f"policy {self.settings.policy} cannot observe {type(env.observation_space).__name__}")
-        space = env.observation_space
+        space = self.observation_space
+        if isinstance(space, spaces.Dict) != (self.settings.policy == "MultiInputPolicy"):
+            raise ValueError(f"policy {self.settings.policy} cannot observe {type(space).__name__}")
         if self.settings.policy == "CnnPolicy" and not (len(space.shape or ()) == 3 and space.dtype == np.uint8):
             raise ValueError(f"policy CnnPolicy observes images of bytes, got {space}")
         supported = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary | spaces.Dict
-        if not isinstance(env.observation_space, supported):
-            raise ValueError(f"stable-baselines3 cannot observe {env.observation_space}")
-        if isinstance(env.action_space, spaces.Discrete) and env.action_space.start != 0:
-            raise ValueError(f"stable-baselines3 counts actions from 0, got {env.action_space}")
+        if not isinstance(space, supported):
+            raise ValueError(f"stable-baselines3 cannot observe {space}")
+        if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
+            raise ValueError(f"stable-baselines3 counts actions from 0, got {self.action_space}")
+        self._spaces = Spaces(self.observation_space, self.action_space)
+        self._network: Network | None = None  # the model's, once there is one
         self._model: Model | None = None
+        self._state: State | None = None  # which the model is to take over when it is made
+
+    @property
+    def network(self) -> "Network":
+        """The network that acts, made at first use."""
+        if self._network is None:
+            from agents.sb3 import network
+
+            self._network = network.make_network(self.settings, self._spaces, integer(self.seed, "network"))
+        return self._network
 
     @property
     def model(self) -> "Model":
         """The stable-baselines3 model, made at first use."""
         if self._model is None:
-            from agents.sb3 import bridge
+            from agents.sb3 import bridge, model_state
 
-            self._model = bridge.make_model(
-                self.settings, self.observation_space, self.action_space, integer(self.seed, "network")
-            )
+            self._model = bridge.make_model(self.settings, self._spaces, integer(self.seed, "network"))
+            if self._state is not None:
+                model_state.set_state(self._model, self._state)
+            elif self._network is not None:
+                self._model.policy.load_state_dict(self._network.state_dict())
+            self._network, self._state = self._model.policy, None
         return self._model
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
@@ -186,13 +209,19 @@ class SB3Agent(Agent):
         Raises:
             ValueError: a mask is given, and the actions are not discrete.
         """
-        if mask is not None:
-            values = self.action_values(observation)
-            if values is None:
-                raise ValueError(f"a mask needs discrete actions, got {self.action_space}")
-            return first_best(values.tolist(), mask)
-        action, _ = self.model.predict(observation, deterministic=not explore)
-        return int(action) if isinstance(self.action_space, spaces.Discrete) else action
+        if explore:
+            from agents.sb3 import bridge
+
+            return bridge.explore(self.model, observation, mask)
+        from agents.sb3.network import NetworkPolicy
+
+        return NetworkPolicy(self.network).action(observation, mask)
+
+    def policy(self, seed: int) -> Policy:
+        """The greedy policy of a copy of the network: of a batch in one forward pass."""
+        from agents.sb3 import network
+
+        return network.frozen(self.network, self.settings, self._spaces)
 
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Run stable-baselines3's own loop until the budget is spent."""
@@ -205,23 +234,48 @@ class SB3Agent(Agent):
 
     def get_state(self) -> State:
         """Networks, optimiser, counters, replay buffer, generators."""
-        from agents.sb3 import bridge
+        from agents.sb3 import model_state
 
-        return bridge.get_state(self.model)
+        return model_state.get_state(self.model)
 
     def set_state(self, state: State) -> None:
-        """Take over a state that `get_state` gave."""
-        from agents.sb3 import bridge
+        """Take over a state that `get_state` gave: what is there beside the networks, when the model is first needed.
 
-        bridge.set_state(self.model, state)
+        Till then no global generator is touched.
+        """
+        from agents.sb3 import model_state
+
+        self.set_policy_state(state)
+        if self._model is not None:
+            model_state.set_state(self._model, state)
+        else:
+            self._state = {name: state[name] for name in model_state.parts(self.settings.algorithm)}
+
+    def policy_state(self) -> State:
+        """The network's parameters: all that acts, and with PPO the critic's too."""
+        from agents.sb3 import network
+
+        return {"networks": network.get_network_state(self.network)}
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` gave, or `get_state`."""
+        from agents.sb3 import network
+
+        network.set_network_state(self.network, state["networks"])
+        self._state = None
+
+    def save(self, folder: Path, earlier: Path | None = None) -> None:
+        """Write the whole learning state into a folder, of a replay buffer what is new since `earlier`."""
+        from agents.sb3 import model_state
+
+        storage.write(folder, model_state.get_state(self.model, copied=False), earlier)
 
     def action_values(self, observation: Any) -> NDArray[np.float64] | None:
         """Q-values (DQN) or action probabilities (PPO) [A]; None where actions are not discrete."""
-        if not isinstance(self.action_space, spaces.Discrete):
-            return None
-        from agents.sb3 import bridge
+        from agents.sb3.network import NetworkPolicy
 
-        return bridge.action_values(self.model, observation)
+        values = NetworkPolicy(self.network).action_values(observation)
+        return None if values is None else values[0]
 
 
 class SB3DQN(SB3Agent):
@@ -229,9 +283,9 @@ class SB3DQN(SB3Agent):
 
     Settings: ClassVar[type[Settings]] = DQNSettings
 
-    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
-        require_discrete_actions("sb3_dqn", env.action_space)
+        require_discrete_actions("sb3_dqn", self.action_space)
 
 
 class SB3PPO(SB3Agent):

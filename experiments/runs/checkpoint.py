@@ -4,6 +4,9 @@ agent/         whatever the agent saves
 run/           counts, the lengths of the logs, where the environment is
 timing.json    wall-clock times, apart: the files above are the same bytes in every equal run
 digests.json   SHA-256 of every file above: what is damaged is not taken for sound
+
+Chunks of a large replay buffer (see `agents.ring`) that are as they were in the checkpoint before are the same files,
+linked, with the digests that they had: a checkpoint writes what is new. They go when no checkpoint has them any more.
 """
 
 import json
@@ -45,11 +48,13 @@ class CheckpointFolder:
     def write(self, agent: Agent, state: State, timing: dict[str, Any]) -> None:
         """Replace it. Where that fails, such as on a full disk, the one before it stays."""
         self._remove(self._coming)
+        earlier, known = self._earlier()
         try:
-            agent.save(self._coming / AGENT)
+            agent.save(self._coming / AGENT, None if earlier is None else earlier / AGENT)
             storage.write(self._coming / RUN, state)
             (self._coming / TIMING).write_text(json.dumps(timing), encoding="utf-8")
-            (self._coming / DIGESTS).write_text(json.dumps(digests_below(self._coming)), encoding="utf-8")
+            digests = digests_below(self._coming, earlier or self._coming, known)
+            (self._coming / DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
         except OSError:
             self._remove(self._coming)
             raise
@@ -58,6 +63,13 @@ class CheckpointFolder:
             self._newest.rename(self._previous)
         self._coming.rename(self._newest)
         self._remove(self._previous)
+
+    def _earlier(self) -> tuple[Path | None, dict[str, str]]:
+        """The newest checkpoint and its digests, which the next one may take over; None where these are damaged."""
+        try:
+            return self.path, _listed(self.path / DIGESTS)
+        except InputError:
+            return None, {}
 
     def read(self) -> tuple[State, dict[str, Any]]:
         """The run's part and the wall-clock times, after every file was checked.
@@ -78,10 +90,7 @@ class CheckpointFolder:
             InputError: a file is missing or damaged; the message names it.
         """
         path = self.path / DIGESTS
-        try:
-            digests = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise InputError(f"{path}: missing or damaged: {error}") from error
+        digests = _listed(path)
         there = {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
         if unlisted := sorted(there - {DIGESTS} - set(digests)):
             raise InputError(f"{self.path / unlisted[0]}: not what the run wrote: {DIGESTS} does not name it")
@@ -100,3 +109,15 @@ class CheckpointFolder:
     @staticmethod
     def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _listed(path: Path) -> dict[str, str]:
+    """The digests that a checkpoint lists.
+
+    Raises:
+        InputError: they are missing or damaged.
+    """
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: missing or damaged: {error}") from error

@@ -3,6 +3,8 @@
 import hashlib
 from pathlib import Path
 
+from agents.ring import CHUNKS
+
 
 def digest_of(path: Path) -> str | None:
     """A file's digest; None where it cannot be read."""
@@ -13,14 +15,36 @@ def digest_of(path: Path) -> str | None:
         return None
 
 
-def digests_below(folder: Path) -> dict[str, str]:
-    """The digest of every file below a folder, by its path there."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): digest_of(path) or "" for path in files}
+def digests_below(folder: Path, earlier: Path, known: dict[str, str]) -> dict[str, str]:
+    """The digest of every file below a folder, by its path there.
+
+    Args:
+        folder: the folder.
+        earlier: another, of which some files may be linked into this one: these are not read again.
+        known: the digests of the other's files.
+    """
+    digests = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        is_linked = name in known and (earlier / name).exists() and path.samefile(earlier / name)
+        digests[name] = known[name] if is_linked else digest_of(path) or ""
+    return digests
 
 
 def result_digests(run: Path) -> dict[str, str]:
-    """The digests of a run's results: its logs, and the checkpoint's files but for the wall-clock times."""
+    """The digests of a run's results: its logs, and the checkpoint's files but for the wall-clock times.
+
+    Chunks, of which there may be thousands, have one together.
+    """
     files = [run / name for name in ("episodes.csv", "evaluations.csv", "learning.csv", "info.csv")]
     files += [file for part in ("agent", "run") for file in sorted((run / "checkpoint" / part).rglob("*"))]
-    return {file.relative_to(run).as_posix(): digest_of(file) or "" for file in files if file.is_file()}
+    digests: dict[Path, str] = {}
+    chunks: dict[Path, str] = {}
+    for file in files:
+        if file.is_file():
+            of_one = chunks if file.parent.name == CHUNKS else digests
+            of_one[file.relative_to(run)] = digest_of(file) or ""
+    for folder in {path.parent for path in chunks}:
+        lines = "".join(f"{digest} {path.name}\n" for path, digest in chunks.items() if path.parent == folder)
+        digests[folder] = hashlib.sha256(lines.encode()).hexdigest()
+    return {path.as_posix(): digest for path, digest in digests.items()}

@@ -101,7 +101,7 @@ def test_importing_rl_lab_registers_the_environments() -> None:
     assert "envs.mazes.env" not in modules_after(code)  # registered, not imported
 
 
-def test_only_the_bridge_imports_stable_baselines3_and_torch() -> None:
+def test_only_the_adapter_imports_stable_baselines3_and_torch() -> None:
     importers = {
         path.relative_to(ROOT).as_posix()
         for path in SOURCES
@@ -109,7 +109,7 @@ def test_only_the_bridge_imports_stable_baselines3_and_torch() -> None:
         for name in _imported(node)
         if name.split(".")[0] in ("stable_baselines3", "torch")
     }
-    assert importers == {"agents/sb3/bridge.py"}
+    assert importers == {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network")}
 
 
 def test_no_global_randomness_in_the_sources() -> None:

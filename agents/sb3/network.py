@@ -1,0 +1,158 @@
+"""The network that acts: made without the algorithm, its buffers and its generators, so that a policy opens quickly."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from stable_baselines3 import DQN, PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.dqn.policies import DQNPolicy
+
+from agents.base import Settings
+from agents.policy import Policy, Spaces, first_best
+from agents.storage import State
+
+Network = DQNPolicy | ActorCriticPolicy
+ALGORITHMS: dict[str, type[DQN] | type[PPO]] = {"dqn": DQN, "ppo": PPO}
+TARGET, ONLINE = "q_net_target.", "q_net."  # how the names of a DQN's parameters begin
+
+
+class _SpacesEnv(gym.Env[Any, Any]):
+    """Stands in for the environment while a model is built: it only has spaces."""
+
+    def __init__(self, of: Spaces) -> None:
+        self.observation_space, self.action_space = of
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        return self.observation_space.sample(), {}
+
+
+def spaces_env(of: Spaces, count: int) -> DummyVecEnv:
+    """What stands in for `count` environments while a model is built."""
+    return DummyVecEnv([lambda: _SpacesEnv(of)] * count)
+
+
+def policy_kwargs(settings: Settings) -> dict[str, Any] | None:
+    """The settings of that name, with torch's classes in the place of their names."""
+    given = getattr(settings, "policy_kwargs", None)
+    return None if given is None else {name: _class_by_name(value) for name, value in given.items()}
+
+
+def _class_by_name(value: Any) -> Any:
+    """torch's class of that name, for `activation_fn = "Tanh"` and `optimizer_class = "RMSprop"`."""
+    for module in (torch.nn, torch.optim):
+        if isinstance(value, str) and isinstance(found := getattr(module, value, None), type):
+            return found
+    return value
+
+
+def make_network(settings: Any, of: Spaces, seed: int) -> Network:
+    """A fresh network: the one that a model of the same seed begins with. Touches no global generator."""
+    algorithm = ALGORITHMS[settings.algorithm]
+    seen = BaseAlgorithm._wrap_env(spaces_env(of, 1)).observation_space  # as a model sees it: images channels first
+    arguments = policy_kwargs(settings) or {}
+    if getattr(settings, "use_sde", False):
+        arguments["use_sde"] = True
+    with _torch_seeded(seed):
+        network: Any = algorithm.policy_aliases[settings.policy](
+            seen, of.action_space, lambda remaining: settings.learning_rate, **arguments
+        )
+    network.set_training_mode(False)
+    made: Network = network
+    return made
+
+
+@contextmanager
+def _torch_seeded(seed: int) -> Iterator[None]:
+    """torch's generator begins from a seed, and is where it was afterwards."""
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def frozen(network: Network, settings: Any, of: Spaces) -> "NetworkPolicy":
+    """The greedy policy of a network as it is now."""
+    copy = make_network(settings, of, seed=0)
+    copy.load_state_dict(network.state_dict())
+    return NetworkPolicy(copy)
+
+
+class NetworkPolicy(Policy):
+    """The greedy policy of a network: of the highest value (DQN) or probability (PPO); the mean of continuous actions.
+
+    Args:
+        network: not copied.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def act(self, observations: Any, masks: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+        """The best legal action for each observation; one forward pass for all.
+
+        Raises:
+            ValueError: masks are given, and the actions are not discrete.
+        """
+        if masks is None:
+            return np.asarray(self._network.predict(observations, deterministic=True)[0])
+        return np.asarray(np.where(masks, self.values(observations), -np.inf).argmax(axis=1))
+
+    def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
+        """The best legal action for one observation.
+
+        Raises:
+            ValueError: a mask is given, and the actions are not discrete.
+        """
+        if mask is not None:
+            return first_best(self.values(observation)[0].tolist(), mask)
+        action = self._network.predict(observation, deterministic=True)[0]
+        return int(action) if isinstance(self._network.action_space, spaces.Discrete) else action
+
+    def values(self, observations: Any) -> NDArray[np.float64]:
+        """The action values [N, A].
+
+        Raises:
+            ValueError: the actions are not discrete.
+        """
+        values = self.action_values(observations)
+        if values is None:
+            raise ValueError(f"a mask needs discrete actions, got {self._network.action_space}")
+        return values
+
+    def action_values(self, observations: Any) -> NDArray[np.float64] | None:
+        """Q-values (DQN) or the policy's probabilities (PPO) [N, A], N = 1 for one; None: actions are not discrete."""
+        if not isinstance(self._network.action_space, spaces.Discrete):
+            return None
+        tensor, _ = self._network.obs_to_tensor(observations)
+        with torch.no_grad():
+            if isinstance(self._network, DQNPolicy):
+                values = self._network.q_net(tensor)
+            else:
+                distribution: Any = self._network.get_distribution(tensor).distribution
+                values = distribution.probs
+        return np.asarray(values.numpy(), dtype=np.float64)
+
+
+def get_network_state(network: Network) -> State:
+    """The parameters, by their names; of a DQN those that act, without the target network's."""
+    parameters = network.state_dict().items()
+    return {name: np.ascontiguousarray(one.numpy()).copy() for name, one in parameters if not name.startswith(TARGET)}
+
+
+def set_network_state(network: Network, state: State) -> None:
+    """Take over parameters; a target network that they lack is the network itself."""
+    parameters = {name: torch.from_numpy(array) for name, array in state.items()}
+    if isinstance(network, DQNPolicy):
+        online = {name.removeprefix(ONLINE): one for name, one in parameters.items() if name.startswith(ONLINE)}
+        parameters = {TARGET + name: one for name, one in online.items()} | parameters
+    network.load_state_dict(parameters)
