@@ -1,7 +1,10 @@
+import contextlib
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,15 +16,45 @@ ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture
-def rl_lab(tmp_path: Path) -> Command:
-    """The command line as a user runs it: a process of its own, in an empty folder."""
+@contextlib.contextmanager
+def warm_pythons() -> Iterator[str]:
+    """A program that runs `-m MODULE ...` as `python` does, in a process forked from a warm one."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listener:
+        program, address = Path(folder) / "python", Path(folder) / "socket"
+        program.write_text(
+            f"#!{sys.executable} -IS\nimport sys\nsys.path.append({str(ROOT / 'tests')!r})\nfrom stand_in import main\n"
+            f"sys.exit(main({str(address)!r}, *sys.argv))\n"
+        )
+        program.chmod(0o700)
+        listener.bind(str(address))
+        listener.listen()
+        server = subprocess.Popen(
+            [sys.executable, "-P", str(ROOT / "tests" / "warm_python.py"), str(listener.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+        listener.close()  # the server's alone: if it dies, its callers hear of it
+        with server:  # at the end its standard input is closed, and it ends with all that it has forked
+            yield str(program)
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[str]:
+    """Stands in for `sys.executable` where the process is not what is tested."""
+    with warm_pythons() as program:
+        yield program
+
+
+def command_line(python: str, folder: Path) -> Command:
+    """`rl-lab` in a process of its own, in a folder."""
 
     def run(*arguments: str, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         clean = {key: value for key, value in os.environ.items() if key not in ("SDL_VIDEODRIVER", "DISPLAY")}
         return subprocess.run(
-            [sys.executable, "-P", "-m", "rl_lab", *arguments],
-            cwd=tmp_path,
+            [python, "-P", "-m", "rl_lab", *arguments],
+            cwd=folder,
             env=clean | (environment or {}),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -31,3 +64,15 @@ def rl_lab(tmp_path: Path) -> Command:
         )
 
     return run
+
+
+@pytest.fixture
+def rl_lab(warm_python: str, tmp_path: Path) -> Command:
+    """The command line in an empty folder: a process of its own, forked from one that has imported everything."""
+    return command_line(warm_python, tmp_path)
+
+
+@pytest.fixture
+def rl_lab_process(tmp_path: Path) -> Command:
+    """The command line as a user runs it, with a Python that has imported nothing."""
+    return command_line(sys.executable, tmp_path)

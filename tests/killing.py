@@ -26,6 +26,8 @@ def main() -> None:
     """Answer the request: how many were killed, how many runs ended, and where these differ from the whole run."""
     request = json.loads(sys.stdin.read())
     run_spec, out = RunSpec.model_validate(request["trial"]), Path(request["out"])
+    if run_spec.engine == "compiled":
+        attempt(run_spec, out / "compiles")  # may take far longer than what is to be killed
     begun = time.monotonic()
     attempt(run_spec, out / "whole")
     seconds = time.monotonic() - begun
@@ -70,10 +72,16 @@ def attempt(run_spec: RunSpec, out: Path, kill_after: float | None = None, kill_
     child = os.fork()
     if child == 0:
         work(run_spec, out, kill_at)
+    ended, status = 0, 0
     if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+        instant = time.monotonic() + kill_after
+        while time.monotonic() < instant and not ended:
+            time.sleep(0.001)
+            ended, status = os.waitpid(child, os.WNOHANG)
+    if not ended:
+        if kill_after is not None:
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return True
     if os.waitstatus_to_exitcode(status) != 0:

@@ -15,12 +15,16 @@ from tests.conftest import ROOT, Command
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --set activation_fn=Tanh"}
 SHORTER = {  # what a test has no time for, and what it runs instead
-    "rl-lab run first-benchmark": "--seeds 1 --steps 250",
+    "rl-lab run first-benchmark": "--seeds 1 --steps 250 --only maze-9x9-slip --only lander",
     "rl-lab compare runs/first-benchmark": "--no-videos",
+    "rl-lab run book-maze": "--seeds 2 --steps 20000",
+    "rl-lab run book-maze --jobs 2 --retries 1": "--seeds 2 --steps 20000",
+    "rl-lab run book-maze-distance": "--seeds 2 --steps 20000",
     "rl-lab run book-lander": "--seeds 1 --steps 2000",
-    "rl-lab run figure-8.2 --jobs 1": "--seeds 1",
+    "rl-lab run figure-8.2": "--seeds 2",
     "rl-lab run all-small --agent double_q_learning --set learning_rate=0.5 --only maze-1-small --only maze-4-slippery "
     "--seeds 5": "--steps 1000",
+    "rl-lab compare runs/all-small --against all-small --out mine": "--no-videos",
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
 }
 
@@ -33,18 +37,25 @@ def with_commands() -> list[Path]:
     return [page for page in PAGES if blocks(page, "sh")]
 
 
+def commands(page: Path) -> list[str]:
+    return [line.split(" #")[0].strip() for line in "".join(blocks(page, "sh")).splitlines()]
+
+
+def test_the_exceptions_are_on_the_pages() -> None:
+    assert {*REFUSED, *SHORTER} <= {command for page in PAGES for command in commands(page)}
+
+
 @pytest.mark.parametrize("page", with_commands(), ids=lambda page: page.name)
 def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
     for block in blocks(page, "python"):
         before = page.read_text().partition(block)[0]
         named = re.findall(r"`(my_\w+\.py)`", before)  # where the page says that it is
         (tmp_path / (named[-1] if named else "example.py")).write_text(block)
-    for line in "".join(blocks(page, "sh")).splitlines():
-        command = line.split(" #")[0].strip()
+    for command in commands(page):
         arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
-        assert arguments.pop(0) == "rl-lab", line
+        assert arguments.pop(0) == "rl-lab", command
         done = rl_lab(*arguments)
-        assert done.returncode == (2 if command in REFUSED else 0), f"{line}\n{done.stderr}"
+        assert done.returncode == (2 if command in REFUSED else 0), f"{command}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)

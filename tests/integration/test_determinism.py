@@ -1,20 +1,45 @@
 """The same command and seed twice gives the same logs, byte for byte: every agent, both environments."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import Command, command_line, warm_pythons
 from tests.helpers import FAST_SETTINGS, PAIRS, files
+
+SPEC = """
+name = "same"
+seeds = [7]
+steps = 400
+[evaluation]
+episodes = 2
+final_episodes = 5
+[[envs]]
+id = "{env_id}"
+{options}
+[[agents]]
+id = "{name}"
+{settings}
+"""
+
+
+@pytest.fixture(scope="module")
+def another_python() -> Iterator[str]:
+    """One that hashes strings otherwise, and whose objects lie elsewhere."""
+    with warm_pythons() as program:
+        yield program
 
 
 @pytest.mark.parametrize(("name", "env_id"), PAIRS)
-def test_same_command_same_bytes(name: str, env_id: str, rl_lab: Command, tmp_path: Path) -> None:
-    settings = [f"--set={key}={_toml(value)}" for key, value in FAST_SETTINGS.get(name, {}).items()]
-    options = [] if env_id == "LunarLander-v3" else ["--env=rows=4", "--env=cols=4", "--env=slip=0.1"]
+def test_same_command_same_bytes(name: str, env_id: str, warm_python: str, another_python: str, tmp_path: Path) -> None:
+    settings = "\n".join(f"{key} = {_toml(value)}" for key, value in FAST_SETTINGS.get(name, {}).items())
+    options = "" if env_id == "LunarLander-v3" else "rows = 4\ncols = 4\nslip = 0.1"
+    spec = SPEC.format(name=name, env_id=env_id, settings=settings, options=options)
+    (tmp_path / "same.toml").write_text(spec)
     logs = []
-    for out in ("first", "second"):
-        done = rl_lab("train", env_id, name, "--steps", "400", "--seed", "7", "--out", out, *settings, *options)
+    for python, out in ((warm_python, "first"), (another_python, "second")):
+        done = command_line(python, tmp_path)("run", "same.toml", "--jobs", "1", "--out", out)
         assert done.returncode == 0, done.stderr
         kept = (".csv", ".npz", "state.json")
         logs.append(

@@ -6,7 +6,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +71,10 @@ IN_EVERY_MAZE = [case("sb3_dqn", MAZE, options, steps=1_200) for options in MAZE
 CASES = SAMPLE + (IN_MAZES + ON_THE_MOON + IN_EVERY_ENVIRONMENT + IN_EVERY_MAZE if SOAK else [])
 
 
-def killing(run_spec: RunSpec, out: Path, **request: Any) -> dict[str, Any]:
+def killing(python: str, run_spec: RunSpec, out: Path, **request: Any) -> dict[str, Any]:
     request |= {"trial": run_spec.model_dump(mode="json"), "out": str(out)}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killing"],
+        [python, "-m", "tests.killing"],
         input=json.dumps(request),
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
@@ -90,17 +89,17 @@ def killing(run_spec: RunSpec, out: Path, **request: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("run_spec", CASES)
-def test_killed_at_random_instants(run_spec: RunSpec, tmp_path: Path) -> None:
+def test_killed_at_random_instants(run_spec: RunSpec, warm_python: str, tmp_path: Path) -> None:
     kills = 4
-    answer = killing(run_spec, tmp_path, kills=kills, seed=len(str(run_spec)))
+    answer = killing(warm_python, run_spec, tmp_path, kills=kills, seed=len(str(run_spec)))
     assert answer["differences"] == []
     assert answer["killed"] >= kills
 
 
 @pytest.mark.parametrize("run_spec", [case("q_learning", steps=240), *([case("sb3_dqn", steps=240)] if SOAK else [])])
-def test_killed_before_any_operation_on_a_file(run_spec: RunSpec, tmp_path: Path) -> None:
+def test_killed_before_any_operation_on_a_file(run_spec: RunSpec, warm_python: str, tmp_path: Path) -> None:
     """Also while a checkpoint is written, and put in the place of the last."""
     run_spec = run_spec.model_copy(update={"evaluation": run_spec.evaluation.model_copy(update={"every": 100})})
-    answer = killing(run_spec, tmp_path, events=1 if SOAK else 3)
+    answer = killing(warm_python, run_spec, tmp_path, events=1 if SOAK else 3)
     assert answer["differences"] == []
     assert answer["killed"] > (60 if SOAK else 20)
