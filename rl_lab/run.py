@@ -35,7 +35,7 @@ def train_entries(
     spec = parse_spec(values, "train")
     (run_spec,) = spec.run_specs()
     outcome = run_experiment([run_spec], out, 1, _listener([run_spec], progress))
-    draw_experiment([run_spec], out, None)
+    draw_experiment([run_spec], out, None, outcome.known)
     folder = RunFolder(out / run_spec.folder)
     manifest = outcome.manifests[-1] if outcome.manifests else outcome.skipped[-1].manifest
     return {
@@ -92,7 +92,7 @@ def run_suite(
         changes |= {"steps": steps, "episodes": None, "envs": envs}
     run_specs = spec.model_copy(update=changes).run_specs()
     outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries)
-    return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure))
+    return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure, outcome.known))
 
 
 def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:

@@ -27,6 +27,7 @@ class Outcome:
     manifests: list[Manifest]  # of the runs that were trained now
     skipped: list[StoredRun]  # finished before
     longer: int  # of these trained for more than was asked for
+    known: dict[Path, StoredRun]  # runs in the same environments that were there and are as they were, by their folders
     figures: list[Path] = field(default_factory=list)  # drawn of it
 
     @property
@@ -62,8 +63,8 @@ def run_experiment(
     if figure is not None:
         _check_columns(figure, run_specs)
     to_run = [run_spec for run_spec in run_specs if not output.is_finished(run_spec)]
-    known = [output.known(run_spec) for run_spec in run_specs if output.is_finished(run_spec)]
-    skipped = [run for run in known if run is not None]
+    there = [output.known(run_spec) for run_spec in run_specs if output.is_finished(run_spec)]
+    skipped = [run for run in there if run is not None]
     for run_spec in to_run:
         output.enter(run_spec, settings[run_spec.env.model_dump_json(), run_spec.agent.model_dump_json()])
     limit_threads()
@@ -71,7 +72,10 @@ def run_experiment(
     manifests = drive(RunList(to_run), executor, listener, retries)
     budgets = {out / run_spec.folder: run_spec.budget for run_spec in run_specs}
     longer = sum(run.run_spec.budget != budgets[run.folder.path] for run in skipped)
-    return Outcome(manifests, skipped, longer)
+    trained = {out / run_spec.folder for run_spec in to_run}
+    return Outcome(
+        manifests, skipped, longer, {path: run for path, run in output.stored.items() if path not in trained}
+    )
 
 
 def _check_columns(figure: Figure, run_specs: Sequence[RunSpec]) -> None:

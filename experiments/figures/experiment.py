@@ -1,27 +1,29 @@
 """What is drawn when an experiment has been run: its learning curves, or the figure that its spec asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from experiments.errors import InputError
 from experiments.figures.learning_curves import write_curves
 from experiments.figures.spec_figure import write_figure
-from experiments.results.stored_run import group_runs, read_runs
+from experiments.results.stored_run import StoredRun, group_runs, read_runs
 from experiments.specs.spec import Figure, RunSpec
 
 
-def draw_experiment(run_specs: Sequence[RunSpec], out: Path, figure: Figure | None) -> list[Path]:
-    """Draw the figure that a spec asks for, else the learning curves; the files."""
+def draw_experiment(
+    run_specs: Sequence[RunSpec], out: Path, figure: Figure | None, known: Mapping[Path, StoredRun]
+) -> list[Path]:
+    """Draw the figure that a spec asks for, else the learning curves; the files. `known` runs are not read again."""
     if figure is None:
-        return _draw_curves(run_specs, out)
+        return _draw_curves(run_specs, out, known)
     return write_figure(figure, out / run_specs[0].experiment, [run_spec.agent.label for run_spec in run_specs])
 
 
-def _draw_curves(run_specs: Sequence[RunSpec], out: Path) -> list[Path]:
+def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, StoredRun]) -> list[Path]:
     """The learning curves of the environments that were trained in, with all the agents that are there."""
     figures: list[Path] = []
     for experiment, env in dict.fromkeys((run_spec.experiment, run_spec.env.label) for run_spec in run_specs):
-        runs = read_runs([out / experiment / env], skip_damaged=True)
+        runs = read_runs([out / experiment / env], skip_damaged=True, known=known)
         try:
             figures += write_curves(group_runs(run.results() for run in runs), out / experiment)
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same

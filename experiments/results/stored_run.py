@@ -1,6 +1,6 @@
 """Results of training runs: read back from run folders here, from other files in `experiments.results.foreign`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -212,8 +212,14 @@ def _reference(scale: Scale | None) -> Reference | None:
 Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
 
 
-def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_empty: bool = False) -> list[StoredRun]:
-    """Every run at or below the folders.
+def read_runs(
+    folders: Sequence[Path],
+    *,
+    skip_damaged: bool = False,
+    may_be_empty: bool = False,
+    known: Mapping[Path, StoredRun] | None = None,
+) -> list[StoredRun]:
+    """Every run at or below the folders; those that are known, by their folders, are not read again.
 
     Raises:
         InputError: a folder is missing, holds no run, or a run is damaged (and damaged ones are not to be skipped).
@@ -229,7 +235,7 @@ def read_runs(folders: Sequence[Path], *, skip_damaged: bool = False, may_be_emp
     runs = []
     for run_folder in found.values():
         try:
-            runs.append(StoredRun.load(run_folder))
+            runs.append((known or {}).get(run_folder.path) or StoredRun.load(run_folder))
         except InputError:
             if not skip_damaged:
                 raise
