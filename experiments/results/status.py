@@ -50,7 +50,9 @@ def experiment_status(folder: Path) -> ExperimentStatus:
 def _run_status(run: StoredRun) -> RunStatus:
     manifest = run.manifest
     state: str = manifest.status
-    if state == "interrupted" or (state == "running" and not run.folder.is_written()):
+    if state != "finished" and run.folder.is_written():
+        state = "running"  # it may have begun a moment ago
+    elif state in ("running", "interrupted"):
         state = "stopped"
     env_step, episodes, seconds = _last_timing(run)
     if state == "finished":

@@ -66,6 +66,8 @@ class CheckpointFolder:
 
     def _earlier(self) -> tuple[Path | None, dict[str, str]]:
         """The newest checkpoint and its digests, which the next one may take over; None where these are damaged."""
+        if not self.exists():
+            return None, {}
         try:
             return self.path, _listed(self.path / DIGESTS)
         except InputError:

@@ -74,15 +74,13 @@ class RunFolder:
 
     def locked_error(self) -> LockedError:
         """The error that says which process writes the folder."""
-        process = ""
-        with contextlib.suppress(InputError):
-            attempts = self.read_manifest().attempts
-            process = f" {attempts[-1].process}" if attempts else ""
+        writer = heartbeat.writer(self.path)
+        process = "" if writer is None else f" {writer.process}"
         return LockedError(f"{self.path}: another process{process} is writing this run")
 
     def is_written(self) -> bool:
         """Does a process write it? Asks the heartbeat, and changes nothing."""
-        return heartbeat.is_written(self.path)
+        return heartbeat.writer(self.path) is not None
 
     def forget_results(self) -> None:
         """Remove the results of an earlier attempt at the same run that cannot be resumed."""

@@ -46,8 +46,8 @@ class RunLogs:
             self._open(LEARNING_LOG, (*LEARNING, *agent.learning_names))
         if INFO_LOG in offsets:
             self._open(INFO_LOG, INFO)
-        else:
-            (folder / INFO_LOG).unlink(missing_ok=True)
+        elif offsets:
+            (folder / INFO_LOG).unlink(missing_ok=True)  # it was begun after the checkpoint
         self._info_columns: list[str] = []
 
     def _open(self, name: str, columns: Sequence[str]) -> CsvLog:

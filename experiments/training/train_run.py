@@ -86,7 +86,7 @@ class _Attempt:
     def __init__(self, run_spec: RunSpec, folder: RunFolder, observers: Sequence[Observer], until: int | None) -> None:
         self.run_spec, self.folder, self.observers, self.until = run_spec, folder, list(observers), until
         self.saved, known = resume(run_spec, folder)
-        if self.saved is None:
+        if self.saved is None and known is not None:
             folder.forget_results()
         begun = Attempt(started=now(), process=os.getpid(), from_step=self.saved.state.env_step if self.saved else 0)
         self.manifest = describe(run_spec, "running").with_(
@@ -140,13 +140,12 @@ class _Attempt:
             engine=agent.choose_engine(run_spec.engine, env, most_steps(run_spec.budget, episode_limit(env))),
             measure=score_measure(evaluation_env),
         )
-        self.folder.write_manifest(self.manifest)
         monitor = self._monitor(env, evaluation_env, agent)
         try:
             monitor.begin()
             if self.saved is None:
                 self.manifest = self.manifest.with_(columns=monitor.logs.columns)
-                self.folder.write_manifest(self.manifest)
+            self.folder.write_manifest(self.manifest)
             agent.train(env, monitor)
             finishes = self.until is None and not monitor.pruned
             if finishes:
