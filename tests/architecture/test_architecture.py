@@ -130,9 +130,9 @@ def test_no_module_is_named_like_the_standard_librarys() -> None:
     assert not {path.stem for path in SOURCES} & (set(sys.stdlib_module_names) - {"__init__", "__main__"})
 
 
-def test_exit_codes_of_help(rl_lab: Command) -> None:
+def test_exit_codes_of_help(rl_lab_process: Command) -> None:
     for command in ("demo", "list", "run", "train", "evaluate", "watch", "compare"):
-        done = rl_lab(command, "--help")
+        done = rl_lab_process(command, "--help")
         assert done.returncode == 0
         assert "Example: rl-lab " + command in done.stdout
 

@@ -17,9 +17,9 @@ REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --
 SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab run first-benchmark": "--seeds 1 --steps 250 --only maze-9x9-slip --only lander",
     "rl-lab compare runs/first-benchmark": "--no-videos",
-    "rl-lab run book-maze": "--seeds 2 --steps 20000",
-    "rl-lab run book-maze --jobs 2 --retries 1": "--seeds 2 --steps 20000",
-    "rl-lab run book-maze-distance": "--seeds 2 --steps 20000",
+    "rl-lab run book-maze": "--seeds 2",
+    "rl-lab run book-maze --jobs 2 --retries 1": "--seeds 2",
+    "rl-lab run book-maze-distance": "--seeds 2",
     "rl-lab run book-lander": "--seeds 1 --steps 2000",
     "rl-lab run figure-8.2": "--seeds 2",
     "rl-lab run all-small --agent double_q_learning --set learning_rate=0.5 --only maze-1-small --only maze-4-slippery "

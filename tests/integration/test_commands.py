@@ -1,4 +1,4 @@
-"""The commands as a user runs them, each a process of its own."""
+"""The commands, each a process of its own; where it says `rl_lab_process`, one that has imported nothing before."""
 
 import csv
 import json
@@ -40,8 +40,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
 
-def test_train_evaluate_watch_compare(rl_lab: Command, tmp_path: Path) -> None:
-    trained = rl_lab(
+def test_train_evaluate_watch_compare(rl_lab_process: Command, tmp_path: Path) -> None:
+    trained = rl_lab_process(
         "train", "RLLab/Maze-v0", "q_learning", "--steps", "3000", "--env", "rows=4", "--env", "cols=4", "--json"
     )
     assert trained.returncode == 0, trained.stderr
@@ -68,7 +68,7 @@ def test_train_evaluate_watch_compare(rl_lab: Command, tmp_path: Path) -> None:
     assert figure.read_bytes()[:4] == b"\x89PNG"
     assert figure.with_suffix(".svg").exists()
 
-    evaluated = rl_lab("evaluate", result["run"], "--episodes", "4", "--json")
+    evaluated = rl_lab_process("evaluate", result["run"], "--episodes", "4", "--json")
     scores = json.loads(evaluated.stdout)
     assert set(scores) == {"run", "env", "agent", "mean_return", "episodes"}
     assert len(scores["episodes"]) == 4
@@ -77,16 +77,16 @@ def test_train_evaluate_watch_compare(rl_lab: Command, tmp_path: Path) -> None:
     assert [str(episode["return"]) for episode in scores["episodes"]] == [row["return"] for row in finals]
     assert [str(episode["seed"]) for episode in scores["episodes"]] == [row["episode_seed"] for row in finals]
 
-    watched = rl_lab("watch", result["run"], "--terminal")
+    watched = rl_lab_process("watch", result["run"], "--terminal")
     assert watched.returncode == 0
     assert watched.stdout.count("┌") >= 2
     assert "truncated" in watched.stdout or "terminated" in watched.stdout
 
-    compared = rl_lab("compare", "runs/train", "--json", "--out", "report")
+    compared = rl_lab_process("compare", "runs/train", "--json", "--out", "report")
     records = json.loads(compared.stdout)
     assert [(record["agent"], record["runs_finished"]) for record in records] == [("q_learning", 1)]
     assert (tmp_path / "report" / "results.json").exists()
-    assert "\x1b" not in rl_lab("compare", "runs/train").stdout
+    assert "\x1b" not in rl_lab_process("compare", "runs/train").stdout
 
 
 def test_a_suite_runs_is_skipped_and_is_compared(rl_lab: Command, tmp_path: Path) -> None:
@@ -115,10 +115,10 @@ def test_a_suite_runs_is_skipped_and_is_compared(rl_lab: Command, tmp_path: Path
     assert all(record["runs_planned"] == record["runs_finished"] == 2 for record in records)
 
 
-def test_jobs_do_not_change_results(rl_lab: Command, tmp_path: Path) -> None:
+def test_jobs_do_not_change_results(rl_lab_process: Command, tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(SMALL)
     for jobs in ("1", "2"):
-        assert rl_lab("run", "small.toml", "--jobs", jobs, "--out", f"jobs-{jobs}").returncode == 0
+        assert rl_lab_process("run", "small.toml", "--jobs", jobs, "--out", f"jobs-{jobs}").returncode == 0
     logs = [
         {
             name: data

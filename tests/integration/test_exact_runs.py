@@ -134,7 +134,7 @@ def test_weights_that_would_come_out_otherwise_are_found(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("limit", [30_000, 3_000, 1_500])
-def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, rl_lab: Command, tmp_path: Path) -> None:
     """A limit of a file's size stands for the full disk: the log, or a checkpoint, or run.json itself hits it."""
     arguments = ["train", *MAZE, "--steps", "40000", "--engine", "python"]
     command = [sys.executable, "-P", "-m", "rl_lab", *arguments]
@@ -156,9 +156,9 @@ def test_a_full_disk_is_one_clear_error_and_the_run_goes_on_later(limit: int, tm
         assert folder.read_manifest().status == "failed"
         assert "File too large" in (folder.path / "error.txt").read_text()
     assert not (folder.path / "checkpoint.new").exists()
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    again = rl_lab(*arguments)
     assert again.returncode == 0, again.stderr
-    subprocess.run([*command, "--out", "whole"], cwd=tmp_path, capture_output=True, check=True, timeout=100)
+    assert rl_lab(*arguments, "--out", "whole").returncode == 0
     assert result_digests(tmp_path / RUN) == result_digests(tmp_path / "whole" / "train" / "m" / "q" / "seed-0")
 
 
