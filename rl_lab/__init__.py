@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rl_lab.api import compare, evaluate, make_agent, make_env, train, train_seeds, watch
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 __all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "train_seeds", "watch"]
 
 # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
