@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison import bootstrap
-from experiments.comparison import permutation
-from experiments.errors import located
-from experiments.comparison.verdict import make_pairs, sentence
+from experiments.comparison import bootstrap, permutation
 from experiments.comparison.summary import THRESHOLD, Record, as_values, make_record
-from experiments.results.stored_run import Groups, RunResult, group_runs
+from experiments.comparison.verdict import make_pairs, sentence
+from experiments.errors import located
 from experiments.results.reading import read_results
+from experiments.results.stored_run import Groups, RunResult, group_runs
 
 Comparison = dict[str, Any]
 NUM_TAUS = 101  # points of a performance profile

@@ -9,9 +9,9 @@ import numpy as np
 from experiments.comparison import bootstrap
 from experiments.comparison.bootstrap import FloatArray, Interval
 from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
+from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import Reference
 from experiments.results.stored_run import RunResult
-from experiments.evaluation.episode_seeds import episode_seeds
 
 NEGLIGIBLE = 1e-9  # a scale shorter than this is none
 THRESHOLD = 0.9  # of the way from the random policy to the reference

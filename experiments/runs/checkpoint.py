@@ -17,8 +17,8 @@ from typing import Any
 from agents import storage
 from agents.base import Agent
 from agents.storage import State
-from experiments.runs.digests import digest_of, digests_below
 from experiments.errors import InputError
+from experiments.runs.digests import digest_of, digests_below
 
 AGENT, RUN, TIMING, DIGESTS = "agent", "run", "timing.json", "digests.json"
 
