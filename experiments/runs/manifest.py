@@ -1,4 +1,4 @@
-"""run.json: everything that is known of a run beside its logs and its checkpoint. Typed, and checked where it is read."""
+"""run.json: all that is known of a run beside its logs and its checkpoint. Typed, and checked where it is read."""
 
 import json
 from pathlib import Path
