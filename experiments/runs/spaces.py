@@ -85,10 +85,6 @@ def _texts(values: Any) -> Any:
 
 
 def _numbers(values: Any) -> Any:
-    return (
-        [_numbers(value) for value in values]
-        if isinstance(values, list)
-        else float(values)
-        if isinstance(values, str)
-        else values
-    )
+    if isinstance(values, list):
+        return [_numbers(value) for value in values]
+    return float(values) if isinstance(values, str) else values
