@@ -258,12 +258,6 @@ class OnlineAgent(Agent):
         """Probability of a random action at the last step of the episode that has ended, for the log."""
         return None
 
-    def observe(
-        self, observation: Any, action: Any, reward: float, next_observation: Any, terminated: bool, truncated: bool
-    ) -> float | None:
-        """What the loop calls after a step: `update`, with all that it is told put together."""
-        return self.update(Transition(observation, action, reward, next_observation, terminated, truncated))
-
     def begin_episode(self) -> None:
         """A new episode begins; forget what belongs to the last one alone."""
 
@@ -279,7 +273,8 @@ class OnlineAgent(Agent):
                 action = self.select_action(observation, explore=True)
                 next_observation, reward, terminated, truncated, info = env.step(action)
                 reward = float(reward)
-                td_error = self.observe(observation, action, reward, next_observation, terminated, truncated)
+                transition = Transition(observation, action, reward, next_observation, terminated, truncated)
+                td_error = self.update(transition)
                 observation = next_observation
                 self.num_steps += 1
                 total_reward += reward

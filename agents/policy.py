@@ -116,50 +116,6 @@ class TablePolicy(Policy):
         return np.asarray(self._q_values[observations])
 
 
-class ValuesPolicy(Policy):
-    """The greedy policy of action values that are looked up one observation at a time; ties go to the lowest index.
-
-    Args:
-        values: the values [A] of an observation.
-        met: is an observation of a state that training has met? None where that is not known.
-    """
-
-    def __init__(self, values: Callable[[Any], Sequence[float]], met: Callable[[Any], bool] | None = None) -> None:
-        self._values, self._met = values, met
-
-    def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
-        """The best legal action for each observation."""
-        of_rows = [None] * len(observations) if masks is None else masks
-        rows = zip(observations, of_rows, strict=True)
-        return np.array([self.action(_plain(row), mask) for row, mask in rows], dtype=np.int64)
-
-    def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> int:
-        """The best legal action."""
-        return first_best(self._values(observation), mask)
-
-    def action_values(self, observations: Array) -> NDArray[np.float64]:
-        """Q(S, .) [N, A]."""
-        return np.array([self._values(_plain(row)) for row in observations], dtype=np.float64)
-
-    def met(self, observations: Array) -> NDArray[np.bool_] | None:
-        """Whether training has met the states."""
-        if self._met is None:
-            return None
-        return np.array([self._met(_plain(row)) for row in observations], dtype=np.bool_)
-
-
-def legal_actions(mask: NDArray[np.bool_]) -> list[int]:
-    """The actions that a mask [A] says are legal.
-
-    Raises:
-        ValueError: none is.
-    """
-    legal: list[int] = np.flatnonzero(mask).tolist()
-    if not legal:
-        raise ValueError("mask: expected at least one legal action, got none")
-    return legal
-
-
 def first_best(values: Sequence[float], mask: NDArray[np.bool_] | None = None) -> int:
     """The index of the highest of the values [A] of the legal actions; ties go to the lowest index."""
     if mask is None:

@@ -3,6 +3,7 @@
 An algorithm is its `update_rule`, and nothing else; see `agents.tabular.q_learning` for the shortest.
 """
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -13,119 +14,158 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.base import Engine, Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
-from agents.policy import Policy, Spaces, TablePolicy, ValuesPolicy, first_best, legal_actions
+from agents.policy import Policy, Spaces, TablePolicy, first_best
 from agents.seeding import UniformDraws
 from agents.storage import State
 from agents.tabular import engine as compiled_engine
-from agents.tabular.discretiser import Discretiser, first_discretiser, fitted_edges
-from agents.tabular.legal import choose_legal
-from agents.tabular.memory import EPSILON_GREEDY, GIVEN, LAST, TIME
-from agents.tabular.rules import Rules, compiled_rules, python_rules
+from agents.tabular.behaviour import choose
+from agents.tabular.discretiser import Discretiser, fitted_edges
+from agents.tabular.memory import EPSILON_GREEDY, LAST, NEXT_ACTION, NEXT_STATE, OTHERWISE, TIME, Step
+from agents.tabular.policies import StatesPolicy
+from agents.tabular.rules import Algorithm, algorithm
 from agents.tabular.sampler import why_not
 from agents.tabular.settings import TabularSettings
 from agents.tabular.table import Table
+from machine_code.compiling import Function
 
 _log = logging.getLogger(__name__)
 WORTH_COMPILING = 50_000  # env steps: below, loading the machine code takes longer than Python's loop
+LOOP = ("update", "select_action", "begin_episode", "train", "last_epsilon")  # what the engine does in their place
+RULE = "update(memory, parameters, rng, step)"
 
 
 class TabularAgent(OnlineAgent):
     """Learns numbers of states and actions by a rule on arrays.
 
-    A subclass names its `update_rule`, a function on arrays (see `agents.tabular.learning.update`), the arrays that it
-    `needs` besides `q`, and the `parts` that stand in for names in functions that it shares.
+    A subclass has an `update_rule`, a function on arrays (see `agents.tabular.learning.update`), and where it needs
+    them `Arrays` of its own besides `q`, and `parts`: functions for the other slots of those that it shares, by the
+    slots' names; they add to those of the classes above it. One that is no algorithm yet is made `abstract=True`.
+
+    Raises:
+        ValueError: (when the class is made) a part's name is no slot, a slot is empty, or the rule takes something else
+            than a rule does.
     """
 
     Settings: ClassVar[type[Settings]] = TabularSettings
     settings: TabularSettings
     name: ClassVar[str]  # for messages
+    Arrays: ClassVar[type[Any]] = tuple  # a NamedTuple of arrays with layouts (see `agents.tabular.memory`)
     update_rule: ClassVar[Callable[..., float]]
-    needs: ClassVar[tuple[str, ...]] = ()
-    parts: ClassVar[dict[str, Callable[..., Any]]] = {}
+    parts: ClassVar[dict[str, Function]] = {}
+    algorithm: ClassVar[Algorithm]
     values_states: ClassVar[bool] = False  # is `q` a table of state values?
-    long_updates: ClassVar[bool] = False  # does an update go through much memory? Then machine code pays in any loop
 
-    def __init_subclass__(cls, **keywords: Any) -> None:
+    def __init_subclass__(cls, abstract: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        order = [base for base in cls.__mro__ if {"update", "observe"} & set(vars(base))]
-        if "observe" not in vars(order[0]):  # the nearest of the two is an `update` of a subclass, or of a mixin
-            cls.observe = OnlineAgent.observe  # type: ignore[method-assign]  # which calls the subclass's `update`
+        if abstract:
+            return
+        parts: dict[str, Function] = {}
+        for base in reversed(cls.__mro__):
+            parts |= vars(base).get("parts", {})
+        rule = getattr(cls, "update_rule", None)
+        if rule is None or "update" in parts:
+            raise ValueError(f"{cls.__qualname__}: expected an update_rule, {RULE}, got none")
+        try:
+            inspect.signature(rule).bind(*range(4))
+        except TypeError:
+            raise ValueError(f"{cls.__qualname__}: update_rule: expected {RULE}, got {_said(rule)}") from None
+        try:
+            cls.algorithm = algorithm(tuple(sorted((parts | {"update": rule}).items())))
+        except ValueError as error:
+            raise ValueError(f"{cls.__qualname__}: parts: {error}") from None
 
     def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         self.num_actions = require_discrete_actions(self.name, self.action_space)
-        self.discretiser: Discretiser | None = self._first_bins()
         parameters = self.settings.parameters(self.num_actions)._replace(values_states=self.values_states)
-        needs, columns = self.needs, self.num_actions
-        if self.values_states:
-            parameters = parameters._replace(exploration=GIVEN)
-            needs, columns = (*needs, "policy"), 1
-        self.parameters = parameters
-        self._room = needs, columns
-        self.table = self._new_table()
+        self.parameters = parameters._replace(exploration=OTHERWISE) if self.values_states else parameters
+        self._rules = self.algorithm.in_python()
+        self._draws = UniformDraws(self.exploration_rng)
+        self._runs_in_machine_code = False
+        self._discretiser: Discretiser | None = None
+        self._table: Table | None = None
+        num_states = self._num_states()
+        if num_states is not None:
+            self._make_table(num_states)
+
+    def _make_table(self, num_states: int) -> None:
+        columns = 1 if self.values_states else self.num_actions
+        kind, initial = self._table_kind(), self.settings.initial_values
+        self._table = Table(num_states, self.parameters, kind, self.Arrays, columns, initial, self.seed)
         numbered = isinstance(self.observation_space, spaces.Discrete)
-        self._numbered = numbered and self.table.dense  # an observation is its row
-        self._act = self._rules_in_python().act
-        self._ahead = UniformDraws(self.exploration_rng)
-        self._draws: UniformDraws | np.random.Generator = self._ahead
-        self._grows_history = "history" in needs
-        self._rules = self._rules_in_python()
-        self._learn = self._rules.learn
-        self._learns_in_machine_code = self._runs_in_machine_code = False
+        self._numbered = numbered and self._table.dense  # an observation is its row
+        self._grows_history = self._table.history is not None
+
+    @property
+    def table(self) -> Table:
+        """What is learned.
+
+        Raises:
+            ValueError: the bins are not known yet, of which it is a table.
+        """
+        if self._table is None:
+            raise ValueError(f"{self.name} has no bins yet: expected prepare(env), or a state, before it acts")
+        return self._table
+
+    @property
+    def discretiser(self) -> Discretiser | None:
+        """The bins of Box observations."""
+        return self._discretiser
 
     def _table_kind(self) -> str:
         return self.settings.table
 
-    def _new_table(self) -> Table:
-        needs, columns = self._room
-        initial = self.settings.initial_values
-        return Table(self._num_states(), self.parameters, self._table_kind(), needs, columns, initial, self.seed)
-
-    def _first_bins(self) -> Discretiser | None:
-        """The bins of Box observations; those that are fitted to an environment wait for `prepare`."""
-        space = self.observation_space
+    def _num_states(self) -> int | None:
+        """The number of states, for which Box observations are put into bins; None where these are not known yet."""
+        space, settings = self.observation_space, self.settings
         if isinstance(space, spaces.Box):
             try:
-                return first_discretiser(self.settings, space)
+                if settings.bins == "quantile":
+                    Discretiser.for_space(space, None, 1)  # complains of a wrong shape
+                    return None
+                self._discretiser = Discretiser.for_space(space, settings.edges, settings.num_edges)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from error
+            return self._discretiser.num_states
         if isinstance(space, spaces.Discrete) and space.start == 0:
-            return None
+            return int(space.n)
         raise ValueError(f"{self.name} needs Discrete or Box observations, got {space}")
 
-    def _num_states(self) -> int:
-        """The number of states: of numbered ones, or of the cells between the bins' edges."""
-        if self.discretiser is not None:
-            return self.discretiser.num_states
-        assert isinstance(self.observation_space, spaces.Discrete)
-        return int(self.observation_space.n)
-
-    @property
-    def _fits_bins(self) -> bool:
-        """Are the bins fitted to what random play observes?"""
-        return self.discretiser is not None and self.settings.bins == "quantile"
-
     def prepare(self, env: gym.Env[Any, Any]) -> None:
-        """Fit the bins, where that is asked for.
+        """Fit the bins, where they are to be fitted.
 
         Raises:
-            ValueError: random play needs a copy of the environment, and it has no spec.
+            ValueError: a copy of the environment is needed for it, and cannot be made.
         """
-        if self._fits_bins:
+        if isinstance(self.observation_space, spaces.Box) and self.settings.bins == "quantile":
             try:
-                self._take_edges(fitted_edges(env, self.seed, self.settings.num_edges))
+                self._take_edges(fitted_edges(self.settings, env, self.seed))
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from error
 
     def _take_edges(self, edges: list[list[float]]) -> None:
-        self.discretiser = Discretiser(edges)
-        self.table = self._new_table()
+        self._discretiser = Discretiser(edges)
+        self._make_table(self._discretiser.num_states)
+
+    def _edges(self) -> State:
+        """The bin edges, as a part of the state, where they are fitted."""
+        if self._discretiser is None or self.settings.bins != "quantile":
+            return {}
+        return {"edges": self._discretiser.edges}
+
+    def _set_edges(self, state: State) -> None:
+        """Take over bin edges; 0.4.0 kept none, and those that `prepare` fits anew are the same."""
+        if self.settings.bins == "quantile" and "edges" in state:
+            edges = [[float(edge) for edge in dimension] for dimension in state["edges"]]
+            assert isinstance(self.observation_space, spaces.Box)
+            Discretiser.for_space(self.observation_space, edges, 1)  # complains of what does not fit
+            self._take_edges(edges)
 
     # -- the readable loop ------------------------------------------------------------------------------------
 
     def state(self, observation: Any) -> int:
         """The table's state of an observation."""
-        return int(observation) if self.discretiser is None else self.discretiser(observation)
+        return int(observation) if self._discretiser is None else self._discretiser(observation)
 
     def row(self, observation: Any) -> int:
         """The row of an observation's state, made if this is its first visit."""
@@ -138,40 +178,46 @@ class TabularAgent(OnlineAgent):
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
         if explore:
-            state = observation if self._numbered else self.row(observation)
+            state = self.row(observation)
             if mask is not None:
-                return choose_legal(self.table.view, self.parameters, self._draws, state, legal_actions(mask))
-            return self._act(self.table.view, self.parameters, self._draws, state)
+                return self._explore_legally(state, mask)
+            return self._rules.act(self.table.view, self.parameters, self._draws, state)
+        return self._best(observation, mask)
+
+    def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
         return first_best(self.table[self.state(observation)], mask)
+
+    def _explore_legally(self, state: int, mask: NDArray[np.bool_]) -> int:
+        """What the behaviour policy does where only the legal actions are there."""
+        memory, legal = self.table.memory, np.flatnonzero(mask)
+        chosen = int(memory.counters[NEXT_ACTION])  # by the last update, for this state?
+        if memory.counters[NEXT_STATE] == state and mask[chosen]:
+            return chosen
+        counted = self.parameters.counts_visits
+        visits = memory.visits[state : state + 1, legal] if counted else memory.visits
+        of_legal = memory._replace(q=memory.q[state : state + 1, legal], visits=visits)
+        parameters = self.parameters._replace(num_actions=len(legal))
+        return int(legal[choose(of_legal, parameters, self._draws, 0)])
 
     def policy(self, seed: int) -> Policy:
         """The greedy policy of the table as it is now."""
         table = self.table.frozen()
-        if self._numbered:
+        if self._numbered and table.met(0) is None:
             return TablePolicy(table.memory.q)
-        return ValuesPolicy(
-            lambda observation: table[self.state(observation)],
-            None if table.dense else lambda observation: self.state(observation) in table.rows,
-        )
+        return StatesPolicy(table, self._discretiser)
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""
-        return TabularAgent.observe(self, *transition)
-
-    def observe(
-        self, observation: Any, action: Any, reward: float, next_observation: Any, terminated: bool, truncated: bool
-    ) -> float | None:
-        """`update`, without the cost of a `Transition`."""
+        table = self.table
         if self._numbered:
-            state, next_state = observation, next_observation
+            step = tuple.__new__(Step, transition)  # the same, under other names
         else:
+            observation, action, reward, next_observation, terminated, truncated = transition
             state, next_state = self.row(observation), self.row(next_observation)
-        if self._grows_history and self.table.memory.counters[TIME] == len(self.table.memory.states):
-            self.table.keep_more_steps()
-        error = self._learn(
-            self.table.memory if self._learns_in_machine_code else self.table.view,
-            self.parameters, self._draws, state, action, reward, next_state, terminated, truncated,
-        )  # fmt: skip
+            step = Step(state, action, reward, next_state, terminated, truncated)
+        if self._grows_history and table.memory.counters[TIME] == table.history:
+            table.keep_more_steps()
+        error = self._rules.learn(table.view, self.parameters, self._draws, step)
         return None if error != error else error  # nan is no error
 
     @property
@@ -187,49 +233,36 @@ class TabularAgent(OnlineAgent):
 
     def settle(self) -> None:
         """The exploration generator is put where its draws have come to: they are taken ahead, in blocks."""
-        self._ahead.settle()
+        self._draws.settle()
 
     # -- the second speed -------------------------------------------------------------------------------------
 
     def choose_engine(self, engine: Engine, env: gym.Env[Any, Any], max_steps: int) -> str:
-        """Whole episodes in machine code where that is exact ("auto": and worth its while), else the loop in Python.
-
-        In Python's loop the updates that go through much memory are in machine code, unless "python" is asked for.
-        """
+        """Whole episodes in machine code where that is exact ("auto": and worth its while), else the loop in Python."""
         reason = self._why_not(env)
         worth_it = engine == "compiled" or (engine == "auto" and max_steps >= WORTH_COMPILING)
-        if worth_it and reason is None and not type(self).update_rule.__module__.startswith("agents."):
+        if worth_it and reason is None and not self.algorithm.is_the_labs():
             reason = self._try_to_compile(env)
             if reason is not None and engine == "auto":
                 _log.warning("%s is trained in Python: %s", self.name, reason)
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
         self._runs_in_machine_code = worth_it and reason is None
-        of_ours = type(self).update_rule.__module__.startswith("agents.")
-        self._learns_in_machine_code = worth_it and reason is not None and self.long_updates and of_ours
-        self.settle()
-        self._draws = self.exploration_rng if self._learns_in_machine_code else self._ahead  # machine code draws itself
-        self._learn = (self.rules_in_machine_code() if self._learns_in_machine_code else self._rules).learn
-        if self._runs_in_machine_code:
-            return "compiled"
-        return "python, updates compiled" if self._learns_in_machine_code else "python"
+        return "compiled" if self._runs_in_machine_code else "python"
 
     def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
         """Why machine code would not do what Python's loop does here; None where it would."""
-        if type(self).observe is OnlineAgent.observe:  # a subclass has an `update`
-            return f"its update is Python of its own, in {type(self).update.__module__}"
-        for name in ("observe", "select_action", "begin_episode", "train", "last_epsilon"):
-            method = getattr(type(self), name)
-            home = (method.fget if isinstance(method, property) else method).__module__
-            if not home.startswith("agents.tabular."):
-                return f"its {name} is Python of its own, in {home}"
+        for name in LOOP:
+            owner = next(base for base in type(self).__mro__ if name in vars(base))
+            if not issubclass(TabularAgent, owner):
+                return f"its {name} is Python of its own, in {owner.__module__}"
         spaces_now = (env.observation_space, env.action_space)
         if spaces_now != (self.observation_space, self.action_space):
             return "its spaces are not those that the agent was made for"
         if self.discretiser is not None:
             return "its observations are put into bins"
         if not self._numbered:
-            return "its table is sparse" if not self.table.dense else "its observations are tiled"
+            return "its table is sparse"
         return why_not(env)
 
     def _try_to_compile(self, env: gym.Env[Any, Any]) -> str | None:
@@ -248,22 +281,19 @@ class TabularAgent(OnlineAgent):
         else:
             super().train(env, monitor)
 
-    def _rules_in_python(self) -> Rules:
-        return python_rules(type(self).update_rule, tuple(sorted(self.parts.items())))
-
-    def rules_in_machine_code(self) -> Rules:
-        """The same rules, compiled."""
-        return compiled_rules(self.name, type(self).update_rule, tuple(sorted(self.parts.items())))
-
     def table_size(self) -> dict[str, Any]:
         """Dense or sparse, its states, and the bytes of all arrays."""
         kind = "dense" if self.table.dense else "sparse"
         return {"kind": kind, "states": len(self.table), "bytes": self.table.num_bytes}
 
+    def states_met(self) -> int | None:
+        """How many states training has met; None where that is not known."""
+        return self.table.num_met()
+
     # -- on disk ----------------------------------------------------------------------------------------------
 
     def get_state(self) -> State:
-        """Counters, generator, and the memory; the bins' edges, where they were fitted."""
+        """Counters, generator, the memory, and the bin edges where they are fitted."""
         self.settle()
         return super().get_state() | {"memory": self.table.get_state()} | self._edges()
 
@@ -271,22 +301,21 @@ class TabularAgent(OnlineAgent):
         """Take over a state that `get_state` gave."""
         self.settle()
         super().set_state(state)
-        if self._fits_bins and "edges" in state:  # 0.4.0 kept none: those that were prepared are the same
-            self._take_edges(state["edges"])
+        self._set_edges(state)
         self.table.set_state(state["memory"])
 
-    def _edges(self) -> State:
-        return {"edges": self.discretiser.edges} if self.discretiser is not None and self._fits_bins else {}
-
     def policy_state(self) -> State:
-        """The values of the states that have others than at first, and the bins' edges, where they were fitted."""
+        """The values that are others than before a first visit, and the bin edges where they are fitted."""
         return {"table": self.table.policy_state()} | self._edges()
 
     def set_policy_state(self, state: State) -> None:
         """Take over a state that `policy_state` or `get_state` gave."""
-        if "table" not in state:
+        if "memory" in state:
             self.set_state(state)
             return
-        if self._fits_bins:
-            self._take_edges(state["edges"])
+        self._set_edges(state)
         self.table.set_policy_state(state["table"])
+
+
+def _said(rule: Any) -> str:
+    return f"{getattr(rule, '__name__', 'one')}{inspect.signature(rule)}"

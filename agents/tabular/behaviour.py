@@ -7,7 +7,6 @@ import math
 
 from agents.seeding import Rng
 from agents.tabular.memory import (
-    BOLTZMANN,
     EPSILON_GREEDY,
     NOW,
     UCB,
@@ -29,11 +28,7 @@ def choose(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
     if parameters.exploration == UCB:
         score_by_confidence(memory, parameters, state)
         return drawn_best_score(memory.scratch, rng, parameters.num_actions)
-    if parameters.exploration == BOLTZMANN:
-        weigh_by_value(memory, parameters, state)
-        return drawn_share(memory.scratch, rng, parameters.num_actions)
-    for action in range(parameters.num_actions):
-        memory.scratch[action] = memory.policy[state, action]
+    weigh_by_value(memory, parameters, state)
     return drawn_share(memory.scratch, rng, parameters.num_actions)
 
 

@@ -41,6 +41,15 @@ class Discretiser:
             state = state * (len(edges) + 1) + bisect_right(edges, value)
         return state
 
+    def many(self, observations: NDArray[Any]) -> list[int]:
+        """The cell numbers of N observations [N, D]."""
+        exact = np.int64 if self.num_states < 2**63 else object  # Python's integers, where there are more
+        states = np.zeros(len(observations), dtype=exact)
+        for column, edges in zip(np.asarray(observations, dtype=np.float64).T, self.edges, strict=True):
+            states = states * (len(edges) + 1) + np.searchsorted(edges, column, side="right").astype(exact)
+        cells: list[int] = states.tolist()
+        return cells
+
     @classmethod
     def for_space(
         cls, space: spaces.Box, edges: Sequence[float] | Sequence[Sequence[float]] | None, num_edges: int
@@ -82,27 +91,13 @@ def bounds(space: spaces.Box) -> tuple[list[float], list[float]]:
     return [low for low, _ in pairs], [high for _, high in pairs]
 
 
-def first_discretiser(settings: TabularSettings, space: spaces.Box) -> Discretiser:
-    """The discretiser that an agent's settings ask for; with bins = "quantile" one that has not been fitted yet.
+def fitted_edges(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -> list[list[float]]:
+    """For each dimension the edges of quantile bins, from random play in a copy of the environment.
 
     Raises:
-        ValueError: the edges do not fit the space.
+        ValueError: the environment has no spec, so that there is no copy.
     """
-    if settings.bins == "uniform":
-        return Discretiser.for_space(space, settings.edges, settings.num_edges)
-    return _NotFitted(Discretiser.for_space(space, None, 1).edges)  # complains of a wrong shape
-
-
-class _NotFitted(Discretiser):
-    """Stands for bins that have not been fitted."""
-
-    def __call__(self, observation: NDArray[Any]) -> int:
-        raise ValueError("bins = 'quantile' are not fitted yet: expected prepare(env) before the first observation")
-
-
-def fitted_edges(env: gym.Env[Any, Any], seed: int, num_edges: int) -> list[list[float]]:
-    """For each dimension the edges that part what random play observes into equal shares."""
-    return quantile_edges(random_play(env, seed), num_edges)
+    return quantile_edges(random_play(env, seed), settings.num_edges)
 
 
 def random_play(env: gym.Env[Any, Any], seed: int) -> NDArray[np.float64]:

@@ -4,30 +4,46 @@ The model remembers of every pair what followed last: right where the environmen
 """
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
 
 from agents.base import Settings
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
 from agents.tabular.learning import move
-from agents.tabular.memory import CLOCK, NUM_MET, THE_END, UNTRIED, Memory, Parameters
+from agents.tabular.memory import (
+    CLOCK,
+    NUM_MET,
+    STATE_LIST,
+    THE_END,
+    UNTRIED,
+    IntArray,
+    Layout,
+    Memory,
+    PairFloats,
+    PairInts,
+    Parameters,
+    Step,
+)
 from agents.tabular.settings import DynaPlusSettings, DynaSettings
 from agents.td import td_target
+from machine_code.slots import slot
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+class Model(NamedTuple):
+    """What followed each pair last."""
+
+    model_rewards: PairFloats
+    model_states: Annotated[IntArray, Layout(np.int64, first=UNTRIED, means="next state")]  # [R, A]
+    last_tried: PairInts  # the real step at which the action was last taken
+    met: Annotated[IntArray, Layout(np.int64, STATE_LIST, counter=NUM_MET, means="state")]  # in order
+
+
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Q-learning's update on what happened, then on `planning_steps` pairs of which the model knows what happens."""
+    state, action, reward, next_state, terminated, _ = step
     next_value = best_value(memory.q, next_state, parameters.num_actions)
     target = td_target(reward, terminated, next_value, parameters.discount)
     error = move(memory.q, memory, parameters, state, action, target)
@@ -40,29 +56,29 @@ def update(
 def remember(memory: Memory, parameters: Parameters, state: int, action: int, reward: float, next_state: int) -> None:
     """The model learns what followed a pair."""
     if num_tried(memory, parameters, state) == 0:
-        memory.met[memory.counters[NUM_MET]] = state
+        memory.own.met[memory.counters[NUM_MET]] = state
         memory.counters[NUM_MET] += 1
     memory.counters[CLOCK] += 1
-    memory.model_rewards[state, action] = reward
-    memory.model_states[state, action] = next_state
-    memory.last_tried[state, action] = memory.counters[CLOCK]
+    memory.own.model_rewards[state, action] = reward
+    memory.own.model_states[state, action] = next_state
+    memory.own.last_tried[state, action] = memory.counters[CLOCK]
 
 
 def num_tried(memory: Memory, parameters: Parameters, state: int) -> int:
     """How many actions of a state have been tried."""
     count = 0
     for action in range(parameters.num_actions):
-        if memory.model_states[state, action] != UNTRIED:
+        if memory.own.model_states[state, action] != UNTRIED:
             count += 1
     return count
 
 
 def imagine(memory: Memory, parameters: Parameters, rng: Rng) -> None:
     """One step of planning: a state that was met, an action in it, and what the model says of them."""
-    state = memory.met[int(rng.random() * memory.counters[NUM_MET])]
+    state = memory.own.met[int(rng.random() * memory.counters[NUM_MET])]
     action = imagined_action(memory, parameters, rng, state)
     reward = imagined_reward(memory, parameters, state, action)
-    next_state = memory.model_states[state, action]
+    next_state = memory.own.model_states[state, action]
     if next_state == UNTRIED:
         next_state = state  # an untried action is thought to lead nowhere, for nothing (the book's footnote in 8.3)
     terminated = next_state == THE_END
@@ -78,7 +94,7 @@ def tried_action(memory: Memory, parameters: Parameters, rng: Rng, state: int) -
     """An action that was taken in the state before."""
     skipped = int(rng.random() * num_tried(memory, parameters, state))
     for action in range(parameters.num_actions):
-        if memory.model_states[state, action] != UNTRIED:
+        if memory.own.model_states[state, action] != UNTRIED:
             if skipped == 0:
                 return action
             skipped -= 1
@@ -87,7 +103,7 @@ def tried_action(memory: Memory, parameters: Parameters, rng: Rng, state: int) -
 
 def seen_reward(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
     """The last reward."""
-    return memory.model_rewards[state, action]
+    return memory.own.model_rewards[state, action]
 
 
 # -- Dyna-Q+: what was not tried for long may have changed ----------------------------------------------------
@@ -100,17 +116,19 @@ def any_action(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> 
 
 def reward_of_curiosity(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
     """The last reward, and kappa * sqrt(steps since the action was last tried)."""
-    waited = memory.counters[CLOCK] - memory.last_tried[state, action]
-    return memory.model_rewards[state, action] + parameters.kappa * math.sqrt(waited)
+    waited = memory.counters[CLOCK] - memory.own.last_tried[state, action]
+    return memory.own.model_rewards[state, action] + parameters.kappa * math.sqrt(waited)
 
 
+@slot
 def imagined_action(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
-    """Of a state that is planned for. The algorithm's own stands here."""
+    """Of a state that is planned for."""
     raise NotImplementedError
 
 
+@slot
 def imagined_reward(memory: Memory, parameters: Parameters, state: int, action: int) -> float:
-    """What a planned step earns. The algorithm's own stands here."""
+    """What a planned step earns."""
     raise NotImplementedError
 
 
@@ -119,8 +137,7 @@ class DynaQ(TabularAgent):
 
     Settings: ClassVar[type[Settings]] = DynaSettings
     name = "dyna_q"
-    long_updates = True
-    needs = ("model",)
+    Arrays = Model
     update_rule = staticmethod(update)
     parts = {"imagined_action": tried_action, "imagined_reward": seen_reward}  # noqa: RUF012
 
@@ -130,7 +147,6 @@ class DynaQPlus(TabularAgent):
 
     Settings: ClassVar[type[Settings]] = DynaPlusSettings
     name = "dyna_q_plus"
-    long_updates = True
-    needs = ("model",)
+    Arrays = Model
     update_rule = staticmethod(update)
     parts = {"imagined_action": any_action, "imagined_reward": reward_of_curiosity}  # noqa: RUF012

@@ -47,7 +47,7 @@ def train_many(
         return Episodes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
     if agents:
-        agents[0].rules_in_machine_code()  # once, before the threads begin
+        agents[0].algorithm.compiled_run(agents[0].name)  # once, before the threads begin
     with ThreadPoolExecutor(jobs) as pool:
         return list(pool.map(train_one, agents, envs))
 
@@ -59,7 +59,7 @@ class Session:
         agent.settle()
         self.agent, self.env = agent, env
         self.sampler = make_sampler(env)
-        self.rules = agent.rules_in_machine_code()
+        self._run = agent.algorithm.compiled_run(agent.name)
         self.position = np.zeros(8, dtype=np.int64)
         self.sums = np.zeros(2)
         whole = {"lengths", "outcomes"}
@@ -83,8 +83,8 @@ class Session:
         It stops after these many steps or ends of episodes, or sooner.
         """
         agent = self.agent
-        room = len(agent.table.memory.states) if "history" in agent.needs else NO_LIMIT
-        self.rules.run(
+        room = agent.table.history or NO_LIMIT
+        self._run(
             agent.table.memory, agent.parameters, self.sampler, agent.exploration_rng, self.env.unwrapped.np_random,
             self.position, self.sums, self.ended, min(most_steps, MOST_STEPS), min(most_episodes, MOST_EPISODES), room,
         )  # fmt: skip

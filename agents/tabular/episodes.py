@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agents.seeding import Rng
 from agents.tabular.learning import NOTHING, act, begin, learn
-from agents.tabular.memory import LAST, FloatArray, IntArray, Memory, Parameters
+from agents.tabular.memory import LAST, FloatArray, IntArray, Memory, Parameters, Step
 
 # What is in `position` (whole numbers) and `sums` (others): where the episode is, and what it has come to.
 # STEPS and EPISODES are what a call of `run` has done.
@@ -74,7 +74,8 @@ def run(
         terminated = sampler.terminated[outcome]
         length += 1
         truncated = length >= sampler.wrapped_limit or (length >= sampler.own_limit and not terminated)
-        error = learn(memory, parameters, rng, state, action, reward, next_state, terminated, truncated)
+        step = Step(state, action, reward, next_state, terminated, truncated)
+        error = learn(memory, parameters, rng, step)
         state = next_state
         steps += 1
         total_reward += reward

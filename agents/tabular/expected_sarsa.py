@@ -4,25 +4,15 @@ from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import expected_value
 from agents.tabular.learning import move
-from agents.tabular.memory import Memory, Parameters
+from agents.tabular.memory import Memory, Parameters, Step
 from agents.td import td_target
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Q(S, A) moves towards R + discount * the mean of Q(S', .) under the policy that acts."""
-    next_value = expected_value(memory, parameters, next_state)
-    target = td_target(reward, terminated, next_value, parameters.discount)
-    return move(memory.q, memory, parameters, state, action, target)
+    next_value = expected_value(memory, parameters, step.next_state)
+    target = td_target(step.reward, step.terminated, next_value, parameters.discount)
+    return move(memory.q, memory, parameters, step.state, step.action, target)
 
 
 class ExpectedSarsa(TabularAgent):

@@ -1,12 +1,12 @@
 """What every step does around an algorithm's `update`: visits, the bonus for rare actions, step sizes, schedules.
 
-Plain functions on arrays. `update` and `forget` stand for the algorithm's own: see `agents.tabular.rules`.
+Plain functions on arrays. `act`, `update` and `forget` are slots, which an algorithm fills: see `agents.tabular.agent`.
 """
 
 import math
 
 from agents.seeding import Rng
-from agents.tabular.behaviour import choose, epsilon_at
+from agents.tabular.behaviour import epsilon_at
 from agents.tabular.memory import (
     CONSTANT,
     EPSILON_GREEDY,
@@ -21,15 +21,34 @@ from agents.tabular.memory import (
     FloatArray,
     Memory,
     Parameters,
+    Step,
 )
 from agents.td import moved_towards
+from machine_code.slots import slot
 
 NOTHING = math.nan  # what an update returns that has learned nothing yet
 
 
+@slot
 def act(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
-    """The action to take. An agent that chooses ahead puts its own here."""
-    return choose(memory, parameters, rng, state)
+    """The action to take: `behaviour.choose`, where an algorithm says nothing else."""
+    raise NotImplementedError
+
+
+@slot
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
+    """The algorithm: learn from a step; the error, or NOTHING."""
+    raise NotImplementedError
+
+
+@slot
+def forget(memory: Memory, parameters: Parameters) -> None:
+    """What an algorithm does when an episode begins: `keep_all`, where it says nothing else."""
+    raise NotImplementedError
+
+
+def keep_all(memory: Memory, parameters: Parameters) -> None:
+    """Nothing belongs to one episode alone."""
 
 
 def begin(memory: Memory, parameters: Parameters) -> None:
@@ -39,27 +58,19 @@ def begin(memory: Memory, parameters: Parameters) -> None:
     memory.counters[TIME] = 0
 
 
-def learn(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def learn(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """One step of learning; the (mean absolute) error of what was updated, nan if nothing was."""
-    over = terminated or truncated
+    over = step.terminated or step.truncated
     if over:
-        memory.rates[LAST] = rate_at(memory, parameters, state)
-    if parameters.values_states:
-        action = 0  # the only column of a table of state values
+        memory.rates[LAST] = exploration_rate(memory, parameters, step.state)
+    if parameters.values_states:  # the only column of a table of state values
+        step = Step(step.state, 0, step.reward, step.next_state, step.terminated, step.truncated)
     if parameters.counts_visits:
+        state, action, reward, next_state, terminated, truncated = step
         memory.visits[state, action] += 1
         reward += parameters.count_bonus / math.sqrt(memory.visits[state, action])
-    error = update(memory, parameters, rng, state, action, reward, next_state, terminated, truncated)
+        step = Step(state, action, reward, next_state, terminated, truncated)
+    error = update(memory, parameters, rng, step)
     if parameters.every_step or over:
         tick(memory, parameters)
     return error
@@ -68,11 +79,11 @@ def learn(
 def move(table: FloatArray, memory: Memory, parameters: Parameters, state: int, action: int, target: float) -> float:
     """Q(s, a) moves towards a target; the error."""
     value = table[state, action]
-    rate = parameters.learning_rate
+    learning_rate = parameters.learning_rate
     if parameters.learning_rate_schedule != CONSTANT:
         memory.updates[state, action] += 1
-        rate = step_size(parameters, memory.updates[state, action])
-    table[state, action] = moved_towards(value, target, rate)
+        learning_rate = step_size(parameters, memory.updates[state, action])
+    table[state, action] = moved_towards(value, target, learning_rate)
     return target - value
 
 
@@ -92,7 +103,7 @@ def step_size_by_visits(memory: Memory, parameters: Parameters, state: int, acti
     return step_size(parameters, memory.visits[state, action])
 
 
-def rate_at(memory: Memory, parameters: Parameters, state: int) -> float:
+def exploration_rate(memory: Memory, parameters: Parameters, state: int) -> float:
     """Epsilon in a state, or the temperature."""
     if parameters.exploration == EPSILON_GREEDY:
         return epsilon_at(memory, parameters, state)
@@ -110,22 +121,3 @@ def tick(memory: Memory, parameters: Parameters) -> None:
             memory.rates[NOW] = parameters.least_rate
         else:
             memory.rates[NOW] = parameters.initial_rate + (parameters.least_rate - parameters.initial_rate) * share
-
-
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
-    """The algorithm. An agent puts its own here."""
-    raise NotImplementedError
-
-
-def forget(memory: Memory, parameters: Parameters) -> None:
-    """What an algorithm does when an episode begins: nothing, as a rule."""

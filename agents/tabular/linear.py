@@ -1,11 +1,10 @@
 """Linear Q-learning and linear SARSA(lambda) over tile coding (Sutton & Barto, 2nd ed., sections 9.4, 10.1 and 12.7).
 
-Q(S, a) is the sum of the weights of the tiles that S is in. `memory.states` holds the tiles of S, `memory.actions`
-those of S'; the row of a state, where its values are put for the behaviour policy and its visits are counted, is its
-first tile.
+Q(S, a) is the sum of the weights of the tiles that S is in. The row of a state, where its values are put for the
+behaviour policy and its visits are counted, is its first tile.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -13,88 +12,84 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from agents.base import Settings, Transition
-from agents.policy import Policy, Spaces, ValuesPolicy, first_best, legal_actions
+from agents.policy import Policy, Spaces, first_best
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
 from agents.tabular.learning import step_size_by_visits
-from agents.tabular.legal import choose_legal
-from agents.tabular.memory import NUM_ACTIVE, IntArray, Memory, Parameters
+from agents.tabular.memory import TILES, IntArray, Layout, Memory, PairFloats, Parameters, Step
+from agents.tabular.policies import TilesPolicy, sum_of_tiles
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TabularSettings, TraceSettings
+from agents.tabular.table import check_row_numbers
 from agents.tabular.tile_coding import TileCoder, check_tiles
-from agents.tabular.traces import cut, fade, visit
+from agents.tabular.traces import PairList, cut, move_all, visit
 from agents.td import td_target
 
+TileNumbers = Annotated[IntArray, Layout(np.int64, TILES, stored=False)]  # [T]
 
-def linear_q(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+
+class Tiles(NamedTuple):
+    """Weights, and the tiles of the step that is learned from."""
+
+    weights: PairFloats
+    tiles: TileNumbers  # of S
+    next_tiles: TileNumbers  # of S'
+
+
+class TilesAndTraces(NamedTuple):
+    """The same with eligibility traces of the weights."""
+
+    weights: PairFloats
+    tiles: TileNumbers
+    next_tiles: TileNumbers
+    traces: PairFloats
+    active: PairList
+
+
+def linear_q(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """The weights of S's tiles move by the error R + discount * max_a Q(S', a) - Q(S, A), shared out evenly."""
-    value = value_of(memory, parameters, memory.states, action)
-    evaluate(memory, parameters, memory.actions, next_state)
-    next_value = best_value(memory.q, next_state, parameters.num_actions)
-    error = td_target(reward, terminated, next_value, parameters.discount) - value
-    step = step_size_by_visits(memory, parameters, state, action) / parameters.n
-    for index in range(parameters.n):
-        memory.weights[memory.states[index], action] += step * error
+    weights, tiles, action = memory.own.weights, memory.own.tiles, step.action
+    evaluate(memory, parameters, step.next_state)
+    next_value = best_value(memory.q, step.next_state, parameters.num_actions)
+    value = value_of(memory, parameters, tiles, action)
+    error = td_target(step.reward, step.terminated, next_value, parameters.discount) - value
+    share = step_size_by_visits(memory, parameters, step.state, action) / parameters.num_tilings
+    for index in range(parameters.num_tilings):
+        weights[tiles[index], action] += share * error
     return error
 
 
-def linear_sarsa_lambda(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def linear_sarsa_lambda(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Every weight moves by the error R + discount * Q(S', A') - Q(S, A), in proportion to its trace."""
-    value = value_of(memory, parameters, memory.states, action)
+    state, action, reward, next_state, terminated, _ = step
+    tiles = memory.own.tiles
+    value = value_of(memory, parameters, tiles, action)
     next_value = 0.0
     if not terminated:
-        evaluate(memory, parameters, memory.actions, next_state)
+        evaluate(memory, parameters, next_state)
         next_value = memory.q[next_state, choose_next(memory, parameters, rng, next_state)]
     error = td_target(reward, terminated, next_value, parameters.discount) - value
-    for index in range(parameters.n):
-        visit(memory, parameters, memory.states[index], action)
-    move_weights(memory, parameters, error, step_size_by_visits(memory, parameters, state, action) / parameters.n)
+    for index in range(parameters.num_tilings):
+        visit(memory, parameters, tiles[index], action)
+    share = step_size_by_visits(memory, parameters, state, action) / parameters.num_tilings
+    move_all(memory.own.weights, memory, parameters, error, share, False)
     return error
 
 
 def value_of(memory: Memory, parameters: Parameters, tiles: IntArray, action: int) -> float:
     """Q(s, a) of the state that these tiles [T] are of."""
-    value = 0.0
-    for index in range(parameters.n):
-        value += memory.weights[tiles[index], action]
+    weights, value = memory.own.weights, 0.0
+    for index in range(parameters.num_tilings):
+        value += weights[tiles[index], action]
     return value
 
 
-def evaluate(memory: Memory, parameters: Parameters, tiles: IntArray, state: int) -> None:
-    """Put the values of all actions into the row of a state."""
+def evaluate(memory: Memory, parameters: Parameters, next_state: int) -> None:
+    """Put the values of all actions in S' into its row."""
     for action in range(parameters.num_actions):
-        memory.q[state, action] = value_of(memory, parameters, tiles, action)
-
-
-def move_weights(memory: Memory, parameters: Parameters, error: float, step: float) -> None:
-    """w += step * error * trace, for all weights that have one; then the traces fade."""
-    for index in range(memory.counters[NUM_ACTIVE]):
-        pair = memory.active[index]
-        tile, action = pair // parameters.num_actions, pair % parameters.num_actions
-        memory.weights[tile, action] += step * error * memory.traces[tile, action]
-    fade(memory, parameters)
+        memory.q[next_state, action] = value_of(memory, parameters, memory.own.next_tiles, action)
 
 
 class TileSettings(TabularSettings):
@@ -106,20 +101,19 @@ class TileSettings(TabularSettings):
 
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
-        return super().parameters(num_actions)._replace(n=self.num_tilings)
+        return super().parameters(num_actions)._replace(num_tilings=self.num_tilings)
 
 
 class TileTraceSettings(TileSettings, TraceSettings):
     """Settings of tile coding with traces."""
 
 
-class LinearAgent(TabularAgent):
+class LinearAgent(TabularAgent, abstract=True):
     """Learns weights of tiles instead of a table's rows, so that what is learned in a state holds near it."""
 
     Settings: ClassVar[type[Settings]] = TileSettings
     settings: TileSettings
-    needs: ClassVar[tuple[str, ...]] = ("weights", "ring")
-    long_updates = True
+    Arrays: ClassVar[type[Any]] = Tiles
 
     def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         resolved = self.Settings(**settings)
@@ -127,17 +121,23 @@ class LinearAgent(TabularAgent):
         space = check_tiles(env.observation_space, self.name)
         self.coder = TileCoder(space, resolved.num_tilings, resolved.num_tiles, resolved.num_weights)
         super().__init__(env, seed=seed, **settings)
-        initial = self.settings.initial_values
-        if initial == "random" or self.settings.table == "sparse":
+        if self.settings.initial_values == "random" or self.settings.table == "sparse":
             raise ValueError(f"{self.name}: expected initial_values of 'zero' or a number, and no sparse table")
-        self._first_weight = (0.0 if isinstance(initial, str) else float(initial)) / self.settings.num_tilings
-        self.table.memory.weights[:] = self._first_weight
+        self.weights[:] = self._initial_weight
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """[R, A]."""
+        weights: NDArray[np.float64] = self.table.memory.own.weights
+        return weights
+
+    @property
+    def _initial_weight(self) -> float:
+        initial = self.settings.initial_values
+        return 0.0 if isinstance(initial, str) else float(initial) / self.settings.num_tilings
 
     def _table_kind(self) -> str:
         return "dense"
-
-    def _first_bins(self) -> None:
-        return None
 
     def _num_states(self) -> int:
         return self.coder.size
@@ -148,65 +148,37 @@ class LinearAgent(TabularAgent):
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy when exploring; else the best, ties to the lowest index."""
-        values = self.action_values(observation)
-        if not explore:
-            return first_best(values.tolist(), mask)
-        state = self.row(observation)
-        self.table.memory.q[state] = values
-        if mask is not None:
-            return choose_legal(self.table.view, self.parameters, self._draws, state, legal_actions(mask))
-        return self._act(self.table.view, self.parameters, self._draws, state)
+        if explore:
+            self.table.memory.q[self.row(observation)] = self.action_values(observation)
+        return super().select_action(observation, explore=explore, mask=mask)
+
+    def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
+        return first_best(self.action_values(observation).tolist(), mask)
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error."""
-        memory = self.table.memory
-        memory.states[:] = self.coder(transition.observation)
-        memory.actions[:] = self.coder(transition.next_observation)
+        own = self.table.memory.own
+        own.tiles[:] = self.coder(transition.observation)
+        own.next_tiles[:] = self.coder(transition.next_observation)
         return super().update(transition)
 
     def action_values(self, observation: Any) -> NDArray[np.float64]:
         """Q(S, .) [A]."""
-        return self._values(self.table.memory.weights, observation)
-
-    def _values(self, weights: NDArray[np.float64], observation: Any) -> NDArray[np.float64]:
-        values = np.zeros(self.num_actions)
-        for tile in self.coder.places(observation):
-            values += weights[tile]
-        return values
+        return sum_of_tiles(self.weights, self.coder.places(observation))
 
     def policy(self, seed: int) -> Policy:
         """The greedy policy of the weights as they are now."""
-        weights = self.table.memory.weights.copy()
-        return ValuesPolicy(lambda observation: self._values(weights, observation).tolist())
+        return TilesPolicy(self.coder, self.weights.copy())
+
+    def states_met(self) -> None:
+        """Tiles are shared by many states: which were met is not known."""
+        return
 
     def table_size(self) -> dict[str, Any]:
         """The weights, the bytes of all arrays, and how many tiles met in a place that was taken."""
         kind = "hashed tiles" if self.coder.is_hashed else "tiles"
         collisions = self.coder.num_collisions
         return {"kind": kind, "states": self.coder.size, "bytes": self.table.num_bytes, "collisions": collisions}
-
-    def policy_state(self) -> State:
-        """The weights that are others than at first, and their places."""
-        weights = self.table.memory.weights
-        places = np.flatnonzero((weights != self._first_weight).any(axis=1))
-        return {"places": places, "weights": weights[places]}
-
-    def set_policy_state(self, state: State) -> None:
-        """Take over a state that `policy_state` or `get_state` gave.
-
-        Raises:
-            ValueError: its arrays are not of this agent's weights.
-        """
-        if "places" not in state:
-            self.set_state(state)
-            return
-        places, weights = state["places"], self.table.memory.weights
-        if state["weights"].shape != (len(places), self.num_actions) or state["weights"].dtype != weights.dtype:
-            raise ValueError(f"weights: expected {weights.dtype} [{len(places)}, {self.num_actions}]")
-        if len(places) and not 0 <= places.min() <= places.max() < len(weights):
-            raise ValueError(f"places: expected numbers from 0 to {len(weights) - 1}")
-        weights[:] = self._first_weight
-        weights[places] = state["weights"]
 
     def get_state(self) -> State:
         """As of every table, and the tiles that were met."""
@@ -217,6 +189,28 @@ class LinearAgent(TabularAgent):
         super().set_state(state)
         self.coder.forget()
         self.coder.meet(int(tile) for tile in state["tiles_met"])
+
+    def policy_state(self) -> State:
+        """The weights that are others than at first, and their rows."""
+        changed = np.flatnonzero((self.weights != self._initial_weight).any(axis=1))
+        return {"changed": changed, "weights": self.weights[changed]}
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over a state that `policy_state` or `get_state` gave.
+
+        Raises:
+            ValueError: these are not weights of these tiles.
+        """
+        if "memory" in state:
+            self.set_state(state)
+            return
+        changed, weights = state["changed"], state["weights"]
+        if weights.shape != (len(changed), self.num_actions) or weights.dtype != np.float64:
+            expected = f"float64 {(len(changed), self.num_actions)}"
+            raise ValueError(f"weights: expected {expected}, got {weights.dtype} {weights.shape}")
+        check_row_numbers("changed", changed, self.coder.size)
+        self.weights[:] = self._initial_weight
+        self.weights[changed] = weights
 
 
 class LinearQ(LinearAgent):
@@ -231,6 +225,6 @@ class LinearSarsaLambda(LinearAgent):
 
     Settings: ClassVar[type[Settings]] = TileTraceSettings
     name = "linear_sarsa_lambda"
-    needs = ("weights", "ring", "traces")
+    Arrays = TilesAndTraces
     update_rule = staticmethod(linear_sarsa_lambda)
     parts = {"act": take_chosen, "forget": cut}  # noqa: RUF012

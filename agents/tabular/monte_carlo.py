@@ -4,54 +4,67 @@ Nothing is learned before an episode ends. Where a limit of steps cuts it off, i
 missing is what the acting policy is said to be worth there.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
 
 from agents.base import Settings
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import expected_value
 from agents.tabular.learning import NOTHING, move
-from agents.tabular.memory import TIME, Memory, Parameters
+from agents.tabular.memory import EPISODE, TIME, FloatArray, IntArray, Layout, Memory, Parameters, Step
 from agents.tabular.settings import MonteCarloSettings
+from machine_code.slots import slot
+
+Times = Annotated[FloatArray, Layout(stored_as="traces")]
+EpisodeStates = Annotated[IntArray, Layout(np.int64, EPISODE, means="state")]
+EpisodeActions = Annotated[IntArray, Layout(np.int64, EPISODE, means="action")]
+EpisodeRewards = Annotated[FloatArray, Layout(np.float64, EPISODE)]
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+class WholeEpisode(NamedTuple):
+    """All steps of the episode."""
+
+    first_times: Times  # [R, A] when a pair was met first: 1 at the first step, 0 where it was not yet
+    states: EpisodeStates
+    actions: EpisodeActions
+    rewards: EpisodeRewards
+
+
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """At the end, every pair moves towards the return that followed it; with first visits, each pair once."""
-    remember(memory, state, action, reward)
-    if not (terminated or truncated):
+    remember(memory, step)
+    if not (step.terminated or step.truncated):
         return NOTHING
-    ret = 0.0 if terminated else expected_value(memory, parameters, next_state)
+    ret = 0.0 if step.terminated else value_where_cut(memory, parameters, step.next_state)
     return move_towards_returns(memory, parameters, ret)
 
 
-def remember(memory: Memory, state: int, action: int, reward: float) -> None:
-    """One more step of the episode; `traces` holds when a pair was met first (1: at the first step)."""
-    now = memory.counters[TIME]
-    memory.states[now] = state
-    memory.actions[now] = action
-    memory.rewards[now] = reward
+@slot
+def value_where_cut(memory: Memory, parameters: Parameters, state: int) -> float:
+    """What is expected from the state where a limit of steps cuts the episode off."""
+    raise NotImplementedError
+
+
+def remember(memory: Memory, step: Step) -> None:
+    """One more step of the episode."""
+    now, own = memory.counters[TIME], memory.own
+    own.states[now] = step.state
+    own.actions[now] = step.action
+    own.rewards[now] = step.reward
     memory.counters[TIME] = now + 1
-    if memory.traces[state, action] == 0.0:
-        memory.traces[state, action] = now + 1.0
+    if own.first_times[step.state, step.action] == 0.0:
+        own.first_times[step.state, step.action] = now + 1.0
 
 
 def move_towards_returns(memory: Memory, parameters: Parameters, ret: float) -> float:
     """From the last step to the first: G <- R + discount * G, and Q(S, A) moves towards G. The mean absolute error."""
-    errors, num_errors = 0.0, 0
+    errors, num_errors, own = 0.0, 0, memory.own
     for time in range(memory.counters[TIME] - 1, -1, -1):
-        state, action = memory.states[time], memory.actions[time]
-        ret = memory.rewards[time] + parameters.discount * ret
-        if not parameters.first_visit or memory.traces[state, action] == time + 1:
+        state, action = own.states[time], own.actions[time]
+        ret = own.rewards[time] + parameters.discount * ret
+        if not parameters.first_visit or own.first_times[state, action] == time + 1:
             errors += abs(move(memory.q, memory, parameters, state, action, ret))
             num_errors += 1
     return errors / num_errors
@@ -59,8 +72,9 @@ def move_towards_returns(memory: Memory, parameters: Parameters, ret: float) -> 
 
 def forget(memory: Memory, parameters: Parameters) -> None:
     """No pair has been met."""
+    own = memory.own
     for time in range(memory.counters[TIME]):
-        memory.traces[memory.states[time], memory.actions[time]] = 0.0
+        own.first_times[own.states[time], own.actions[time]] = 0.0
 
 
 class MonteCarlo(TabularAgent):
@@ -68,6 +82,6 @@ class MonteCarlo(TabularAgent):
 
     Settings: ClassVar[type[Settings]] = MonteCarloSettings
     name = "monte_carlo"
-    needs = ("traces", "history")
+    Arrays = WholeEpisode
     update_rule = staticmethod(update)
-    parts = {"forget": forget}  # noqa: RUF012
+    parts = {"forget": forget, "value_where_cut": expected_value}  # noqa: RUF012

@@ -4,41 +4,46 @@ The last n steps are kept in a ring: step t of the episode is at t % n. When an 
 for their return get it from the steps that there were.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, NamedTuple
+
+import numpy as np
 
 from agents.base import Settings
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value, greedy_share
 from agents.tabular.learning import NOTHING, move
-from agents.tabular.memory import TIME, Memory, Parameters
+from agents.tabular.memory import LAST_N, TIME, FloatArray, IntArray, Layout, Memory, Parameters, Step
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import NStepSettings
+from machine_code.slots import slot
+
+LastStates = Annotated[IntArray, Layout(np.int64, LAST_N, means="state")]
+LastActions = Annotated[IntArray, Layout(np.int64, LAST_N, means="action")]
+LastRewards = Annotated[FloatArray, Layout(np.float64, LAST_N)]
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+class LastSteps(NamedTuple):
+    """The last n steps."""
+
+    states: LastStates
+    actions: LastActions
+    rewards: LastRewards
+
+
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """The pair of n steps ago moves towards its n-step return; at the end, all that wait do."""
-    now = memory.counters[TIME]
+    now, own = memory.counters[TIME], memory.own
     place = now % parameters.n
-    memory.states[place] = state
-    memory.actions[place] = action
-    memory.rewards[place] = reward
+    own.states[place] = step.state
+    own.actions[place] = step.action
+    own.rewards[place] = step.reward
     memory.counters[TIME] = now + 1
     following = 0.0
-    if not terminated:
-        following = value_of_rest(memory, parameters, rng, next_state)
+    if not step.terminated:
+        following = value_of_rest(memory, parameters, rng, step.next_state)
     first = max(now - parameters.n + 1, 0)  # the oldest step that is still in the ring
-    if not (terminated or truncated):
+    if not (step.terminated or step.truncated):
         if now - first + 1 < parameters.n:
             return NOTHING
         return move_waiting(memory, parameters, first, now, following)
@@ -50,14 +55,14 @@ def update(
 
 def move_waiting(memory: Memory, parameters: Parameters, waiting: int, now: int, following: float) -> float:
     """The pair of step `waiting` moves towards the return of the steps up to `now`, and what is said to follow."""
-    ret = following
+    ret, own = following, memory.own
     for time in range(now, waiting - 1, -1):
         place = time % parameters.n
         if time < now:
             ret = seen_from(memory, parameters, time + 1, ret)
-        ret = memory.rewards[place] + parameters.discount * ret
+        ret = own.rewards[place] + parameters.discount * ret
     place = waiting % parameters.n
-    return move(memory.q, memory, parameters, memory.states[place], memory.actions[place], ret)
+    return move(memory.q, memory, parameters, own.states[place], own.actions[place], ret)
 
 
 # -- SARSA: what follows is what is done ----------------------------------------------------------------------
@@ -84,18 +89,20 @@ def greedy_rest(memory: Memory, parameters: Parameters, rng: Rng, next_state: in
 def backed_up(memory: Memory, parameters: Parameters, time: int, ret: float) -> float:
     """The sum over a of pi(a | S) Q(S, a) with the return in the place of Q(S, A) (equation 7.16); pi is greedy."""
     place = time % parameters.n
-    state, action = memory.states[place], memory.actions[place]
+    state, action = memory.own.states[place], memory.own.actions[place]
     share = greedy_share(memory.q, state, action, parameters.num_actions)
     return (1.0 - share) * best_value(memory.q, state, parameters.num_actions) + share * ret
 
 
+@slot
 def value_of_rest(memory: Memory, parameters: Parameters, rng: Rng, next_state: int) -> float:
-    """What follows the last step. The algorithm's own stands here."""
+    """What follows the last step."""
     raise NotImplementedError
 
 
+@slot
 def seen_from(memory: Memory, parameters: Parameters, time: int, ret: float) -> float:
-    """A return, as it counts in the state of step `time`. The algorithm's own stands here."""
+    """A return, as it counts in the state of step `time`."""
     raise NotImplementedError
 
 
@@ -104,7 +111,7 @@ class NStepSarsa(TabularAgent):
 
     Settings: ClassVar[type[Settings]] = NStepSettings
     name = "n_step_sarsa"
-    needs = ("ring",)
+    Arrays = LastSteps
     update_rule = staticmethod(update)
     parts = {"act": take_chosen, "value_of_rest": sampled_rest, "seen_from": sampled}  # noqa: RUF012
 
@@ -114,6 +121,6 @@ class TreeBackup(TabularAgent):
 
     Settings: ClassVar[type[Settings]] = NStepSettings
     name = "tree_backup"
-    needs = ("ring",)
+    Arrays = LastSteps
     update_rule = staticmethod(update)
     parts = {"value_of_rest": greedy_rest, "seen_from": backed_up}  # noqa: RUF012

@@ -4,7 +4,7 @@
 same there: `action` is 0.
 """
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -14,79 +14,53 @@ from pydantic import Field
 from agents.base import Settings
 from agents.planning import exact
 from agents.planning.oracle import exact_model, has_model
-from agents.policy import FunctionPolicy, Policy, Spaces, first_best
+from agents.policy import FunctionPolicy, Policy, Spaces
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular import monte_carlo, n_step
 from agents.tabular.agent import TabularAgent
+from agents.tabular.behaviour import drawn_share
 from agents.tabular.learning import NOTHING, move
-from agents.tabular.memory import TIME, Memory, Parameters
-from agents.tabular.monte_carlo import remember
+from agents.tabular.memory import ACTIONS, TIME, FloatArray, Layout, Memory, PairFloats, Parameters, Step
+from agents.tabular.monte_carlo import EpisodeActions, EpisodeRewards, EpisodeStates, Times, remember
+from agents.tabular.n_step import LastActions, LastRewards, LastStates
 from agents.tabular.settings import MonteCarloSettings, NStepSettings, TabularSettings, TraceSettings
-from agents.tabular.traces import cut, move_all, visit
+from agents.tabular.traces import PairList, cut, move_all_values, visit
 from agents.td import td_target
 
 
-def td_update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def td_update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """V(S) moves towards R + discount * V(S') (section 6.1)."""
-    target = td_target(reward, terminated, memory.q[next_state, 0], parameters.discount)
-    return move(memory.q, memory, parameters, state, 0, target)
+    target = td_target(step.reward, step.terminated, memory.q[step.next_state, 0], parameters.discount)
+    return move(memory.q, memory, parameters, step.state, 0, target)
 
 
-def td_lambda_update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def td_lambda_update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Every V(s) moves by the error R + discount * V(S') - V(S), in proportion to its trace (section 12.2)."""
-    error = td_target(reward, terminated, memory.q[next_state, 0], parameters.discount) - memory.q[state, 0]
-    visit(memory, parameters, state, 0)
-    move_all(memory, parameters, error)
+    next_value = memory.q[step.next_state, 0]
+    error = td_target(step.reward, step.terminated, next_value, parameters.discount) - memory.q[step.state, 0]
+    visit(memory, parameters, step.state, 0)
+    move_all_values(memory, parameters, error)
     return error
 
 
-def lambda_return_update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def lambda_return_update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """At the end, every V(S) moves towards its lambda-return, by the values of the whole episode (section 12.1)."""
-    remember(memory, state, 0, reward)
-    if not (terminated or truncated):
+    remember(memory, step)
+    if not (step.terminated or step.truncated):
         return NOTHING
-    following = 0.0 if terminated else memory.q[next_state, 0]
+    states, rewards = memory.own.states, memory.own.rewards
+    following = 0.0 if step.terminated else memory.q[step.next_state, 0]
     ret, length = following, memory.counters[TIME]
     for time in range(length - 1, -1, -1):
         # G(t) = R + discount * ((1 - lambda) V(S') + lambda G(t + 1)): it takes the place of the reward.
         mixed = (1.0 - parameters.trace_decay) * following + parameters.trace_decay * ret
-        ret = memory.rewards[time] + parameters.discount * mixed
-        memory.rewards[time] = ret
-        following = memory.q[memory.states[time], 0]
+        ret = rewards[time] + parameters.discount * mixed
+        rewards[time] = ret
+        following = memory.q[states[time], 0]
     errors = 0.0
     for time in range(length):
-        errors += abs(move(memory.q, memory, parameters, memory.states[time], 0, memory.rewards[time]))
+        errors += abs(move(memory.q, memory, parameters, states[time], 0, rewards[time]))
     return errors / length
 
 
@@ -98,6 +72,50 @@ def value_of_rest(memory: Memory, parameters: Parameters, rng: Rng, next_state: 
 def value_of(memory: Memory, parameters: Parameters, state: int) -> float:
     """V(s)."""
     return memory.q[state, 0]
+
+
+def follow(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
+    """An action drawn from the policy that is given."""
+    policy = memory.own.policy
+    for action in range(parameters.num_actions):
+        memory.scratch[action] = policy[state, action]
+    return drawn_share(memory.scratch, rng, parameters.num_actions)
+
+
+PolicyArray = Annotated[FloatArray, Layout(extent=ACTIONS)]  # [R, A] its probabilities
+
+
+class Given(NamedTuple):
+    """The policy that is followed."""
+
+    policy: PolicyArray
+
+
+class GivenAndLastSteps(NamedTuple):
+    """The policy, and the last n steps."""
+
+    policy: PolicyArray
+    states: LastStates
+    actions: LastActions
+    rewards: LastRewards
+
+
+class GivenAndTraces(NamedTuple):
+    """The policy, and eligibility traces of the states."""
+
+    policy: PolicyArray
+    traces: PairFloats
+    active: PairList
+
+
+class GivenAndEpisode(NamedTuple):
+    """The policy, and all steps of the episode."""
+
+    policy: PolicyArray
+    first_times: Times
+    states: EpisodeStates
+    actions: EpisodeActions
+    rewards: EpisodeRewards
 
 
 class PredictionSettings(TabularSettings):
@@ -136,7 +154,7 @@ class MonteCarloPredictionSettings(PredictionSettings, MonteCarloSettings):
     """Settings of `monte_carlo_prediction`."""
 
 
-class Predictor(TabularAgent):
+class Predictor(TabularAgent, abstract=True):
     """Follows a policy that is given, and learns what its states are worth.
 
     Where the environment has an exact model, `value_error` in the log is the root mean squared error over the states
@@ -147,6 +165,8 @@ class Predictor(TabularAgent):
     settings: PredictionSettings
     metric_names = ("value_error",)
     values_states = True
+    Arrays: ClassVar[type[Any]] = Given
+    parts = {"act": follow}  # noqa: RUF012
     controls = False
     seeded_policy = True
 
@@ -156,11 +176,12 @@ class Predictor(TabularAgent):
         if not isinstance(space, gym.spaces.Discrete) or not self.table.dense:
             raise ValueError(f"{self.name} needs numbered states (Discrete) in a dense table, got {space}")
         self.given_policy = self._given_policy(int(space.n))
-        self.table.memory.policy[:] = self.given_policy
-        self.true_values: NDArray[np.float64] | None = None
+        self.table.memory.own.policy[:] = self.given_policy
+        self.true_values: NDArray[np.float64] | None = None  # V [S], nan in states that the policy never comes to
 
     def prepare(self, env: gym.Env[Any, Any]) -> None:
-        """Solve for the policy's true values, where there is an exact model: the log tells how far V is from them."""
+        """Find out what the policy is worth, where there is an exact model."""
+        super().prepare(env)
         self.true_values = self._true_values(env)
 
     def _true_values(self, env: gym.Env[Any, Any]) -> NDArray[np.float64] | None:
@@ -191,42 +212,29 @@ class Predictor(TabularAgent):
     def policy(self, seed: int) -> Policy:
         """The given policy; where it is random it draws from `seed`."""
         rng = np.random.default_rng([self.seed, seed])
-        given = self.given_policy
+        return FunctionPolicy(
+            lambda observation, mask: int(rng.choice(self.num_actions, p=self._legal(observation, mask)))
+        )
 
-        def draw(observation: Any, mask: NDArray[np.bool_] | None) -> int:
-            probabilities = given[observation]
-            if mask is not None:
-                weights = np.where(mask, probabilities, 0.0)
-                probabilities = (weights if weights.any() else mask) / (weights if weights.any() else mask).sum()
-            return int(rng.choice(self.num_actions, p=probabilities))
+    def _legal(self, state: int, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+        """The probabilities [A] of the given policy, of legal actions alone; where it has none, all are alike."""
+        given: NDArray[np.float64] = self.given_policy[state]
+        if mask is None:
+            return given
+        legal = np.where(mask, given, 0.0)
+        total: float = legal.sum()
+        return legal / total if total > 0 else mask / mask.sum()
 
-        return FunctionPolicy(draw)
+    def _explore_legally(self, state: int, mask: NDArray[np.bool_]) -> int:
+        return drawn_share(self._legal(state, mask), self._draws, self.num_actions)
 
-    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
-        """An action of the given policy; without exploring its likeliest, the lowest of several."""
-        if explore:
-            return super().select_action(observation, explore=True, mask=mask)
-        return first_best(self.given_policy[observation].tolist(), mask)
+    def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
+        """The policy's likeliest action, the lowest of several."""
+        return int(np.argmax(self._legal(observation, mask)))
 
     def action_values(self, observation: Any) -> None:
         """A predictor has no opinion of actions."""
         return
-
-    def get_state(self) -> State:
-        """As of every table, and the true values."""
-        return super().get_state() | ({} if self.true_values is None else {"true_values": self.true_values})
-
-    def set_state(self, state: State) -> None:
-        """Take over a state that `get_state` gave.
-
-        Raises:
-            ValueError: the true values are not of this environment's states.
-        """
-        super().set_state(state)
-        if "true_values" in state:
-            if state["true_values"].shape != (len(self.given_policy),):
-                raise ValueError(f"true_values: expected one a state, got shape {state['true_values'].shape}")
-            self.true_values = state["true_values"]
 
     @property
     def state_values(self) -> NDArray[np.float64]:
@@ -242,6 +250,18 @@ class Predictor(TabularAgent):
         errors = self.table.memory.q[known, 0] - self.true_values[known]
         return {"value_error": float(np.sqrt(np.mean(errors**2)))}
 
+    def get_state(self) -> State:
+        """As of every table, and the true values where they are known."""
+        return super().get_state() | ({} if self.true_values is None else {"true_values": self.true_values.copy()})
+
+    def set_state(self, state: State) -> None:
+        """Take over a state that `get_state` gave; 0.4.0 kept no true values: those that were prepared are the same."""
+        super().set_state(state)
+        values = state.get("true_values", self.true_values)
+        if values is not None and values.shape != (self.table.num_states,):
+            raise ValueError(f"true_values: expected shape {(self.table.num_states,)}, got {values.shape}")
+        self.true_values = values
+
 
 class TD(Predictor):
     """TD(0): learns a guess from a guess."""
@@ -255,7 +275,7 @@ class NStepTD(Predictor):
 
     Settings: ClassVar[type[Settings]] = NStepPredictionSettings
     name = "n_step_td"
-    needs = ("ring",)
+    Arrays = GivenAndLastSteps
     update_rule = staticmethod(n_step.update)
     parts = {"value_of_rest": value_of_rest, "seen_from": n_step.sampled}  # noqa: RUF012
 
@@ -265,8 +285,7 @@ class TDLambda(Predictor):
 
     Settings: ClassVar[type[Settings]] = TracePredictionSettings
     name = "td_lambda"
-    long_updates = True
-    needs = ("traces",)
+    Arrays = GivenAndTraces
     update_rule = staticmethod(td_lambda_update)
     parts = {"forget": cut}  # noqa: RUF012
 
@@ -276,7 +295,7 @@ class LambdaReturn(Predictor):
 
     Settings: ClassVar[type[Settings]] = LambdaSettings
     name = "lambda_return"
-    needs = ("traces", "history")
+    Arrays = GivenAndEpisode
     update_rule = staticmethod(lambda_return_update)
     parts = {"forget": monte_carlo.forget}  # noqa: RUF012
 
@@ -286,6 +305,6 @@ class MonteCarloPrediction(Predictor):
 
     Settings: ClassVar[type[Settings]] = MonteCarloPredictionSettings
     name = "monte_carlo_prediction"
-    needs = ("traces", "history")
+    Arrays = GivenAndEpisode
     update_rule = staticmethod(monte_carlo.update)
-    parts = {"forget": monte_carlo.forget, "expected_value": value_of}  # noqa: RUF012
+    parts = {"forget": monte_carlo.forget, "value_where_cut": value_of}  # noqa: RUF012

@@ -13,33 +13,22 @@ import gymnasium as gym
 from pydantic import Field
 
 from agents.base import Settings, Transition
-from agents.policy import Spaces
 from agents.seeding import Rng
 from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
 from agents.tabular.learning import move
-from agents.tabular.memory import THE_END, Memory, Parameters
+from agents.tabular.memory import THE_END, Memory, Parameters, Step
 from agents.tabular.settings import DynaSettings
 from agents.td import td_target
 
 Pair = tuple[int, int]  # (state, action)
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Says how wrong Q(S, A) is by Q-learning's target; nothing moves yet."""
-    next_value = best_value(memory.q, next_state, parameters.num_actions)
-    return td_target(reward, terminated, next_value, parameters.discount) - memory.q[state, action]
+    next_value = best_value(memory.q, step.next_state, parameters.num_actions)
+    return td_target(step.reward, step.terminated, next_value, parameters.discount) - memory.q[step.state, step.action]
 
 
 class PrioritizedSweepingSettings(DynaSettings):
@@ -58,7 +47,7 @@ class PrioritizedSweeping(TabularAgent):
     name = "prioritized_sweeping"
     update_rule = staticmethod(update)
 
-    def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
+    def __init__(self, env: gym.Env[Any, Any], *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         self.rewards: defaultdict[Pair, float] = defaultdict(float)  # their sums
         self.followers: defaultdict[Pair, dict[int, int]] = defaultdict(dict)  # next state (or THE_END) -> how often

@@ -4,27 +4,17 @@ from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import choose
 from agents.tabular.learning import move
-from agents.tabular.memory import NEXT_ACTION, NEXT_STATE, Memory, Parameters
+from agents.tabular.memory import NEXT_ACTION, NEXT_STATE, Memory, Parameters, Step
 from agents.td import td_target
 
 
-def update(
-    memory: Memory,
-    parameters: Parameters,
-    rng: Rng,
-    state: int,
-    action: int,
-    reward: float,
-    next_state: int,
-    terminated: bool,
-    truncated: bool,
-) -> float:
+def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Q(S, A) moves towards R + discount * Q(S', A'), for the very action A' that is taken next."""
     next_value = 0.0
-    if not terminated:
-        next_value = memory.q[next_state, choose_next(memory, parameters, rng, next_state)]
-    target = td_target(reward, terminated, next_value, parameters.discount)
-    return move(memory.q, memory, parameters, state, action, target)
+    if not step.terminated:
+        next_value = memory.q[step.next_state, choose_next(memory, parameters, rng, step.next_state)]
+    target = td_target(step.reward, step.terminated, next_value, parameters.discount)
+    return move(memory.q, memory, parameters, step.state, step.action, target)
 
 
 def choose_next(memory: Memory, parameters: Parameters, rng: Rng, next_state: int) -> int:

@@ -5,7 +5,7 @@ costs what its visits cost.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -14,16 +14,22 @@ from numpy.typing import NDArray
 from agents.seeding import stream
 from agents.storage import State
 from agents.tabular.memory import (
+    ACTIONS,
     CONSTANT,
+    EPISODE,
+    LAST_N,
     NEXT_ACTION,
     NEXT_STATE,
-    NUM_ACTIVE,
-    NUM_MET,
+    PAIR_LIST,
+    PAIRS,
+    STATE_LIST,
     THE_END,
+    TILES,
     TIME,
-    UNTRIED,
+    Layout,
     Memory,
     Parameters,
+    layouts,
 )
 from agents.tabular.settings import InitialValues
 
@@ -31,17 +37,9 @@ DENSE_ENTRIES = 1_000_000  # S * A: up to here a table is dense (8 MB an array) 
 FIRST_ROWS = 64
 FIRST_STEPS = 1_024
 
-PER_PAIR: dict[str, Any] = {  # what an algorithm may need: arrays [R, A] and their kind of number
-    "q": np.float64, "first_q": np.float64, "second_q": np.float64, "visits": np.int64, "updates": np.int64,
-    "policy": np.float64, "weights": np.float64, "traces": np.float64,
-    "model_rewards": np.float64, "model_states": np.int64, "last_tried": np.int64,
-}  # fmt: skip
-PER_STEP: dict[str, Any] = {"states": np.int64, "actions": np.int64, "rewards": np.float64}  # [H]
-LISTS = {"active": NUM_ACTIVE, "met": NUM_MET}  # and the counters that say how much of them is in use
-NEEDS = {  # what the names in an agent's `needs` bring
-    "traces": ("traces", "active"),
-    "model": ("model_rewards", "model_states", "last_tried", "met"),
-}
+CORE = {"q": Layout(as_q=True), "visits": Layout(np.int64), "updates": Layout(np.int64)}
+ROWS = (PAIRS, ACTIONS)
+LISTS = (STATE_LIST, PAIR_LIST)
 
 
 class Table:
@@ -51,8 +49,7 @@ class Table:
         num_states: S; a table of more than `DENSE_ENTRIES` values is sparse.
         parameters: the agent's numbers.
         kind: "auto", "dense" or "sparse".
-        needs: what there is room for besides `q`: names of `Memory`, "model", "ring" (the last n steps) or "history"
-            (all steps of an episode).
+        own: the class of the algorithm's own arrays, or `tuple` where there are none.
         columns: of `q`: A, or 1 of a table of state values.
         initial_values: of a state not met yet: zero, a number (optimistic when high), or "random": uniform in
             [0, 1), a function of seed, state and action alone, whichever order the states come in.
@@ -64,7 +61,7 @@ class Table:
         num_states: int,
         parameters: Parameters,
         kind: str,
-        needs: Sequence[str],
+        own: type[Any],
         columns: int,
         initial_values: InitialValues,
         seed: int,
@@ -72,44 +69,66 @@ class Table:
         self.num_states, self.columns, self.num_actions = num_states, columns, parameters.num_actions
         self.dense = kind == "dense" or (kind == "auto" and num_states * columns <= DENSE_ENTRIES)
         self._initial_values = initial_values
-        self._entropy = stream(seed, "table").generate_state(2, np.uint64)
         self.rows: dict[int, int] = {}  # of a sparse table: state -> row, in the order of the first visits
-        wanted = {name for need in needs for name in NEEDS.get(need, (need,))} | {"q"}
-        wanted |= {"visits"} if parameters.counts_visits else set()
-        self._wanted = wanted | ({"updates"} if parameters.learning_rate_schedule != CONSTANT else set())
+        self._own, self._parameters = own, parameters
+        own_layouts = layouts(own)
+        self._like_q = [name for name, layout in own_layouts.items() if layout.as_q]  # q is their mean
+        self._entropy = stream(seed, "table").generate_state(max(2, len(self._like_q)), np.uint64)
+        counted = {"visits": parameters.counts_visits, "updates": parameters.learning_rate_schedule != CONSTANT}
+        self._layouts = {name: layout for name, layout in CORE.items() if counted.get(name, True)} | own_layouts
         num_rows = num_states if self.dense else FIRST_ROWS
-        num_steps = parameters.n if "ring" in needs else FIRST_STEPS if "history" in needs else 1
-        self._keeps_steps = next((need for need in ("ring", "history") if need in needs), None)
-        arrays = {name: self._new_rows(name, 0, num_rows) for name in PER_PAIR}
-        arrays |= {name: np.zeros(num_steps, dtype=number) for name, number in PER_STEP.items()}
-        arrays["active"] = np.zeros(num_rows * self.num_actions if "active" in wanted else 1, dtype=np.int64)
-        arrays["met"] = np.zeros(num_rows if "met" in wanted else 1, dtype=np.int64)
-        arrays |= {"scratch": np.zeros(self.num_actions), "rates": np.full(2, parameters.initial_rate)}
-        arrays["counters"] = np.array([0, -1, -1, 0, 0, 0, 0])
-        self._hold(Memory(**arrays))
+        arrays = {name: self._new(name, 0, num_rows) for name in self._layouts}
+        counters = np.array([0, -1, -1, 0, 0, 0, 0])
+        rates, scratch = np.full(2, parameters.initial_rate), np.zeros(self.num_actions)
+        self._hold(arrays | {"rates": rates, "counters": counters, "scratch": scratch})
 
-    def _hold(self, memory: Memory) -> None:
-        self.memory = memory
-        self.view = Memory(*(cast(Any, memoryview(cast(Any, array))) for array in memory))  # plain numbers, for Python
+    def _hold(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Hold these arrays, by name; the view of them gives plain numbers, for Python."""
+        self.arrays = dict(arrays)
+        self.memory = self._memory(self.arrays)
+        self.view = self._memory({name: memoryview(cast(Any, array)) for name, array in self.arrays.items()})
 
-    def _new_rows(self, name: str, first: int, num_rows: int) -> NDArray[Any]:
-        """Rows `first` ... of an array of pairs, as before a first visit; a single one where none is needed."""
-        if name not in self._wanted:
-            return np.zeros((1, 1), dtype=PER_PAIR[name])
-        shape = (num_rows, self.columns if name in ("q", "visits", "updates", "traces") else self.num_actions)
-        if name in ("q", "first_q", "second_q"):
+    def _memory(self, arrays: Mapping[str, Any]) -> Memory:
+        none = np.zeros((1, 1), dtype=np.int64)
+        return Memory(
+            q=arrays["q"],
+            visits=arrays.get("visits", none),
+            updates=arrays.get("updates", none),
+            scratch=arrays["scratch"],
+            rates=arrays["rates"],
+            counters=arrays["counters"],
+            own=() if self._own is tuple else self._own(*(arrays[name] for name in self._own._fields)),
+        )
+
+    def _new(self, name: str, first: int, num_rows: int) -> NDArray[Any]:
+        """An array as before a first visit; of rows, those from `first` on."""
+        layout, parameters = self._layouts[name], self._parameters
+        if layout.as_q:
             if self.dense and self._initial_values == "random":
                 return self._initial(np.arange(first, first + num_rows, dtype=np.uint64), name)
-            constant = 0.0 if isinstance(self._initial_values, str) else float(self._initial_values)
-            return np.full(shape, constant)
-        return np.full(shape, UNTRIED if name == "model_states" else 0, dtype=PER_PAIR[name])
+            return np.full((num_rows, self.columns), self._constant)
+        shapes = {
+            PAIRS: (num_rows, self.columns),
+            ACTIONS: (num_rows, self.num_actions),
+            STATE_LIST: (num_rows,),
+            PAIR_LIST: (num_rows * self.num_actions,),
+            LAST_N: (parameters.n,),
+            EPISODE: (FIRST_STEPS,),
+            TILES: (parameters.num_tilings,),
+        }
+        return np.full(shapes[layout.extent], layout.first, dtype=layout.number)
+
+    @property
+    def _constant(self) -> float:
+        return 0.0 if isinstance(self._initial_values, str) else float(self._initial_values)
 
     def _initial(self, states: NDArray[np.uint64], name: str) -> NDArray[np.float64]:
         """Random values [states, A] in [0, 1): a hash of state and action (splitmix64, Steele et al. 2014)."""
-        if name == "q" and "first_q" in self._wanted:  # the mean of both tables
-            mean: NDArray[np.float64] = (self._initial(states, "first_q") + self._initial(states, "second_q")) / 2
+        if name == "q" and self._like_q:
+            tables = [self._initial(states, one) for one in self._like_q]
+            mean: NDArray[np.float64] = sum(tables[1:], tables[0]) / len(tables)
             return mean
-        entropy = self._entropy[1 if name == "second_q" else 0]
+        entropy = self._entropy[self._like_q.index(name) if name in self._like_q else 0]
         with np.errstate(over="ignore"):
             pairs = states[:, None] * np.uint64(self.columns) + np.arange(self.columns, dtype=np.uint64)
             word = entropy + (pairs + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
@@ -126,7 +145,7 @@ class Table:
     @property
     def num_bytes(self) -> int:
         """The memory that the arrays take."""
-        return sum(array.nbytes for array in self.memory)
+        return sum(array.nbytes for array in self.arrays.values())
 
     def __getitem__(self, state: int) -> list[float]:
         """The values of a state; looking stores nothing."""
@@ -140,7 +159,7 @@ class Table:
         if self._initial_values == "random":
             drawn: list[float] = self._initial(np.array([state % 2**64], dtype=np.uint64), name)[0].tolist()
             return drawn
-        return [0.0 if self._initial_values == "zero" else float(self._initial_values)] * self.columns
+        return [self._constant] * self.columns
 
     def row(self, state: int) -> int:
         """The row of a state, made if this is its first visit."""
@@ -152,81 +171,108 @@ class Table:
             if row == len(self.memory.q):
                 self._grow()
             if self._initial_values == "random":
-                for name in self._wanted & {"q", "first_q", "second_q"}:
-                    getattr(self.memory, name)[row] = self._first_values(state, name)
+                for name in ("q", *self._like_q):
+                    self.arrays[name][row] = self._first_values(state, name)
         return row
 
     def frozen(self) -> "Table":
         """A copy to look at, which what is learned later does not change."""
         frozen = copy.copy(self)
         frozen.rows = dict(self.rows)
-        frozen.memory = self.memory._replace(q=self.memory.q.copy(), weights=self.memory.weights.copy())
+        frozen.memory = self.memory._replace(q=self.memory.q.copy(), visits=self.memory.visits.copy())
         return frozen
 
     def _grow(self) -> None:
         """Twice as many rows."""
         num_rows = len(self.memory.q)
-        longer: dict[str, NDArray[Any]] = {}
-        for name in self._wanted & set(PER_PAIR):
-            longer[name] = np.concatenate([getattr(self.memory, name), self._new_rows(name, num_rows, num_rows)])
-        for name in self._wanted & {"active", "met"}:
-            longer[name] = np.concatenate([getattr(self.memory, name), np.zeros_like(getattr(self.memory, name))])
-        self._hold(self.memory._replace(**longer))
+        longer = {
+            name: np.concatenate([self.arrays[name], self._new(name, num_rows, num_rows)])
+            for name, layout in self._layouts.items()
+            if layout.extent in ROWS + LISTS
+        }
+        self._hold(self.arrays | longer)
+
+    @property
+    def history(self) -> int | None:
+        """The steps of an episode that there is room for; None where an algorithm does not keep them."""
+        kept = [name for name, layout in self._layouts.items() if layout.extent == EPISODE]
+        return len(self.arrays[kept[0]]) if kept else None
 
     def keep_more_steps(self) -> None:
         """Room for an episode twice as long."""
-        longer = {name: np.concatenate([getattr(self.memory, name)] * 2) for name in PER_STEP}
-        self._hold(self.memory._replace(**longer))
+        kept = [name for name, layout in self._layouts.items() if layout.extent == EPISODE]
+        self._hold(self.arrays | {name: np.concatenate([self.arrays[name]] * 2) for name in kept})
+
+    def met(self, state: int) -> bool | None:
+        """Has training met a state? None where that is not known: a dense table need not count."""
+        if not self.dense:
+            return state in self.rows
+        return bool(self.memory.visits[state].any()) if "visits" in self._layouts else None
+
+    def num_met(self) -> int | None:
+        """How many states training has met; None where that is not known."""
+        if not self.dense:
+            return len(self.rows)
+        return int(self.memory.visits.any(axis=1).sum()) if "visits" in self._layouts else None
+
+    # -- what acting needs ------------------------------------------------------------------------------------
+
+    def policy_state(self) -> State:
+        """The values that are others than before a first visit, of which states, and which were visited."""
+        state: State = {"entropy": self._entropy.copy()} if self._initial_values == "random" else {}
+        if not self.dense:
+            return state | {"states_met": [str(one) for one in self.rows], "q": self.memory.q[: len(self)].copy()}
+        changed = np.flatnonzero((self.memory.q != self._new("q", 0, self.num_states)).any(axis=1))
+        state |= {"changed": changed, "q": self.memory.q[changed]}
+        if "visits" in self._layouts:
+            state["visited"] = np.flatnonzero(self.memory.visits.any(axis=1))
+        return state
+
+    def set_policy_state(self, state: State) -> None:
+        """Take over what `policy_state` gave; all else is as in a new table.
+
+        Raises:
+            ValueError: it is not this table's.
+        """
+        if self._initial_values == "random":
+            _expect_shape("entropy", state["entropy"], self._entropy)
+            self._entropy = state["entropy"].copy()
+        rows = {} if self.dense else {int(known): row for row, known in enumerate(state["states_met"])}
+        num_rows = self.num_states if self.dense else max(FIRST_ROWS, len(rows))
+        arrays = {name: self._new(name, 0, num_rows) for name in self._layouts}
+        changed = np.arange(len(rows))
+        if self.dense:
+            changed = check_row_numbers("changed", state["changed"], self.num_states)
+        if state["q"].shape != (len(changed), self.columns) or state["q"].dtype != np.float64:
+            expected = f"expected float64 {(len(changed), self.columns)}"
+            raise ValueError(f"q: {expected}, got {state['q'].dtype} {state['q'].shape}")
+        arrays["q"][changed] = state["q"]
+        if self.dense and "visits" in self._layouts:
+            arrays["visits"][check_row_numbers("visited", state["visited"], self.num_states)] = 1
+        self.rows = rows
+        self._hold(self.arrays | arrays)
 
     # -- on disk ----------------------------------------------------------------------------------------------
 
     def _used(self) -> dict[str, int]:
-        """The arrays that an algorithm needs, and how much of each is in use."""
-        counters = self.memory.counters
-        used = dict.fromkeys(sorted(self._wanted & set(PER_PAIR)), len(self))
-        used |= {name: int(counters[count]) for name, count in LISTS.items() if name in self._wanted}
-        if self._keeps_steps:
-            steps = len(self.memory.states) if self._keeps_steps == "ring" else int(counters[TIME])
-            used |= dict.fromkeys(PER_STEP, steps)
-        return used | {"rates": 2, "counters": len(counters)}
+        """The arrays that are stored, and how much of each is in use."""
+        counters, used = self.memory.counters, {"rates": 2, "counters": len(self.memory.counters)}
+        for name, layout in self._layouts.items():
+            if layout.extent in ROWS:
+                used[name] = len(self)
+            elif layout.extent in LISTS:
+                used[name] = int(counters[layout.counter])
+            elif layout.stored:
+                used[name] = int(counters[TIME]) if layout.extent == EPISODE else len(self.arrays[name])
+        return used
 
     def get_state(self) -> State:
         """What is in use of the arrays."""
         state: State = {"entropy": self._entropy.copy(), "states_met": [str(state) for state in self.rows]}
-        return state | {name: getattr(self.memory, name)[:used].copy() for name, used in self._used().items()}
+        return state | {self._stored_as(name): self.arrays[name][:used].copy() for name, used in self._used().items()}
 
-    def policy_state(self) -> State:
-        """The values of the states that have a row, or, of a dense table, of those that have others than at first."""
-        values = self.memory.q[: len(self)]
-        state: State = {"entropy": self._entropy.copy()}
-        if not self.dense:
-            return state | {"states_met": [str(known) for known in self.rows], "q": values.copy()}
-        changed = np.flatnonzero((values != self._new_rows("q", 0, self.num_states)).any(axis=1))
-        return state | {"rows": changed, "q": values[changed]}
-
-    def set_policy_state(self, state: State) -> None:
-        """Take over a state that `policy_state` gave: the table is to be looked at then.
-
-        Raises:
-            ValueError: its arrays are not this table's.
-        """
-        q, entropy = state["q"], state["entropy"]
-        if q.dtype != np.float64 or q.shape[1:] != (self.columns,) or entropy.shape != (2,):
-            raise ValueError(f"q: expected float64 [rows, {self.columns}], got {q.dtype} {q.shape}")
-        self._entropy = entropy.copy()
-        if self.dense:
-            rows = state["rows"]
-            if rows.shape != q.shape[:1] or (len(rows) and not 0 <= rows.min() <= rows.max() < self.num_states):
-                raise ValueError(f"rows: expected {len(q)} numbers from 0 to {self.num_states - 1}")
-            values = self._new_rows("q", 0, self.num_states)
-            values[rows] = q
-        else:
-            self.rows = {int(known): row for row, known in enumerate(state["states_met"])}
-            if len(self.rows) != len(q):
-                raise ValueError(f"q: expected {len(self.rows)} rows, got {len(q)}")
-            values = self._new_rows("q", 0, max(FIRST_ROWS, len(q)))
-            values[: len(q)] = q
-        self._hold(self.memory._replace(q=values))
+    def _stored_as(self, name: str) -> str:
+        return (self._layouts[name].stored_as if name in self._layouts else None) or name
 
     def set_state(self, state: State) -> None:
         """Take over a state that `get_state` gave.
@@ -234,48 +280,74 @@ class Table:
         Raises:
             ValueError: its arrays are not this table's.
         """
-        arrays: dict[str, NDArray[Any]] = {}
         counters = state["counters"]
-        for name, length in (("counters", len(self.memory.counters)), ("rates", 2), ("entropy", 2)):
-            if state[name].shape != (length,):
-                raise ValueError(f"{name}: expected {length} numbers, got shape {state[name].shape}")
+        _expect_shape("entropy", state["entropy"], self._entropy)
+        _expect_shape("rates", state["rates"], self.memory.rates)
+        _expect_shape("counters", counters, self.memory.counters)
         rows = {int(known): row for row, known in enumerate(state["states_met"])}
+        num_used = self.num_states if self.dense else len(rows)
+        arrays = {name: np.zeros_like(self.arrays[name]) for name in ("rates", "counters")}
         num_rows = self.num_states if self.dense else max(FIRST_ROWS, len(rows))
+        arrays |= {name: self._new(name, 0, num_rows) for name in self._layouts}
         for name in self._used():
-            mine, got = getattr(self.memory, name), state[name]
+            got, mine = state[self._stored_as(name)], arrays[name]
             if got.dtype != mine.dtype or got.shape[1:] != mine.shape[1:]:
                 raise ValueError(f"{name}: expected {mine.dtype} {mine.shape}, got {got.dtype} {got.shape}")
-            if name in PER_PAIR:
-                expected = self.num_states if self.dense else len(rows)
-                if len(got) != expected:
-                    raise ValueError(f"{name}: expected {expected} rows, got {len(got)}")
-                arrays[name] = self._new_rows(name, 0, num_rows)
-            elif name in LISTS:
-                arrays[name] = np.zeros(num_rows * (self.num_actions if name == "active" else 1), dtype=mine.dtype)
-            else:
-                arrays[name] = np.zeros(max(len(mine), len(got)), dtype=mine.dtype)
-            arrays[name][: len(got)] = got
-            if name in LISTS and len(got) != counters[LISTS[name]]:
-                raise ValueError(f"{name}: expected {counters[LISTS[name]]} entries, got {len(got)}")
-        self._check_references(arrays, counters, self.num_states if self.dense else len(rows))
-        self.rows = rows
-        self._entropy = state["entropy"].copy()
-        self._hold(self.memory._replace(**arrays))
-
-    def _check_references(self, arrays: dict[str, NDArray[Any]], counters: NDArray[Any], num_rows: int) -> None:
-        """Raise where a state, an action or a time that is remembered is none: machine code would not notice."""
-        limits = {
-            "met": (0, num_rows),
-            "active": (0, num_rows * self.num_actions),
-            "states": (0, max(len(self.memory.weights), num_rows)),
-            "actions": (0, max(len(self.memory.weights), self.num_actions)),
-            "model_states": (THE_END, num_rows),
-        }
-        for name, (least, limit) in limits.items():
-            if name in arrays and arrays[name].size and not (least <= arrays[name].min() <= arrays[name].max() < limit):
-                raise ValueError(f"{name}: expected numbers from {least} to {limit - 1}")
-        remembered = len(arrays["states"]) if self._keeps_steps == "history" else 2**62
-        most = {NEXT_STATE: num_rows - 1, NEXT_ACTION: self.num_actions - 1, TIME: remembered}
+            layout = self._layouts.get(name)
+            if layout is not None:
+                self._check_length(name, layout, len(got), counters, num_used)
+                self._check_numbers(name, layout, got, num_used)
+                if layout.extent == EPISODE and len(got) > len(mine):
+                    mine = arrays[name] = np.zeros(len(got), dtype=mine.dtype)
+            mine[: len(got)] = got
+        most = {NEXT_STATE: num_used - 1, NEXT_ACTION: self.num_actions - 1, TIME: self._steps_stored(state)}
         for index, limit in most.items():
             if not -1 <= counters[index] <= limit:
                 raise ValueError(f"counters: number {index}: expected at most {limit}, got {counters[index]}")
+        self.rows = rows
+        self._entropy = state["entropy"].copy()
+        self._hold(self.arrays | arrays)
+
+    def _check_length(self, name: str, layout: Layout, got: int, counters: NDArray[Any], num_used: int) -> None:
+        if layout.extent in ROWS and got != num_used:
+            raise ValueError(f"{name}: expected {num_used} rows, got {got}")
+        if layout.extent in LISTS and got != counters[layout.counter]:
+            raise ValueError(f"{name}: expected {counters[layout.counter]} entries, got {got}")
+        if layout.extent == LAST_N and got != len(self.arrays[name]):
+            raise ValueError(f"{name}: expected {len(self.arrays[name])} steps, got {got}")
+
+    def _check_numbers(self, name: str, layout: Layout, got: NDArray[Any], num_used: int) -> None:
+        """Raise where a state or an action that is remembered is none: machine code would not notice."""
+        limits = {
+            "state": (0, num_used),
+            "action": (0, self.num_actions),
+            "pair": (0, num_used * self.num_actions),
+            "next state": (THE_END, num_used),
+        }
+        if layout.means and got.size:
+            least, limit = limits[layout.means]
+            if not least <= got.min() <= got.max() < limit:
+                raise ValueError(f"{name}: expected numbers from {least} to {limit - 1}")
+
+    def _steps_stored(self, state: State) -> int:
+        """How many steps of an episode a state has; no limit where none are kept."""
+        kept = (name for name, layout in self._layouts.items() if layout.extent == EPISODE)
+        return min((len(state[self._stored_as(name)]) for name in kept), default=2**62)
+
+
+def _expect_shape(name: str, got: NDArray[Any], mine: NDArray[Any]) -> None:
+    if got.shape != mine.shape or got.dtype != mine.dtype:
+        raise ValueError(f"{name}: expected {len(mine)} numbers, got shape {got.shape}")
+
+
+def check_row_numbers(name: str, rows: NDArray[Any], num_rows: int) -> NDArray[np.int64]:
+    """The row numbers [K].
+
+    Raises:
+        ValueError: they are none of a table of so many rows.
+    """
+    if rows.ndim != 1 or rows.dtype != np.int64:
+        raise ValueError(f"{name}: expected int64 [K], got {rows.dtype} {rows.shape}")
+    if rows.size and not 0 <= rows.min() <= rows.max() < num_rows:
+        raise ValueError(f"{name}: expected numbers from 0 to {num_rows - 1}, got others")
+    return rows

@@ -47,6 +47,22 @@ class TileCoder:
         """The same, when only looking: nothing is counted."""
         return [self._place(tile) for tile in self.tiles(observation)]
 
+    def many(self, observations: NDArray[Any]) -> NDArray[np.int64]:
+        """The places [N, T] of N observations [N, D], when only looking."""
+        if self.tiles_a_tiling * self.num_tilings >= 2**63:
+            rows = [self.places(observation) for observation in observations]
+            return np.array(rows, dtype=np.int64).reshape(len(observations), self.num_tilings)
+        low, high, widths = (np.array(numbers) for numbers in (self.low, self.high, self.widths))
+        scaled = (np.minimum(np.maximum(np.asarray(observations, np.float64), low), high) - low) / widths  # [N, D]
+        odd = 2 * np.arange(len(self.low)) + 1
+        tiles = np.zeros((len(observations), self.num_tilings), dtype=np.int64)
+        for tiling in range(self.num_tilings):
+            displaced = np.floor(scaled + tiling * odd / self.num_tilings % 1.0).astype(np.int64)
+            for column in displaced.T:
+                tiles[:, tiling] = tiles[:, tiling] * (self.num_tiles + 1) + column
+            tiles[:, tiling] += tiling * self.tiles_a_tiling
+        return _hashed_words(tiles, self.size) if self.is_hashed else tiles
+
     def tiles(self, observation: NDArray[Any]) -> list[int]:
         """The numbers [T] of an observation's tiles."""
         tiles = []
@@ -94,6 +110,16 @@ def _hashed(number: int) -> int:
         number >>= 64
         if number == 0:
             return word
+
+
+def _hashed_words(tiles: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """`_hashed(tile) % size` of numbers that fit into a word."""
+    with np.errstate(over="ignore"):
+        word = tiles.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        word = (word ^ word >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+        word = (word ^ word >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+        word ^= word >> np.uint64(31)
+    return (word % np.uint64(size)).astype(np.int64)
 
 
 def check_tiles(space: spaces.Space[Any], name: str) -> spaces.Box:

@@ -1,60 +1,50 @@
 """The mazes' functions as machine code, made by numba from the very lines that Python runs.
 
-A function is compiled in a namespace where the functions that it calls are compiled too, and where `below` and
-`uniform` draw from the words of a generator (`machine_code.pcg64`). What is compiled is kept on disk, in a folder that
-is named after the sources, so that a change in any of them compiles anew; the first time says so.
+There `below` and `uniform` draw from the words of a generator (`machine_code.pcg64`).
 """
 
-import hashlib
-import importlib.metadata
-import inspect
-import logging
-import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, cast
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.mazes import batch, carving, chance, generators, grid, level, moves, splits
+from envs.mazes import batch, chance, generators, grid, level
 from envs.mazes.generators import GENERATORS
-from envs.mazes.grid import Maze
+from envs.mazes.grid import Maze, Passages
 from envs.mazes.level import Level, Recipe
 from machine_code import pcg64
+from machine_code.compiling import Function, compiled
 
-SOURCES: tuple[ModuleType, ...] = (chance, grid, splits, carving, generators, level, moves, batch)
 RENEWALS = {"fixed": batch.keep_level, "pool": batch.pick_level, "new": batch.new_level}
-# These call what differs between entry points; all others are compiled once for all of them.
-DEPEND_ON_THE_ENTRY_POINT = {"carve_maze", "draw_level", "new_level", "renew_level", "begin"}
-_config: Any = numba.config
-_log = logging.getLogger(__name__)
+# Machine code draws from the words of a generator.
+DRAWS: dict[Function, Function] = {
+    chance.below: pcg64.below,
+    chance.uniform: pcg64.uniform,
+    batch.uniform_at: pcg64.uniform_at,
+}
 
 
 @lru_cache
 def begin_kernel(kind: str, generator: str) -> Callable[..., None]:
     """`batch.begin` for a kind of source ("fixed", "pool" or "new") and, where mazes are new, their generator."""
-    space = _namespace(generator if kind == "new" else None)
-    space["renew_level"] = space[RENEWALS[kind].__name__]
-    return _entry_point(batch.begin, space, f"begin-{generator}" if kind == "new" else f"begin-{kind}")
+    renewal: dict[Function, Function] = {batch.renew_level: RENEWALS[kind]}
+    if kind == "new":
+        return _kernel(batch.begin, f"begin-{generator}", renewal | _carving_by(generator))
+    return _kernel(batch.begin, f"begin-{kind}", renewal)
 
 
 @lru_cache
-def advance_kernel() -> Callable[..., bool]:
+def advance_kernel() -> Callable[..., int]:
     """`batch.advance`."""
-    return _entry_point(batch.advance, _namespace(), "advance")
+    return _kernel(batch.advance, "advance")
 
 
 @lru_cache
 def compiled_draw(generator: str) -> Callable[[Recipe, np.random.Generator], Level]:
     """`level.draw_level` for one generator's mazes."""
-    kernel = _entry_point(level.draw_level, _namespace(generator), f"draw-{generator}")
+    kernel = _kernel(level.draw_level, f"draw-{generator}", _carving_by(generator))
 
     def draw(recipe: Recipe, rng: np.random.Generator) -> Level:
         words = pcg64.pack(rng)
@@ -68,7 +58,7 @@ def compiled_draw(generator: str) -> Callable[[Recipe, np.random.Generator], Lev
 @lru_cache
 def compiled_carver(generator: str) -> Callable[[NDArray[np.bool_], int, int, float, NDArray[np.uint64]], None]:
     """A generator's carver, which draws from a generator's words (`pcg64.pack`)."""
-    return _entry_point(GENERATORS[generator].carver, _namespace(), f"carve-{generator}")
+    return _kernel(GENERATORS[generator].carver, f"carve-{generator}")
 
 
 def compiled_maze(generator: str, rows: int, cols: int, seed: int) -> Maze:
@@ -79,84 +69,23 @@ def compiled_maze(generator: str, rows: int, cols: int, seed: int) -> Maze:
     return maze
 
 
-# -- how functions are compiled -----------------------------------------------------------------------------
+def _kernel(function: Function, name: str, stand_ins: dict[Function, Function] | None = None) -> Function:
+    said = f"compiling the mazes' machine code ({name}): once, up to a minute; it is kept on disk"
+    return compiled(function, DRAWS | (stand_ins or {}), f"mazes/{name}", said)
 
 
-def _namespace(generator: str | None = None) -> dict[str, Any]:
-    """The sources' functions, compiled when they are called, and what they need; `carve_maze` is the generator."""
-    space: dict[str, Any] = {"__name__": __name__}
-    for module in SOURCES:
-        space |= {name: value for name, value in vars(module).items() if not name.startswith("__")}
-    functions = [
-        value
-        for module in SOURCES
-        for value in vars(module).values()
-        if isinstance(value, FunctionType) and value.__module__ == module.__name__
-    ]
-    with _cache_folder("shared"):
-        for function in functions:
-            keep = function.__name__ not in DEPEND_ON_THE_ENTRY_POINT
-            space[function.__name__] = numba.njit(cache=keep, error_model="numpy")(_in_namespace(function, space))
-    space |= {"below": pcg64.below, "uniform": pcg64.uniform, "uniform_at": pcg64.uniform_at}
-    if generator is not None:
-        chosen = space[GENERATORS[generator].carver.__name__]
-
-        def carve_maze(number: Any, passages: Any, rows: Any, cols: Any, parameter: Any, rng: Any) -> None:
-            chosen(passages, rows, cols, parameter, rng)
-
-        space["carve_maze"] = numba.njit(carve_maze)
-    return space
+# -- a generator in the place of the registry's number --------------------------------------------------------
 
 
-def _in_namespace(function: Callable[..., Any], space: dict[str, Any]) -> FunctionType:
-    """The function with other globals; the dictionary may still grow."""
-    assert isinstance(function, FunctionType)
-    return FunctionType(function.__code__, space, function.__name__, function.__defaults__)
+def carve(passages: Passages, rows: int, cols: int, parameter: float, rng: Any) -> None:
+    """A generator's carver stands here."""
+    raise NotImplementedError
 
 
-def _entry_point(function: Callable[..., Any], space: dict[str, Any], folder: str) -> Callable[..., Any]:
-    """A function that Python calls: compiled at its first call, or taken from the disk."""
-    with _cache_folder(folder):
-        compiled = numba.njit(cache=True, error_model="numpy")(_in_namespace(function, space))
-
-    if not any((cache_folder() / folder).rglob("*.nbi")):
-        _log.warning("compiling the mazes' machine code (%s): once, up to a minute; it is kept on disk", folder)
-    return cast(Callable[..., Any], compiled)
+def carve_by_one(number: int, passages: Passages, rows: int, cols: int, parameter: float, rng: Any) -> None:
+    """`generators.carve_maze`, where all mazes are one generator's."""
+    carve(passages, rows, cols, parameter, rng)
 
 
-@lru_cache
-def cache_folder() -> Path:
-    """Where machine code is kept: in RL_LAB_CACHE, or the user's cache folder, by the sources' digest.
-
-    Where neither can be written, it is a new folder that nobody else can have put anything into.
-    """
-    base = os.environ.get("RL_LAB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rl-lab"
-    folder = Path(base) / "numba" / _digest()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="rl-lab-"))
-
-
-@lru_cache
-def _digest() -> str:
-    """Changes with everything that the machine code depends on."""
-    versions = f"{sys.version} {np.__version__} {importlib.metadata.version('numba')}"
-    digest = hashlib.sha256(f"{versions} {Path(__file__).resolve()}".encode())  # numba keeps the sources' path, too
-    for module in (*SOURCES, pcg64, sys.modules[__name__]):
-        digest.update(inspect.getsource(module).encode())
-    return digest.hexdigest()[:16]
-
-
-@contextmanager
-def _cache_folder(folder: str) -> Iterator[None]:
-    """numba keeps what is defined in here in this folder; nobody else's setting changes."""
-    path = cache_folder() / folder
-    before = _config.CACHE_DIR
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        _config.CACHE_DIR = str(path)
-        yield
-    finally:
-        _config.CACHE_DIR = before
+def _carving_by(generator: str) -> dict[Function, Function]:
+    return {generators.carve_maze: carve_by_one, carve: GENERATORS[generator].carver}

@@ -153,10 +153,10 @@ def test_a_state_saved_by_one_engine_goes_on_in_the_other(name: str, env_id: str
         ("linear_sarsa_lambda", {"exploration": "ucb"}),
     ],
 )
-def test_the_plain_loop_with_compiled_updates_is_the_same(name: str, settings: dict[str, Any]) -> None:
-    """Where the engine cannot go: bins, sparse tables, tiles."""
+def test_where_the_engine_cannot_go_auto_is_the_plain_loop(name: str, settings: dict[str, Any]) -> None:
+    """Bins, sparse tables, tiles."""
     results = []
-    for engine, words in (("python", "python"), ("auto", "python, updates compiled")):
+    for engine, words in (("python", "python"), ("auto", "python")):
         env = make_env("RLLab/Maze-v0", rows=4, cols=4, observation="position", slip=0.1)
         env.reset(seed=2)
         agent = make_agent(name, env, seed=2, **settings)

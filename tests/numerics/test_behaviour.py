@@ -8,7 +8,7 @@ import pytest
 
 from agents.seeding import UniformDraws
 from agents.tabular import behaviour, learning
-from agents.tabular.memory import LAST, NOW, Memory, Parameters
+from agents.tabular.memory import LAST, NOW, Memory, Parameters, Step
 from agents.tabular.settings import TabularSettings
 from agents.tabular.table import Table
 
@@ -16,7 +16,7 @@ from agents.tabular.table import Table
 def made(values: list[float], visits: list[int] | None = None, **settings: Any) -> tuple[Memory, Parameters]:
     """A table of one state with these values and visits."""
     parameters = TabularSettings(**settings).parameters(len(values))
-    table = Table(1, parameters, "dense", ("visits",), len(values), "zero", 0)
+    table = Table(1, parameters, "dense", tuple, len(values), "zero", 0)
     table.memory.q[0] = values
     if visits is not None:
         table.memory.visits[0] = visits
@@ -86,12 +86,12 @@ def test_a_linear_schedule_reaches_its_end_and_stays() -> None:
 def learned(memory: Memory, parameters: Parameters, reward: float, over: bool = False) -> None:
     """One step of learning by a rule that moves Q(0, 0) towards the reward."""
 
-    def update(memory: Memory, parameters: Parameters, rng: Any, *step: Any) -> float:
-        return learning.move(memory.q, memory, parameters, 0, 0, step[2])
+    def update(memory: Memory, parameters: Parameters, rng: Any, step: Step) -> float:
+        return learning.move(memory.q, memory, parameters, 0, 0, step.reward)
 
-    from agents.tabular.rules import python_rules
+    from agents.tabular.rules import Algorithm
 
-    python_rules(update, ()).learn(memory, parameters, None, 0, 0, reward, 0, over, False)
+    Algorithm({"update": update}).in_python().learn(memory, parameters, None, Step(0, 0, reward, 0, over, False))
 
 
 def test_step_sizes_by_visits() -> None:

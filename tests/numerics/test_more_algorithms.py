@@ -14,7 +14,7 @@ from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.double_q_learning import DoubleQLearning
 from agents.tabular.linear import LinearQ, LinearSarsaLambda
-from agents.tabular.memory import Memory, Parameters
+from agents.tabular.memory import Memory, Parameters, Step
 from agents.tabular.n_step import TreeBackup
 from agents.tabular.prediction import LambdaReturn, MonteCarloPrediction
 from agents.tabular.prioritized_sweeping import PrioritizedSweeping
@@ -33,14 +33,14 @@ def test_tree_backup_splits_the_greedy_policy_between_ties() -> None:
 
 def test_the_tables_of_double_q_learning_begin_apart_and_learn_in_turns() -> None:
     agent = DoubleQLearning(TwoStates(states=50), initial_values="random", seed=1)
-    memory = agent.table.memory
-    assert abs(np.corrcoef(memory.first_q.ravel(), memory.second_q.ravel())[0, 1]) < 0.4
-    np.testing.assert_array_equal(memory.q, (memory.first_q + memory.second_q) / 2)
+    memory, own = agent.table.memory, agent.table.memory.own
+    assert abs(np.corrcoef(own.first_q.ravel(), own.second_q.ravel())[0, 1]) < 0.4
+    np.testing.assert_array_equal(memory.q, (own.first_q + own.second_q) / 2)
     turns = 0
     for _ in range(2_000):
-        before = memory.first_q[0, 0]
+        before = own.first_q[0, 0]
         agent.update(Transition(0, 0, float(np.random.default_rng(turns).random()) * 100, 1, True, False))
-        turns += memory.first_q[0, 0] != before
+        turns += own.first_q[0, 0] != before
     assert abs(turns - 1_000) < 4 * (2_000 / 4) ** 0.5
 
 
@@ -78,7 +78,7 @@ def test_weights_of_tiles_worked_by_hand(agent_class: type[TabularAgent], end: s
     agent = agent_class(Line(), num_tilings=4, num_tiles=2, learning_rate=0.5, discount=0.5, epsilon=0.0)
     here, there = np.array([0.1]), np.array([0.9])
     for tile in agent.coder.places(there):  # type: ignore[attr-defined]
-        agent.table.memory.weights[tile] = [2.0, 1.0]  # Q(there, .) = [8, 4]
+        agent.table.memory.own.weights[tile] = [2.0, 1.0]  # Q(there, .) = [8, 4]
     agent.begin_episode()
     error = agent.update(Transition(here, 1, 3.0, there, end == "terminated", end == "truncated"))
     target = 3.0 if end == "terminated" else 3.0 + 0.5 * 8.0
@@ -130,12 +130,9 @@ def test_monte_carlo_prediction_averages_returns() -> None:
 # -- rules and methods of a user's own ------------------------------------------------------------------------
 
 
-def generous(
-    memory: Memory, parameters: Parameters, rng: Rng,
-    state: int, action: int, reward: float, next_state: int, terminated: bool, truncated: bool,
-) -> float:  # fmt: skip
-    reward += 1.0
-    return update(memory, parameters, rng, state, action, reward, next_state, terminated, truncated)
+def generous(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
+    state, action, reward, next_state, terminated, truncated = step
+    return update(memory, parameters, rng, Step(state, action, reward + 1.0, next_state, terminated, truncated))
 
 
 class Generous(QLearning):

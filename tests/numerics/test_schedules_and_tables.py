@@ -20,7 +20,7 @@ from tests.helpers import train
 
 def table(num_actions: int, initial_values: Any, seed: int, num_states: int = 11**8, kind: str = "auto") -> Table:
     parameters = TabularSettings().parameters(num_actions)
-    return Table(num_states, parameters, kind, (), num_actions, initial_values, seed)
+    return Table(num_states, parameters, kind, tuple, num_actions, initial_values, seed)
 
 
 @pytest.mark.parametrize(

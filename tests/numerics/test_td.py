@@ -19,8 +19,6 @@ from agents.tabular.sarsa import Sarsa
 from agents.tabular.traces import SarsaLambda, WatkinsQLambda
 from agents.td import moved_towards, td_target
 
-Q_TABLES = ("q", "first_q", "second_q")
-
 
 def test_targets_worked_by_hand() -> None:
     assert td_target(-1.0, False, -9.0, 1.0) == -10.0
@@ -52,10 +50,12 @@ class TwoStates(gym.Env[int, int]):
 
 def know(agent: TabularAgent, state: int, values: list[float]) -> None:
     """Write what is known of a state, into all tables."""
-    for name in Q_TABLES:
-        table = getattr(agent.table.memory, name)
-        if table.shape == agent.table.memory.q.shape:
-            table[agent.table.row(state)] = values
+    memory = agent.table.memory
+    for table in (
+        memory.q,
+        *(getattr(memory.own, name) for name in ("first_q", "second_q") if hasattr(memory.own, name)),
+    ):
+        table[agent.table.row(state)] = values
 
 
 # What S' is worth when Q(S', .) is [5, 2], or V(S') 5, and epsilon 0 (0.2 for Expected SARSA).
@@ -92,8 +92,8 @@ def test_termination_cuts_the_bootstrap_and_truncation_does_not(
     next_state, reward, terminated, truncated, _ = env.step(0)
     error = agent.update(Transition(0, 0, reward, next_state, terminated, truncated))
     expected = 1.0 + bootstrap * 0.9 * next_value
-    memory = agent.table.memory
-    learned = max(memory.q[0, 0], memory.first_q[0, 0], memory.second_q[0, 0])
+    memory, own = agent.table.memory, agent.table.memory.own
+    learned = memory.q[0, 0] if agent_class is not DoubleQLearning else max(own.first_q[0, 0], own.second_q[0, 0])
     assert learned == pytest.approx(0.5 * expected, abs=1e-15)  # half of the way: the learning rate counts
     assert error == pytest.approx(expected, abs=1e-15)
 
@@ -114,10 +114,10 @@ def test_sarsa_learns_from_the_action_that_it_takes_next() -> None:
 
 def test_double_q_learning_updates_one_table_at_a_time_by_what_the_other_says() -> None:
     agent = DoubleQLearning(TwoStates(), learning_rate=1.0, discount=1.0, seed=4)
-    memory = agent.table.memory
-    memory.first_q[1], memory.second_q[1], memory.q[1] = [2.0, 5.0], [7.0, 3.0], [4.5, 4.0]
+    memory, own = agent.table.memory, agent.table.memory.own
+    own.first_q[1], own.second_q[1], memory.q[1] = [2.0, 5.0], [7.0, 3.0], [4.5, 4.0]
     agent.update(Transition(0, 0, 1.0, 1, False, False))
-    learned = [memory.first_q[0, 0], memory.second_q[0, 0]]
+    learned = [own.first_q[0, 0], own.second_q[0, 0]]
     assert learned in ([4.0, 0.0], [0.0, 3.0])  # 1 + second's view of the first's best action, or the reverse
     assert agent.table[0][0] == sum(learned) / 2
     assert agent.select_action(1, explore=False) == 0
