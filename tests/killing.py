@@ -26,6 +26,10 @@ def main() -> None:
     """Answer the request: how many were killed, how many runs ended, and where these differ from the whole run."""
     request = json.loads(sys.stdin.read())
     run_spec, out = RunSpec.model_validate(request["trial"]), Path(request["out"])
+    if run_spec.agent.id.startswith("sb3"):
+        import torch._dynamo  # noqa: F401  with the first optimiser; seconds, which every child would take
+
+        import agents.sb3.bridge  # noqa: F401
     begun = time.monotonic()
     attempt(run_spec, out / "whole")
     seconds = time.monotonic() - begun

@@ -151,6 +151,21 @@ def test_a_policy_is_frozen_and_small(name: str) -> None:
     np.testing.assert_array_equal(agent.policy(0).action_values(states), values)
 
 
+@pytest.mark.parametrize("use_sde", [False, True])
+def test_a_continuous_policy_is_frozen(use_sde: bool) -> None:
+    env = make_env("LunarLander-v3", continuous=True)
+    observation, _ = env.reset(seed=0)
+    agent = make_agent("sb3_ppo", env, seed=3, n_steps=64, n_epochs=2, use_sde=use_sde, **SMALL)
+    agent.train(env, Budget(steps=64))
+    policy = agent.policy(0)
+    action = policy.action(observation)
+    np.testing.assert_array_equal(action, agent.select_action(observation, explore=False))
+    agent.train(env, Budget(steps=128))
+    np.testing.assert_array_equal(policy.action(observation), action)
+    assert not np.array_equal(agent.select_action(observation, explore=False), action)
+    env.close()
+
+
 @pytest.mark.parametrize("name", ["sb3_dqn", "sb3_ppo"])
 def test_exploring_draws_among_legal_actions(name: str) -> None:
     agent, _ = trained(name)
