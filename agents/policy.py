@@ -98,7 +98,7 @@ class TablePolicy(Policy):
         """The best legal action of each state."""
         if masks is None:
             return np.asarray(self._greedy[observations])
-        return np.where(masks, self._q_values[observations], -np.inf).argmax(axis=1)
+        return np.asarray(np.where(masks, self._q_values[observations], -np.inf).argmax(axis=1))
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
         """The best legal action."""

@@ -66,7 +66,7 @@ def make_training_envs(
     if env.spec is None:
         raise ValueError(f"expected an environment that gymnasium.make can make again, got {env}")
     if _has_own_vector(env.spec):
-        options = {"autoreset_mode": autoreset_mode}
+        options: dict[str, Any] = {"autoreset_mode": autoreset_mode}
         own = gym.make_vec(env.spec, num_envs=count, vectorization_mode="vector_entry_point", **options)
         return cast(TrainingEnvs, own)
     return ReplayableEnvs([_made_again(env.spec)] * count, autoreset_mode)

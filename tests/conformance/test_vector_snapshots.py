@@ -119,7 +119,7 @@ def test_other_environments_go_on(env_id: str, options: dict[str, Any], mode: Au
 
 
 def test_our_mazes_are_stepped_in_machine_code_unless_something_is_put_around_them() -> None:
-    options = {"rows": 4, "cols": 4, "slip": 0.1}
+    options: dict[str, Any] = {"rows": 4, "cols": 4, "slip": 0.1}
     env = make_env("RLLab/Maze-v0", **options)
     envs = make_training_envs(env, 3)
     assert isinstance(envs, MazeVectorEnv)
