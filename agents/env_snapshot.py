@@ -23,7 +23,7 @@ def get_env_state(env: gym.Env[Any, Any]) -> State:
     base: Any = env.unwrapped
     state = {
         "generator": base.np_random.bit_generator.state,
-        "action_space": [space.np_random.bit_generator.state for space in _leaves(env.action_space)],
+        "action_space": get_space_state(env.action_space),
     }
     return state | ({"lasting": base.get_lasting_state()} if hasattr(base, "get_lasting_state") else {})
 
@@ -32,10 +32,20 @@ def set_env_state(env: gym.Env[Any, Any], state: State) -> None:
     """Take over a state that `get_env_state` gave; an episode has to begin then."""
     base: Any = env.unwrapped
     base.np_random.bit_generator.state = state["generator"]
-    for space, generator in zip(_leaves(env.action_space), state["action_space"], strict=True):
-        space.np_random.bit_generator.state = generator
+    set_space_state(env.action_space, state["action_space"])
     if "lasting" in state:
         base.set_lasting_state(state["lasting"])
+
+
+def get_space_state(space: gym.Space[Any]) -> list[State]:
+    """Where the generators of a space are."""
+    return [dict(leaf.np_random.bit_generator.state) for leaf in _leaves(space)]
+
+
+def set_space_state(space: gym.Space[Any], state: list[State]) -> None:
+    """Put them where `get_space_state` found them."""
+    for leaf, generator in zip(_leaves(space), state, strict=True):
+        leaf.np_random.bit_generator.state = generator
 
 
 def _leaves(space: gym.Space[Any]) -> list[gym.Space[Any]]:
@@ -64,6 +74,10 @@ class Replayable(gym.Wrapper[Any, Any, Any, Any]):
         self._begun: State = {}
         self._actions: list[Any] = []
         self._observation: Any = None
+
+    def come_back(self, snapshot: State) -> None:
+        """Let the next `reset` bring it to a snapshot, whatever it is asked for."""
+        self._to_do = snapshot
 
     def snapshot(self) -> State:
         """Where the environment is."""

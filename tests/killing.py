@@ -28,6 +28,10 @@ def main() -> None:
     run_spec, out = RunSpec.model_validate(request["trial"]), Path(request["out"])
     if run_spec.engine == "compiled":
         attempt(run_spec, out / "compiles")  # may take far longer than what is to be killed
+    if run_spec.agent.id.startswith("sb3"):
+        import torch._dynamo  # noqa: F401  with the first optimiser; seconds, which every child would take
+
+        import agents.sb3.bridge  # noqa: F401
     begun = time.monotonic()
     attempt(run_spec, out / "whole")
     seconds = time.monotonic() - begun

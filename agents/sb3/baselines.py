@@ -221,7 +221,7 @@ class SB3Agent(Agent):
         """The greedy policy of a copy of the network: of a batch in one forward pass."""
         from agents.sb3 import network
 
-        return network.frozen(self.network, self.settings, self._spaces)
+        return network.frozen(self.network)
 
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Run stable-baselines3's own loop until the budget is spent."""

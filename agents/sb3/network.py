@@ -1,5 +1,6 @@
 """The network that acts: made without the algorithm, its buffers and its generators, so that a policy opens quickly."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -57,7 +58,7 @@ def make_network(settings: Any, of: Spaces, seed: int) -> Network:
     """A fresh network: the one that a model of the same seed begins with. Touches no global generator."""
     algorithm = ALGORITHMS[settings.algorithm]
     seen = BaseAlgorithm._wrap_env(spaces_env(of, 1)).observation_space  # as a model sees it: images channels first
-    arguments = policy_kwargs(settings) or {}
+    arguments = (policy_kwargs(settings) or {}) | {"optimizer_class": _NoOptimizer}
     if getattr(settings, "use_sde", False):
         arguments["use_sde"] = True
     with _torch_seeded(seed):
@@ -80,11 +81,21 @@ def _torch_seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(before)
 
 
-def frozen(network: Network, settings: Any, of: Spaces) -> "NetworkPolicy":
+class _NoOptimizer:
+    """In the place of an optimiser: a network that only acts has no use for one, and torch's take seconds to load."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        pass
+
+
+def frozen(network: Network) -> "NetworkPolicy":
     """The greedy policy of a network as it is now."""
-    copy = make_network(settings, of, seed=0)
-    copy.load_state_dict(network.state_dict())
-    return NetworkPolicy(copy)
+    shared: dict[int, Any] = {id(network.optimizer): None}
+    if isinstance(network, DQNPolicy):
+        shared[id(network.q_net_target)] = None
+    else:  # it keeps tensors of the last batch, which cannot be copied deeply
+        shared[id(network.action_dist)] = copy.copy(network.action_dist)
+    return NetworkPolicy(copy.deepcopy(network, shared))
 
 
 class NetworkPolicy(Policy):

@@ -233,6 +233,70 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         info = self._infos(ended, successes & ended)
         return {"final_obs": final, "_final_obs": ended, "final_info": info, "_final_info": ended}
 
+    # -- where it is --------------------------------------------------------------------------------------
+
+    def get_snapshot(self) -> dict[str, Any]:
+        """Where the environments are, as arrays and JSON values; what `set_snapshot` takes, in another process too.
+
+        That is the words of the generators, the robots, the ages of mazes whose layout changes, and of mazes that each
+        episode draws the levels, without what follows from them.
+        """
+        snapshot = {name: array.copy() for name, array in self._kept().items()}
+        return snapshot | {"action_space": self.action_space.np_random.bit_generator.state}
+
+    def set_snapshot(self, snapshot: dict[str, Any]) -> tuple[Array, Infos]:
+        """Go on from where `get_snapshot` was asked, in an environment of the same options.
+
+        Returns:
+            The observations there, and infos as a reset gives them.
+
+        Raises:
+            ValueError: the snapshot is not of such an environment.
+        """
+        kept = self._kept()
+        if snapshot.keys() != {*kept, "action_space"}:
+            raise ValueError(f"snapshot: expected {', '.join(sorted(kept))}, got {', '.join(sorted(snapshot))}")
+        for name, array in kept.items():  # all are checked before any is taken over
+            found, least, most = snapshot[name], *self._range(name)
+            if not isinstance(found, np.ndarray) or found.dtype != array.dtype or found.shape != array.shape:
+                got = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+                raise ValueError(f"snapshot: {name}: expected {array.dtype} of shape {array.shape}, got {got}")
+            if found.dtype != np.bool_ and ((found < least) | (found > most)).any():
+                raise ValueError(f"snapshot: {name}: expected {least} to {most}, got {found.min()} to {found.max()}")
+        self.action_space.np_random.bit_generator.state = snapshot["action_space"]
+        for name, array in kept.items():
+            array[...] = snapshot[name]
+        if self._has_new_levels:
+            try:
+                for index in range(self.num_envs):
+                    store(self._recipe, self._levels, index, self._level(index))
+            except IndexError as error:
+                raise ValueError("snapshot: expected mazes, got passages that lead out of one") from error
+        self._some_over, self._is_seeded = bool(self._robots.over.any()), bool(self._seeded.all())
+        self._refresh_pictures(self._all)
+        return self._observe(), self._infos(self._all, np.zeros(self.num_envs, dtype=np.bool_))
+
+    def _kept(self) -> dict[str, Array]:
+        """The arrays of a snapshot, by their names, as they are in use."""
+        kept = self._robots._asdict() | {"lifetimes": self._lifetimes, "seeded": self._seeded}
+        if not self._has_new_levels:
+            return kept
+        of_levels = self._levels._asdict()
+        return kept | {f"level_{name}": array for name, array in of_levels.items() if name != "tables"}
+
+    def _range(self, name: str) -> tuple[int, int]:
+        """The least and the greatest value of an array of a snapshot: machine code looks places up without checking."""
+        cells, most = self.template.num_cells, np.iinfo(np.uint64 if name == "rngs" else np.int64).max
+        return {
+            "states": (0, len(self.template.tables.ends) - 1),
+            "which": (0, len(self._levels.starts) - 1),
+            "level_starts": (0, cells - 1),
+            "level_num_starts": (1, cells),
+            "level_exits": (0, cells - 1),
+            "level_keys": (0, self._recipe.keys),
+            "level_doors": (0, self._recipe.keys),
+        }.get(name, (0, most))
+
     # -- what is seen -------------------------------------------------------------------------------------
 
     def _refresh_pictures(self, begun: NDArray[np.bool_]) -> None:

@@ -42,7 +42,7 @@ cases = pytest.mark.parametrize(("name", "of", "settings"), CASES.values(), ids=
 
 def made(name: str, of: Spaces, settings: dict[str, Any]) -> Agent:
     """An agent whose opinions are not all alike."""
-    agent = make_agent(name, of, seed=3, **settings)  # type: ignore[arg-type]
+    agent = make_agent(name, of, seed=3, **settings)
     state = agent.policy_state()
     rng = np.random.default_rng(0)
     for array in state["networks"].values():
@@ -91,7 +91,8 @@ def test_a_batch_is_its_rows(name: str, of: Spaces, settings: dict[str, Any]) ->
         return
     assert values is not None
     assert values.dtype == np.float64
-    np.testing.assert_allclose(values, [agent.action_values(row) for row in rows], rtol=1e-4, atol=1e-6)
+    one_by_one: Any = [agent.action_values(row) for row in rows]
+    np.testing.assert_allclose(values, one_by_one, rtol=1e-4, atol=1e-6)
     masks = np.random.default_rng(2).random(values.shape) < 0.5
     masks[np.arange(len(rows)), np.arange(len(rows)) % values.shape[1]] = True
     legal = policy.act(batch, masks)
@@ -107,7 +108,7 @@ def test_opening_a_policy_touches_no_generator(name: str, of: Spaces, settings: 
     expected = made(name, of, settings).policy(0).act(observed(of)[0])
     of.action_space.seed(5)
     before = generators(), of.action_space.np_random.bit_generator.state
-    agent = make_agent(name, of, seed=7, **settings)  # type: ignore[arg-type]
+    agent = make_agent(name, of, seed=7, **settings)
     agent.set_policy_state(storage.read(tmp_path))
     batch, rows = observed(of)
     np.testing.assert_array_equal(agent.policy(0).act(batch), expected)
@@ -120,7 +121,7 @@ def test_opening_a_policy_touches_no_generator(name: str, of: Spaces, settings: 
 @cases
 def test_a_network_is_the_one_that_its_model_begins_with(name: str, of: Spaces, settings: dict[str, Any]) -> None:
     more = {"buffer_size": 10} if name == "sb3_dqn" else {}
-    alone, whole = (make_agent(name, of, seed=3, **settings | more) for _ in range(2))  # type: ignore[arg-type]
+    alone, whole = (make_agent(name, of, seed=3, **settings | more) for _ in range(2))
     networks = whole.get_state()["networks"]
     for key, array in alone.policy_state()["networks"].items():
         np.testing.assert_array_equal(array, networks[key])
@@ -140,15 +141,31 @@ def test_a_policy_is_frozen_and_small(name: str) -> None:
     agent, env = trained(name)
     states = np.arange(16)
     policy = agent.policy(0)
-    actions, values, small = policy.act(states), policy.action_values(states), agent.policy_state()
+    actions, small = policy.act(states), agent.policy_state()
+    values: Any = policy.action_values(states)
     assert small.keys() == {"networks"}
     assert not any("target" in key for key in small["networks"])
     agent.train(env, Budget(steps=900))
     np.testing.assert_array_equal(policy.act(states), actions)
-    np.testing.assert_array_equal(policy.action_values(states), values)
-    assert not np.array_equal(agent.policy(0).action_values(states), values)
+    later: list[Any] = [policy.action_values(states), agent.policy(0).action_values(states)]
     agent.set_policy_state(small)
-    np.testing.assert_array_equal(agent.policy(0).action_values(states), values)
+    later.append(agent.policy(0).action_values(states))
+    assert [np.array_equal(one, values) for one in later] == [True, False, True]
+
+
+@pytest.mark.parametrize("use_sde", [False, True])
+def test_a_continuous_policy_is_frozen(use_sde: bool) -> None:
+    env = make_env("LunarLander-v3", continuous=True)
+    observation, _ = env.reset(seed=0)
+    agent = make_agent("sb3_ppo", env, seed=3, n_steps=64, n_epochs=2, use_sde=use_sde, **SMALL)
+    agent.train(env, Budget(steps=64))
+    policy = agent.policy(0)
+    action = policy.action(observation)
+    np.testing.assert_array_equal(action, agent.select_action(observation, explore=False))
+    agent.train(env, Budget(steps=128))
+    np.testing.assert_array_equal(policy.action(observation), action)
+    assert not np.array_equal(agent.select_action(observation, explore=False), action)
+    env.close()
 
 
 @pytest.mark.parametrize("name", ["sb3_dqn", "sb3_ppo"])
@@ -173,7 +190,7 @@ def test_a_state_waits_until_the_model_is_needed(tmp_path: Path) -> None:
     """Loaded for watching, an agent makes no model; asked to save, the whole state is there."""
     agent, _ = trained("sb3_dqn")
     agent.save(tmp_path / "saved")
-    other = make_agent("sb3_dqn", Spaces(spaces.Discrete(16), spaces.Discrete(4)), seed=3, **agent.given_settings)  # type: ignore[arg-type]
+    other = make_agent("sb3_dqn", Spaces(spaces.Discrete(16), spaces.Discrete(4)), seed=3, **agent.given_settings)
     before = generators()
     other.load(tmp_path / "saved")
     assert other.policy(0).act(np.arange(16)).tolist() == agent.policy(0).act(np.arange(16)).tolist()

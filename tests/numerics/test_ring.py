@@ -31,7 +31,7 @@ class Buffer:
 
     def state(self) -> dict[str, Any]:
         kept = Ring({"seen": self.seen, "actions": self.actions}, self.written, self.capacity).num_rows
-        rows = {"seen": self.seen[:kept].copy(), "actions": self.actions[:kept].copy()}
+        rows: dict[str, Any] = {"seen": self.seen[:kept].copy(), "actions": self.actions[:kept].copy()}
         return {"replay": {"rows": Ring(rows, self.written, self.capacity), "more": 1}, "weights": np.arange(3.0)}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ def test_rings_that_are_damaged_are_refused(tmp_path: Path) -> None:
 def test_chunks_are_of_some_megabytes_at_most() -> None:
     for capacity, shape, rows in ((1_000_000, (8,), 32768), (50_000, (8,), 2048), (100_000, (84, 84, 4), 128)):
         dtype = np.uint8 if len(shape) == 3 else np.float32
-        arrays = {
+        arrays: dict[str, Any] = {
             "seen": np.lib.stride_tricks.as_strided(np.zeros(1, dtype), (capacity, *shape), [0] * (1 + len(shape)))
         }
         one = Ring(arrays, 0, capacity)
