@@ -22,6 +22,7 @@ from agents.seeding import generator
 __all__ = ["Agent", "OnlineAgent", "Policy", "Spaces", "Transition"]
 
 Engine = Literal["auto", "python", "compiled"]
+_new_tuple = tuple.__new__
 MOST_UNREPORTED = 1_000  # env steps, after which a monitor is told in any case: it may show progress
 
 
@@ -273,8 +274,8 @@ class OnlineAgent(Agent):
                 action = self.select_action(observation, explore=True)
                 next_observation, reward, terminated, truncated, info = env.step(action)
                 reward = float(reward)
-                transition = Transition(observation, action, reward, next_observation, terminated, truncated)
-                td_error = self.update(transition)
+                seen = (observation, action, reward, next_observation, terminated, truncated)
+                td_error = self.update(_new_tuple(Transition, seen))  # a Transition, made in half the time
                 observation = next_observation
                 self.num_steps += 1
                 total_reward += reward

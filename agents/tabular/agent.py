@@ -6,7 +6,7 @@ An algorithm is its `update_rule`, and nothing else; see `agents.tabular.q_learn
 import inspect
 import logging
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import gymnasium as gym
 import numpy as np
@@ -20,7 +20,18 @@ from agents.storage import State
 from agents.tabular import engine as compiled_engine
 from agents.tabular.behaviour import choose
 from agents.tabular.discretiser import Discretiser, fitted_edges
-from agents.tabular.memory import EPSILON_GREEDY, LAST, NEXT_ACTION, NEXT_STATE, OTHERWISE, TIME, Step
+from agents.tabular.memory import (
+    EPSILON_GREEDY,
+    LAST,
+    NEXT_ACTION,
+    NEXT_STATE,
+    OTHERWISE,
+    TIME,
+    Parameters,
+    Step,
+    for_python,
+    in_slots,
+)
 from agents.tabular.policies import StatesPolicy
 from agents.tabular.rules import Algorithm, algorithm
 from agents.tabular.sampler import why_not
@@ -79,38 +90,25 @@ class TabularAgent(OnlineAgent):
         self.num_actions = require_discrete_actions(self.name, self.action_space)
         parameters = self.settings.parameters(self.num_actions)._replace(values_states=self.values_states)
         self.parameters = parameters._replace(exploration=OTHERWISE) if self.values_states else parameters
-        self._rules = self.algorithm.in_python()
+        self._act, self._begin, self._learn = self.algorithm.in_python()
+        self._step: Any = in_slots(Step)()  # filled in anew at every step
+        self._parameters: Parameters = for_python(self.parameters)
         self._draws = UniformDraws(self.exploration_rng)
         self._runs_in_machine_code = False
-        self._discretiser: Discretiser | None = None
-        self._table: Table | None = None
+        self.discretiser: Discretiser | None = None  # the bins of Box observations
+        self.table: Table = cast(Any, _NoTable(self.name))
         num_states = self._num_states()
+        self._fits_bins = num_states is None
         if num_states is not None:
             self._make_table(num_states)
 
     def _make_table(self, num_states: int) -> None:
         columns = 1 if self.values_states else self.num_actions
         kind, initial = self._table_kind(), self.settings.initial_values
-        self._table = Table(num_states, self.parameters, kind, self.Arrays, columns, initial, self.seed)
+        self.table = Table(num_states, self.parameters, kind, self.Arrays, columns, initial, self.seed)
         numbered = isinstance(self.observation_space, spaces.Discrete)
-        self._numbered = numbered and self._table.dense  # an observation is its row
-        self._grows_history = self._table.history is not None
-
-    @property
-    def table(self) -> Table:
-        """What is learned.
-
-        Raises:
-            ValueError: the bins are not known yet, of which it is a table.
-        """
-        if self._table is None:
-            raise ValueError(f"{self.name} has no bins yet: expected prepare(env), or a state, before it acts")
-        return self._table
-
-    @property
-    def discretiser(self) -> Discretiser | None:
-        """The bins of Box observations."""
-        return self._discretiser
+        self._numbered = numbered and self.table.dense  # an observation is its row
+        self._grows_history = self.table.history is not None
 
     def _table_kind(self) -> str:
         return self.settings.table
@@ -123,10 +121,10 @@ class TabularAgent(OnlineAgent):
                 if settings.bins == "quantile":
                     Discretiser.for_space(space, None, 1)  # complains of a wrong shape
                     return None
-                self._discretiser = Discretiser.for_space(space, settings.edges, settings.num_edges)
+                self.discretiser = Discretiser.for_space(space, settings.edges, settings.num_edges)
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from error
-            return self._discretiser.num_states
+            return self.discretiser.num_states
         if isinstance(space, spaces.Discrete) and space.start == 0:
             return int(space.n)
         raise ValueError(f"{self.name} needs Discrete or Box observations, got {space}")
@@ -137,25 +135,23 @@ class TabularAgent(OnlineAgent):
         Raises:
             ValueError: a copy of the environment is needed for it, and cannot be made.
         """
-        if isinstance(self.observation_space, spaces.Box) and self.settings.bins == "quantile":
+        if self._fits_bins:
             try:
                 self._take_edges(fitted_edges(self.settings, env, self.seed))
             except ValueError as error:
                 raise ValueError(f"{self.name}: {error}") from error
 
     def _take_edges(self, edges: list[list[float]]) -> None:
-        self._discretiser = Discretiser(edges)
-        self._make_table(self._discretiser.num_states)
+        self.discretiser = Discretiser(edges)
+        self._make_table(self.discretiser.num_states)
 
     def _edges(self) -> State:
         """The bin edges, as a part of the state, where they are fitted."""
-        if self._discretiser is None or self.settings.bins != "quantile":
-            return {}
-        return {"edges": self._discretiser.edges}
+        return {"edges": self.discretiser.edges} if self._fits_bins and self.discretiser is not None else {}
 
     def _set_edges(self, state: State) -> None:
         """Take over bin edges; 0.4.0 kept none, and those that `prepare` fits anew are the same."""
-        if self.settings.bins == "quantile" and "edges" in state:
+        if self._fits_bins and "edges" in state:
             edges = [[float(edge) for edge in dimension] for dimension in state["edges"]]
             assert isinstance(self.observation_space, spaces.Box)
             Discretiser.for_space(self.observation_space, edges, 1)  # complains of what does not fit
@@ -165,7 +161,7 @@ class TabularAgent(OnlineAgent):
 
     def state(self, observation: Any) -> int:
         """The table's state of an observation."""
-        return int(observation) if self._discretiser is None else self._discretiser(observation)
+        return int(observation) if self.discretiser is None else self.discretiser(observation)
 
     def row(self, observation: Any) -> int:
         """The row of an observation's state, made if this is its first visit."""
@@ -173,15 +169,15 @@ class TabularAgent(OnlineAgent):
 
     def begin_episode(self) -> None:
         """What belongs to the last episode alone is forgotten."""
-        self._rules.begin(self.table.view, self.parameters)
+        self._begin(self.table.view, self._parameters)
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
         if explore:
-            state = self.row(observation)
+            state = observation if self._numbered else self.row(observation)
             if mask is not None:
                 return self._explore_legally(state, mask)
-            return self._rules.act(self.table.view, self.parameters, self._draws, state)
+            return self._act(self.table.view, self._parameters, self._draws, state)
         return self._best(observation, mask)
 
     def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
@@ -204,20 +200,20 @@ class TabularAgent(OnlineAgent):
         table = self.table.frozen()
         if self._numbered and table.met(0) is None:
             return TablePolicy(table.memory.q)
-        return StatesPolicy(table, self._discretiser)
+        return StatesPolicy(table, self.discretiser)
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""
-        table = self.table
+        step, table = self._step, self.table
+        observation, action, step.reward, next_observation, step.terminated, step.truncated = transition
         if self._numbered:
-            step = tuple.__new__(Step, transition)  # the same, under other names
+            step.state, step.next_state = observation, next_observation
         else:
-            observation, action, reward, next_observation, terminated, truncated = transition
-            state, next_state = self.row(observation), self.row(next_observation)
-            step = Step(state, action, reward, next_state, terminated, truncated)
+            step.state, step.next_state = self.row(observation), self.row(next_observation)
+        step.action = 0 if self.values_states else action
         if self._grows_history and table.memory.counters[TIME] == table.history:
             table.keep_more_steps()
-        error = self._rules.learn(table.view, self.parameters, self._draws, step)
+        error = self._learn(table.view, self._parameters, self._draws, step)
         return None if error != error else error  # nan is no error
 
     @property
@@ -319,3 +315,15 @@ class TabularAgent(OnlineAgent):
 
 def _said(rule: Any) -> str:
     return f"{getattr(rule, '__name__', 'one')}{inspect.signature(rule)}"
+
+
+class _NoTable:
+    """Stands where a table will be, when its bins are known."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        raise ValueError(f"{self._name} has no bins yet: expected prepare(env), or a state, before it acts")
+
+    __getitem__ = __getattr__

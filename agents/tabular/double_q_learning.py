@@ -23,13 +23,13 @@ class TwoTables(NamedTuple):
 
 def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """By a coin, one table moves towards R + discount * (what the other thinks of its best action in S')."""
-    state, action, reward, next_state, terminated, _ = step
+    state, action = step.state, step.action
     first_q, second_q = memory.own.first_q, memory.own.second_q
     learning, judging = first_q, second_q
     if rng.random() < 0.5:
         learning, judging = second_q, first_q
-    next_action = first_best(learning, next_state, parameters.num_actions)
-    target = td_target(reward, terminated, judging[next_state, next_action], parameters.discount)
+    next_action = first_best(learning, step.next_state, parameters.num_actions)
+    target = td_target(step.reward, step.terminated, judging[step.next_state, next_action], parameters.discount)
     error = move(learning, memory, parameters, state, action, target)
     memory.q[state, action] = (first_q[state, action] + second_q[state, action]) / 2
     return error

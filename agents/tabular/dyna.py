@@ -43,24 +43,24 @@ class Model(NamedTuple):
 
 def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Q-learning's update on what happened, then on `planning_steps` pairs of which the model knows what happens."""
-    state, action, reward, next_state, terminated, _ = step
-    next_value = best_value(memory.q, next_state, parameters.num_actions)
-    target = td_target(reward, terminated, next_value, parameters.discount)
-    error = move(memory.q, memory, parameters, state, action, target)
-    remember(memory, parameters, state, action, reward, THE_END if terminated else next_state)
+    next_value = best_value(memory.q, step.next_state, parameters.num_actions)
+    target = td_target(step.reward, step.terminated, next_value, parameters.discount)
+    error = move(memory.q, memory, parameters, step.state, step.action, target)
+    remember(memory, parameters, step)
     for _ in range(parameters.planning_steps):
         imagine(memory, parameters, rng)
     return error
 
 
-def remember(memory: Memory, parameters: Parameters, state: int, action: int, reward: float, next_state: int) -> None:
+def remember(memory: Memory, parameters: Parameters, step: Step) -> None:
     """The model learns what followed a pair."""
+    state, action = step.state, step.action
     if num_tried(memory, parameters, state) == 0:
         memory.own.met[memory.counters[NUM_MET]] = state
         memory.counters[NUM_MET] += 1
     memory.counters[CLOCK] += 1
-    memory.own.model_rewards[state, action] = reward
-    memory.own.model_states[state, action] = next_state
+    memory.own.model_rewards[state, action] = step.reward
+    memory.own.model_states[state, action] = THE_END if step.terminated else step.next_state
     memory.own.last_tried[state, action] = memory.counters[CLOCK]
 
 

@@ -74,7 +74,8 @@ def run(
         terminated = sampler.terminated[outcome]
         length += 1
         truncated = length >= sampler.wrapped_limit or (length >= sampler.own_limit and not terminated)
-        step = Step(state, action, reward, next_state, terminated, truncated)
+        column = 0 if parameters.values_states else action  # a table of state values has one
+        step = Step(state, column, reward, next_state, terminated, truncated)
         error = learn(memory, parameters, rng, step)
         state = next_state
         steps += 1

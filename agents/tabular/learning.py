@@ -63,17 +63,20 @@ def learn(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float
     over = step.terminated or step.truncated
     if over:
         memory.rates[LAST] = exploration_rate(memory, parameters, step.state)
-    if parameters.values_states:  # the only column of a table of state values
-        step = Step(step.state, 0, step.reward, step.next_state, step.terminated, step.truncated)
     if parameters.counts_visits:
-        state, action, reward, next_state, terminated, truncated = step
-        memory.visits[state, action] += 1
-        reward += parameters.count_bonus / math.sqrt(memory.visits[state, action])
-        step = Step(state, action, reward, next_state, terminated, truncated)
+        memory.visits[step.state, step.action] += 1
+        if parameters.count_bonus > 0.0:
+            bonus = parameters.count_bonus / math.sqrt(memory.visits[step.state, step.action])
+            step = with_reward(step, step.reward + bonus)
     error = update(memory, parameters, rng, step)
     if parameters.every_step or over:
         tick(memory, parameters)
     return error
+
+
+def with_reward(step: Step, reward: float) -> Step:
+    """The same step with another reward."""
+    return Step(step.state, step.action, reward, step.next_state, step.terminated, step.truncated)
 
 
 def move(table: FloatArray, memory: Memory, parameters: Parameters, state: int, action: int, target: float) -> float:

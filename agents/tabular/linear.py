@@ -63,17 +63,16 @@ def linear_q(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> fl
 
 def linear_sarsa_lambda(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Every weight moves by the error R + discount * Q(S', A') - Q(S, A), in proportion to its trace."""
-    state, action, reward, next_state, terminated, _ = step
-    tiles = memory.own.tiles
+    tiles, action = memory.own.tiles, step.action
     value = value_of(memory, parameters, tiles, action)
     next_value = 0.0
-    if not terminated:
-        evaluate(memory, parameters, next_state)
-        next_value = memory.q[next_state, choose_next(memory, parameters, rng, next_state)]
-    error = td_target(reward, terminated, next_value, parameters.discount) - value
+    if not step.terminated:
+        evaluate(memory, parameters, step.next_state)
+        next_value = memory.q[step.next_state, choose_next(memory, parameters, rng, step.next_state)]
+    error = td_target(step.reward, step.terminated, next_value, parameters.discount) - value
     for index in range(parameters.num_tilings):
         visit(memory, parameters, tiles[index], action)
-    share = step_size_by_visits(memory, parameters, state, action) / parameters.num_tilings
+    share = step_size_by_visits(memory, parameters, step.state, action) / parameters.num_tilings
     move_all(memory.own.weights, memory, parameters, error, share, False)
     return error
 

@@ -29,6 +29,7 @@ from agents.tabular.memory import (
     Layout,
     Memory,
     Parameters,
+    for_python,
     layouts,
 )
 from agents.tabular.settings import InitialValues
@@ -86,7 +87,8 @@ class Table:
         """Hold these arrays, by name; the view of them gives plain numbers, for Python."""
         self.arrays = dict(arrays)
         self.memory = self._memory(self.arrays)
-        self.view = self._memory({name: memoryview(cast(Any, array)) for name, array in self.arrays.items()})
+        view = self._memory({name: memoryview(cast(Any, array)) for name, array in self.arrays.items()})
+        self.view: Memory = for_python(view if view.own == () else view._replace(own=for_python(view.own)))
 
     def _memory(self, arrays: Mapping[str, Any]) -> Memory:
         none = np.zeros((1, 1), dtype=np.int64)

@@ -43,11 +43,11 @@ class Traces(NamedTuple):
 
 def sarsa_lambda(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Every pair moves by the error R + discount * Q(S', A') - Q(S, A), in proportion to its trace."""
-    state, action, reward, next_state, terminated, _ = step
+    state, action = step.state, step.action
     next_value = 0.0
-    if not terminated:
-        next_value = memory.q[next_state, choose_next(memory, parameters, rng, next_state)]
-    error = td_target(reward, terminated, next_value, parameters.discount) - memory.q[state, action]
+    if not step.terminated:
+        next_value = memory.q[step.next_state, choose_next(memory, parameters, rng, step.next_state)]
+    error = td_target(step.reward, step.terminated, next_value, parameters.discount) - memory.q[state, action]
     visit(memory, parameters, state, action)
     move_all_values(memory, parameters, error)
     return error
@@ -58,11 +58,11 @@ def watkins(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> flo
 
     What followed an exploratory action says nothing about how good the greedy policy is before it.
     """
-    state, action, reward, next_state, terminated, _ = step
+    state, action = step.state, step.action
     if memory.q[state, action] < best_value(memory.q, state, parameters.num_actions):
         cut(memory, parameters)
-    next_value = best_value(memory.q, next_state, parameters.num_actions)
-    error = td_target(reward, terminated, next_value, parameters.discount) - memory.q[state, action]
+    next_value = best_value(memory.q, step.next_state, parameters.num_actions)
+    error = td_target(step.reward, step.terminated, next_value, parameters.discount) - memory.q[state, action]
     visit(memory, parameters, state, action)
     move_all_values(memory, parameters, error)
     return error

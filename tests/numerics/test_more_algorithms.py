@@ -13,6 +13,7 @@ from agents.registry import make_agent
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
 from agents.tabular.double_q_learning import DoubleQLearning
+from agents.tabular.learning import with_reward
 from agents.tabular.linear import LinearQ, LinearSarsaLambda
 from agents.tabular.memory import Memory, Parameters, Step
 from agents.tabular.n_step import TreeBackup
@@ -131,8 +132,8 @@ def test_monte_carlo_prediction_averages_returns() -> None:
 
 
 def generous(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
-    state, action, reward, next_state, terminated, truncated = step
-    return update(memory, parameters, rng, Step(state, action, reward + 1.0, next_state, terminated, truncated))
+    step = with_reward(step, step.reward + 1.0)
+    return update(memory, parameters, rng, step)
 
 
 class Generous(QLearning):
