@@ -173,10 +173,10 @@ def test_a_full_disk_leaves_the_checkpoint_before(trained: Trained, monkeypatch:
 SMALL_RING = case("sb3_dqn", steps=120, buffer_size=50, learning_starts=100).values[0]
 
 
-def test_killed_before_any_operation_on_a_file_of_a_ring(tmp_path: Path) -> None:
+def test_killed_before_any_operation_on_a_file_of_a_ring(tmp_path: Path, warm_python: str) -> None:
     """Linking, writing and swapping; whatever is left, the run ends with the bytes of one that was never stopped."""
     run_spec: RunSpec = SMALL_RING
     run_spec = run_spec.model_copy(update={"evaluation": run_spec.evaluation.model_copy(update={"every": 40})})
-    answer = killing(run_spec, tmp_path, events=1 if SOAK else 29)
+    answer = killing(warm_python, run_spec, tmp_path, events=1 if SOAK else 29)
     assert answer["differences"] == []
     assert answer["killed"] >= (200 if SOAK else 7)
