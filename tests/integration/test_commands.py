@@ -108,7 +108,7 @@ def test_a_suite_runs_is_skipped_and_is_compared(rl_lab: Command, tmp_path: Path
     assert table.returncode == 0, table.stderr
     assert "value_iteration" in table.stdout
     assert max(map(len, table.stdout.splitlines()[:6])) <= 70
-    records = json.loads(rl_lab("compare", "runs/small", "--json").stdout)
+    records = json.loads(rl_lab("compare", "runs/small", "--json", "--no-videos").stdout)
     exact = next(record for record in records if record["agent"] == "value_iteration")
     assert exact["normalised"]["iqm"] == 1.0
     assert exact["reference"]["kind"] == "exact optimum"
