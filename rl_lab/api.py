@@ -23,7 +23,7 @@ from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
-from rl_lab.report.folder import references
+from rl_lab.report.folder import bundled_runs
 from rl_lab.run import train_entries
 from rl_lab.show.watch import Moments, watch_run
 
@@ -154,7 +154,7 @@ def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence
 
     Args:
         folders: run folders, folders with them, and files with results of others.
-        against: a bundled suite, or several, whose reference results join in.
+        against: a bundled suite, or several, whose results join in.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
@@ -162,7 +162,7 @@ def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     mine = read_results([Path(folder) for several in given for folder in several])
     suites = [against] if isinstance(against, str) else against
-    return compare_groups(group_runs([*mine, *references(mine, suites)]))
+    return compare_groups(group_runs([*mine, *bundled_runs(mine, suites)]))
 
 
 def watch(

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison import bootstrap
-from experiments.comparison import permutation
-from experiments.errors import located
-from experiments.comparison.verdict import make_pairs, sentence
+from experiments.comparison import bootstrap, permutation
 from experiments.comparison.summary import THRESHOLD, Record, as_values, make_record
-from experiments.results.stored_run import Groups, RunResult, group_runs
+from experiments.comparison.verdict import make_pairs, sentence
+from experiments.errors import located
 from experiments.results.reading import read_results
+from experiments.results.stored_run import Groups, RunResult, group_runs
 
 Comparison = dict[str, Any]
 NUM_TAUS = 101  # points of a performance profile
-REFERENCE = "reference:"  # what the names of bundled results begin with
+BUNDLED = "reference:"  # what the names of bundled results begin with
 
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
@@ -41,7 +40,7 @@ def compare_groups(groups: Groups) -> Comparison:
     return {
         "records": records,
         "aggregates": [found for agent in agents if (found := _aggregate(agent, records)) is not None],
-        "pairs": make_pairs(agents, finished, [agent for agent in agents if agent.startswith(REFERENCE)]),
+        "pairs": make_pairs(agents, finished, [agent for agent in agents if agent.startswith(BUNDLED)]),
         "method": {
             "unit": "one training run; its score is the mean over the final evaluation episodes",
             "confidence": bootstrap.CONFIDENCE,

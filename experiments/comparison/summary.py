@@ -9,12 +9,11 @@ import numpy as np
 from experiments.comparison import bootstrap
 from experiments.comparison.bootstrap import FloatArray, Interval
 from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
-from experiments.evaluation.score_scale import Reference
-from experiments.results.stored_run import RunResult
 from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.stored_run import RunResult
 
-NEGLIGIBLE = 1e-9  # a scale shorter than this is none
-THRESHOLD = 0.9  # of the way from the random policy to the reference
+THRESHOLD = 0.9  # of the way from the floor to the ceiling
 
 Record = dict[str, Any]
 
@@ -56,10 +55,10 @@ def make_record(env: str, agent: str, runs: Sequence[RunResult], common: tuple[f
     record |= _of_runs("iqm", "interval", interval, len(scores))
     if all(len(run.book_scores) for run in finished):
         record["book_seed"] = [float(run.book_scores.mean()) for run in finished]
-    reference = finished[0].reference
-    if reference is not None:
-        record["reference"] = reference.as_dict()
-        record["normalised"] = normalised(scores, interval, reference)
+    scale = finished[0].scale
+    if scale is not None:
+        record["reference"] = scale.to_json()
+        record["normalised"] = normalised(scores, interval, scale)
     lengths = {run.env_steps for run in finished}
     if len(lengths) > 1 and "episodes" not in runs[0].budget:
         short = sum(run.env_steps < max(lengths) for run in finished)
@@ -96,17 +95,16 @@ def _of_runs(name: str, interval_name: str, interval: Interval, num_runs: int) -
     return as_values(name, interval_name, interval) | ({} if num_runs > 1 else {interval_name: None})
 
 
-def normalised(scores: FloatArray, interval: Interval, reference: Reference) -> dict[str, Any] | None:
-    """0 is the random policy, 1 the reference; None where the two are the same.
+def normalised(scores: FloatArray, interval: Interval, scale: ScoreScale) -> dict[str, Any] | None:
+    """0 is the random policy, 1 the ceiling; None where the two are the same.
 
     The interval of the IQM is scaled with the scores: a percentile interval keeps its place.
     """
-    scale = reference.reference - reference.random
-    if abs(scale) < NEGLIGIBLE:
+    if scale.is_negligible:
         return None
-    value, *ends = ((one - reference.random) / scale for one in interval)
+    value, *ends = scale.normalise(np.array(interval)).tolist()
     scaled = Interval(value, min(ends), max(ends))
-    result = {"scores": ((scores - reference.random) / scale).tolist()}
+    result = {"scores": scale.normalise(scores).tolist()}
     return result | _of_runs("iqm", "interval", scaled, len(scores))
 
 
@@ -127,10 +125,10 @@ def _curve(finished: Sequence[RunResult], common: tuple[float, float]) -> dict[s
         "area": {"from": common[0], "until": common[1]}
         | _of_runs("mean_height", "interval", bootstrap.bootstrap(bootstrap.iqm, [heights]), len(heights)),
     }
-    reference = finished[0].curve_reference
-    if reference is None or abs(reference.reference - reference.random) < NEGLIGIBLE:
+    scale = finished[0].curve_scale
+    if scale is None or scale.is_negligible:
         return result
-    threshold = reference.random + THRESHOLD * (reference.reference - reference.random)
+    threshold = scale.score_at(THRESHOLD)
     reached = [steps_to(curve, threshold) for curve in curves]
     ordered = sorted(float("inf") if one is None else one for one in reached)
     median = statistics.median(ordered)

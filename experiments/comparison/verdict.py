@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.comparison import bootstrap
-from experiments.comparison import permutation
+from experiments.comparison import bootstrap, permutation
 from experiments.comparison.bootstrap import FloatArray
 from experiments.comparison.summary import Record, as_values
 

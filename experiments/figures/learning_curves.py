@@ -37,7 +37,7 @@ def _draw(env: str, agents: dict[str, list[RunResult]], order: list[str], path: 
     from matplotlib.figure import Figure
 
     first = next(iter(agents.values()))[0]
-    measure, reference = first.measure, first.curve_reference
+    measure, scale = first.measure, first.curve_scale
     num_runs = {agent: len(runs) for agent, runs in agents.items()}
     with matplotlib.rc_context(
         {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
@@ -55,13 +55,11 @@ def _draw(env: str, agents: dict[str, list[RunResult]], order: list[str], path: 
             label = f"{agent} (n = {num_runs[agent]})"
             _curves(training, [_binned(run, most_steps) for run in runs], look, label)
             _curves(evaluation, [run.curve for run in runs], look, label)
-        if reference is not None:
-            name = (
-                "exact optimum" if reference.kind == "exact optimum" else f"{reference.kind} ({reference.reference:g})"
-            )
-            evaluation.axhline(reference.reference, color="#666666", linestyle=(0, (5, 3)), linewidth=1.2, label=name)
+        if scale is not None:
+            name = "exact optimum" if scale.kind == "exact optimum" else f"{scale.kind} ({scale.ceiling:g})"
+            evaluation.axhline(scale.ceiling, color="#666666", linestyle=(0, (5, 3)), linewidth=1.2, label=name)
             evaluation.axhline(
-                reference.random, color="#AAAAAA", linestyle=(0, (1, 2)), linewidth=1.2, label="random policy"
+                scale.floor, color="#AAAAAA", linestyle=(0, (1, 2)), linewidth=1.2, label="random policy"
             )
         training.set(
             title="Training, with exploration",

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.comparison.comparison import REFERENCE, Comparison, compare_groups
+from experiments.comparison.comparison import BUNDLED, Comparison, compare_groups
 from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
 from experiments.results.reading import read_results
-from experiments.results.score_file import check_scores_path, reference_results, write_scores
+from experiments.results.score_file import bundled_results, check_scores_path, write_scores
 from experiments.results.stored_run import Groups, RunResult, group_runs
 from rl_lab.report.latex import latex_table
 from rl_lab.report.page import write_report
@@ -39,7 +39,7 @@ def compare_folders(
     Args:
         places: folders and files with results.
         out: where everything goes; `comparison/`, inside the place if it is one folder.
-        against: bundled suites whose reference results join in, on the environments that are there.
+        against: suites whose bundled results join in, on the environments that are there.
         save_scores: a file for every run's score.
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
@@ -55,7 +55,7 @@ def compare_folders(
         with located("--save-scores"):
             check_scores_path(save_scores)
     mine = read_results(places)
-    groups = group_runs([*mine, *references(mine, against)])
+    groups = group_runs([*mine, *bundled_runs(mine, against)])
     comparison = compare_groups(groups)
     on_compared(comparison)
     target.mkdir(parents=True, exist_ok=True)
@@ -80,8 +80,8 @@ def _target(places: Sequence[Path]) -> Path:
     return places[0] / "comparison" if places[0].is_dir() else Path(f"{places[0].stem}-comparison")
 
 
-def references(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
-    """The reference results of suites in the environments that were run, marked as such in their agents' names.
+def bundled_runs(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
+    """The bundled results of suites in the environments that were run, marked as such in their agents' names.
 
     Raises:
         InputError: a suite has none, or none in these environments.
@@ -89,12 +89,12 @@ def references(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunRes
     found: list[RunResult] = []
     envs = {run.env for run in mine}
     for suite in against:
-        known = reference_results(suite)
+        known = bundled_results(suite)
         fitting = [run for run in known if run.env in envs]
         if not fitting:
             theirs = ", ".join(sorted({run.env for run in known}))
             raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
-        found += [dataclasses.replace(run, agent=f"{REFERENCE}{run.agent}") for run in fitting]
+        found += [dataclasses.replace(run, agent=f"{BUNDLED}{run.agent}") for run in fitting]
     return found
 
 

@@ -215,13 +215,13 @@ def test_references_are_of_the_final_episodes(tmp_path: Path) -> None:
     (run,) = read_runs([tmp_path / "grid" / "maze"])
     env = make_env("RLLab/Maze-v0", start="random")
     base: Any = env.unwrapped
-    for episode_set, count, reference in (("final", 4, run.reference), ("curve", 1, run.curve_reference)):
+    for episode_set, count, scale in (("final", 4, run.scale), ("curve", 1, run.curve_scale)):
         distances = []
         for seed in episode_seeds(0, episode_set, count):
             env.reset(seed=seed)
             distances.append(base.exit_distances[base.s])
-        assert reference is not None
-        assert reference.reference == -np.mean(distances)
+        assert scale is not None
+        assert scale.ceiling == -np.mean(distances)
 
 
 def test_the_books_seed_begins_every_training_episode() -> None:

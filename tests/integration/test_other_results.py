@@ -14,7 +14,7 @@ import pytest
 from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
 from experiments.results.reading import read_results
-from experiments.results.score_file import reference_names, reference_results
+from experiments.results.score_file import bundled_names, bundled_results
 from experiments.results.stored_run import RunResult
 from experiments.specs.spec import EnvEntry
 from tests.conftest import Command
@@ -254,13 +254,13 @@ def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path
         assert message in bad.stderr
 
 
-@pytest.mark.parametrize("suite", reference_names())
+@pytest.mark.parametrize("suite", bundled_names())
 def test_references_are_of_their_suites(suite: str) -> None:
     """Every run of the suite is there, finished, with its seed; environments and settings are today's."""
     from experiments.results.stored_run import task_of
     from experiments.specs.loading import load_spec
 
-    results = {(run.env, run.agent, run.seed): run for run in reference_results(suite)}
+    results = {(run.env, run.agent, run.seed): run for run in bundled_results(suite)}
     run_specs = load_spec(suite).run_specs()
     assert set(results) == {(run_spec.env.label, run_spec.agent.label, run_spec.seed) for run_spec in run_specs}
     for run_spec in run_specs:
@@ -282,7 +282,7 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
         t for t in load_spec("all-small").run_specs() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa")
     )
     train_run(run_spec, tmp_path)
-    known = {(run.env, run.agent, run.seed): run for run in reference_results("all-small")}
+    known = {(run.env, run.agent, run.seed): run for run in bundled_results("all-small")}
     mine = one(read_results([tmp_path]))
     reference = known[mine.env, mine.agent, mine.seed]
     assert mine.score == reference.score
@@ -292,13 +292,13 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
 def test_references_of_unknown_optima_are_gymnasiums_own() -> None:
     import gymnasium as gym
 
-    from experiments.evaluation.score_scale import MEASURED, reference_for
+    from experiments.evaluation.score_scale import MEASURED, score_scale_for
 
     for env_id, (random, _, solved) in MEASURED.items():
         assert gym.spec(env_id).reward_threshold == solved
-        reference = reference_for(EnvEntry(id=env_id), [0])
-        assert reference is not None
-        assert (reference.random, reference.reference, reference.kind) == (random, solved, "solved")
+        scale = score_scale_for(EnvEntry(id=env_id), [0])
+        assert scale is not None
+        assert (scale.floor, scale.ceiling, scale.kind) == (random, solved, "solved")
 
 
 def test_event_files_open_in_the_real_tensorboard(rl_lab: Command, tmp_path: Path) -> None:

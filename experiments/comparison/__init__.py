@@ -1,0 +1,1 @@
+"""Statistics: intervals, tests, summaries and verdicts."""
