@@ -12,7 +12,7 @@ from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
-from experiments.comparison.comparison import Comparison, compare_groups
+from experiments.comparison.comparison import compare_groups
 from experiments.errors import InputError, located
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import evaluate_agent
@@ -149,7 +149,7 @@ def evaluate(
     }
 
 
-def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> Comparison:
+def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> dict[str, Any]:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
     Args:
@@ -162,7 +162,7 @@ def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     mine = read_results([Path(folder) for several in given for folder in several])
     suites = [against] if isinstance(against, str) else against
-    return compare_groups(group_runs([*mine, *bundled_runs(mine, suites)]))
+    return compare_groups(group_runs([*mine, *bundled_runs(mine, suites)])).to_json()
 
 
 def watch(

@@ -8,7 +8,8 @@ from experiments.results.stored_run import read_runs as _read_runs
 from rl_lab.api import watch
 from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
-from rl_lab.text.comparison import console, print_comparison
+from rl_lab.text.comparison import print_comparison
+from rl_lab.text.console import console
 
 SUITE = "demo"
 

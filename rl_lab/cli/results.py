@@ -143,7 +143,7 @@ def compare(
         on_compared=(lambda comparison: None) if json_ else print_comparison,
     )
     if json_:
-        print(json.dumps(comparison["records"]))
+        print(json.dumps([summary.to_json() for summary in comparison.summaries]))
         return
     for line in written_lines(written):
         print(line)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments.comparison.bootstrap import Estimate
 from experiments.comparison.comparison import BUNDLED, Comparison, compare_groups
 from experiments.errors import InputError, located
 from experiments.execution.output import check_output
@@ -59,7 +60,7 @@ def compare_folders(
     comparison = compare_groups(groups)
     on_compared(comparison)
     target.mkdir(parents=True, exist_ok=True)
-    (target / RESULTS).write_text(json.dumps(comparison, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (target / RESULTS).write_text(json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
@@ -114,16 +115,14 @@ def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
         ["env", "agent", "runs_planned", "runs_finished", "runs_failed", "mean", "iqm", "low", "high", "min", "max",
          "normalised_iqm", "normalised_low", "normalised_high", "area", "area_low", "area_high"]
     ]  # fmt: skip
-    for record in comparison["records"]:
-        normalised, area = record["normalised"] or {}, record["area"] or {}
-        scaled = normalised.get("scores", [None] * len(record["scores"]))
-        columns = (record["seeds"], record["scores"], scaled, record["env_steps"], record["seconds"])
-        runs += [[record["env"], record["agent"], *values] for values in zip(*columns, strict=True)]
-        counts = [record[f"runs_{kind}"] for kind in ("planned", "finished", "failed")]
+    for one in comparison.summaries:
+        normalised = one.normalised.scores if one.normalised else [None] * len(one.scores)
+        columns = (one.seeds, one.scores, normalised, one.env_steps, one.seconds)
+        runs += [[one.env, one.agent, *values] for values in zip(*columns, strict=True)]
         rows.append(
-            [record["env"], record["agent"], *counts, record["mean"], record["iqm"], *_ends(record["interval"]),
-             record["min"], record["max"], normalised.get("iqm"), *_ends(normalised.get("interval")),
-             area.get("mean_height"), *_ends(area.get("interval"))]
+            [one.env, one.agent, one.runs_planned, one.runs_finished, one.runs_failed, one.mean, *_cells(one.iqm),
+             one.lowest, one.highest, *_cells(one.normalised.iqm if one.normalised else None),
+             *_cells(one.area.mean_height if one.area else None)]
         )  # fmt: skip
     for path, values in ((target / SCORES, runs), (target / SUMMARY, rows)):
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -132,8 +131,9 @@ def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
     return [target / SCORES, target / SUMMARY, target / LATEX]
 
 
-def _ends(interval: list[float] | None) -> list[float | None]:
-    return [None, None] if interval is None else [*interval]
+def _cells(estimate: Estimate | None) -> list[float | None]:
+    """An estimate and the ends of its interval."""
+    return [None] * 3 if estimate is None else [estimate.value, *(estimate.ends or (None, None))]
 
 
 def _write_tensorboard(groups: Groups, target: Path) -> Path:
