@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.comparison.comparison import Comparison
 from experiments.comparison.pair import AgentPair
-from experiments.comparison.summary import AgentSummary
+from experiments.comparison.ranking import ranked
 from experiments.errors import InputError
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import Groups, RunResult
@@ -49,7 +49,8 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
     text = environment.get_template(TEMPLATE).render(
         comparison=comparison,
         envs=envs,
-        summaries={env: _ranked(comparison, env) for env in envs},
+        aggregates=ranked(comparison.aggregates),
+        summaries={env: ranked(comparison.in_env(env)) for env in envs},
         verdicts=_verdicts(comparison),
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
@@ -68,10 +69,6 @@ def _verdicts(comparison: Comparison) -> list[tuple[str, AgentPair]]:
     """Sentences and their pairs, decided ones first."""
     pairs = list(zip(comparison.sentences, comparison.pairs, strict=True))
     return sorted(pairs, key=lambda pair: not pair[1].verdict.decided)
-
-
-def _ranked(comparison: Comparison, env: str) -> list[AgentSummary]:
-    return sorted(comparison.in_env(env), key=lambda one: -(one.iqm.value if one.iqm is not None else float("-inf")))
 
 
 def _counts(runs: list[RunResult]) -> dict[str, int]:

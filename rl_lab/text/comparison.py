@@ -7,6 +7,7 @@ from rich.console import Console
 
 from experiments.comparison.aggregate import Aggregate
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.ranking import ranked
 from rl_lab.text.console import console
 from rl_lab.text.environment import print_environment
 from rl_lab.text.tables import interval_text, table
@@ -22,9 +23,9 @@ def print_comparison(comparison: Comparison) -> None:
     narrow = out.width < NARROW + max(map(len, comparison.agents))
     for env in comparison.envs:
         print_environment(out, env, comparison.in_env(env), narrow=narrow)
-    ranked = sorted(comparison.aggregates, key=lambda aggregate: -aggregate.iqm.value)
-    _print_aggregates(out, ranked, narrow=narrow)
-    _print_profiles(out, ranked, narrow=narrow)
+    aggregates = ranked(comparison.aggregates)
+    _print_aggregates(out, aggregates, narrow=narrow)
+    _print_profiles(out, aggregates, narrow=narrow)
     print_verdicts(out, comparison, narrow=narrow)
     _print_method(out, comparison)
     if narrow:
@@ -33,29 +34,29 @@ def print_comparison(comparison: Comparison) -> None:
         )
 
 
-def _print_aggregates(out: Console, ranked: Sequence[Aggregate], *, narrow: bool) -> None:
-    if not any(len(aggregate.envs) > 1 for aggregate in ranked):
+def _print_aggregates(out: Console, aggregates: Sequence[Aggregate], *, narrow: bool) -> None:
+    if not any(len(aggregate.envs) > 1 for aggregate in aggregates):
         return
     headings = ["envs", "IQM"] + ([] if narrow else ["mean", "median", "optimality gap"])
     scores = table("[bold]All environments[/bold]: normalised scores", headings)
-    for aggregate in ranked:
+    for aggregate in aggregates:
         intervals = [aggregate.iqm]
         intervals += [] if narrow else [aggregate.mean, aggregate.median, aggregate.optimality_gap]
         scores.add_row(aggregate.agent, str(len(aggregate.envs)), *map(interval_text, intervals))
     out.print(scores)
-    if len({len(aggregate.envs) for aggregate in ranked}) > 1:
+    if len({len(aggregate.envs) for aggregate in aggregates}) > 1:
         out.print("  the agents were not all run in the same environments", style="dim")
     out.print()
 
 
-def _print_profiles(out: Console, ranked: Sequence[Aggregate], *, narrow: bool) -> None:
-    if not ranked:
+def _print_profiles(out: Console, aggregates: Sequence[Aggregate], *, narrow: bool) -> None:
+    if not aggregates:
         return
     taus = PROFILE_TAUS[::2] if narrow else PROFILE_TAUS
     shares = table(
         "[bold]Performance profile[/bold]: share of runs with a normalised score above", [f"{tau:g}" for tau in taus]
     )
-    for aggregate in ranked:
+    for aggregate in aggregates:
         profile = aggregate.profile
         places = [max(i for i, tau in enumerate(profile.tau) if tau <= wanted + 1e-9) for wanted in taus]
         shares.add_row(aggregate.agent, *(f"{profile.share[place]:.2f}" for place in places))

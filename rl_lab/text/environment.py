@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from experiments.comparison.learning_curve import StepsToThreshold
+from experiments.comparison.ranking import ranked
 from experiments.comparison.summary import AgentSummary
 from rl_lab.text.tables import ends_text, number, table
 
 
 def print_environment(out: Console, env: str, summaries: Sequence[AgentSummary], *, narrow: bool) -> None:
-    """Tables of the agents' scores and of their learning, an agent a row."""
-    ranked = sorted(summaries, key=lambda summary: -(summary.mean if summary.mean is not None else float("inf")))
-    _print_scores(out, env, summaries, ranked, narrow=narrow)
-    _print_learning(out, ranked, narrow=narrow)
+    """Tables of the agents' scores and of their learning, an agent a row, the best first."""
+    summaries = ranked(summaries)
+    _print_scores(out, env, summaries, narrow=narrow)
+    _print_learning(out, summaries, narrow=narrow)
     scale = next((summary.scale for summary in summaries if summary.scale), None)
     if scale is not None:
         error = f" ± {scale.floor_error:g}" if scale.floor_error else ""
@@ -37,9 +38,7 @@ def print_environment(out: Console, env: str, summaries: Sequence[AgentSummary],
     out.print()
 
 
-def _print_scores(
-    out: Console, env: str, summaries: Sequence[AgentSummary], ranked: Sequence[AgentSummary], *, narrow: bool
-) -> None:
+def _print_scores(out: Console, env: str, summaries: Sequence[AgentSummary], *, narrow: bool) -> None:
     evaluation = summaries[0].evaluation
     measure = next((summary.measure for summary in summaries if summary.measure), "return")
     what = "return" if measure == "return" else "minus steps to the exit"
@@ -49,7 +48,7 @@ def _print_scores(
     )  # fmt: skip
     headings = ["runs", "mean", "IQM", "95% interval"] + ([] if narrow else ["min", "max"]) + ["normalised"]
     scores = table(f"[bold]{env}[/bold]: {what} over {episodes}", headings + ([] if narrow else ["95% interval"]))
-    for summary in ranked:
+    for summary in summaries:
         iqm, normalised = summary.iqm, summary.normalised
         cells = [_runs(summary), number(summary.mean)]
         cells += ["-", "-"] if iqm is None else [number(iqm.value), ends_text(iqm.ends)]

@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from experiments.comparison.comparison import Comparison
+from experiments.comparison.ranking import ranked
 from experiments.comparison.verdict import p_text
 from rl_lab.text.tables import interval_text, table
 
@@ -47,7 +48,7 @@ def print_verdicts(out: Console, comparison: Comparison, *, narrow: bool) -> Non
 def _best(comparison: Comparison) -> str:
     """The agent with the highest IQM of normalised scores, else the one that improves on the most."""
     if comparison.aggregates:
-        return max(comparison.aggregates, key=lambda aggregate: aggregate.iqm.value).agent
+        return ranked(comparison.aggregates)[0].agent
     sums: dict[str, float] = {}
     for pair in comparison.pairs:
         advantage = pair.evidence.improvement.value - 0.5

@@ -1,5 +1,6 @@
 """The statistics of a comparison: against other libraries' numbers, by simulation, and against known wrong turns."""
 
+import dataclasses
 import math
 from itertools import combinations, product
 
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.comparison import bootstrap, permutation
-from experiments.comparison.bootstrap import FloatArray
+from experiments.comparison.bootstrap import Estimate, FloatArray
 from experiments.comparison.learning_curve import align, iqm_curve
 from experiments.comparison.pair import make_pairs
+from experiments.comparison.ranking import ranked
 from experiments.comparison.summary import AgentSummary, EvaluationEpisodes
 
 SMALL = st.integers(0, 4).map(float)  # many ties
@@ -284,6 +286,22 @@ def test_verdicts_by_environment_are_a_family_of_their_own() -> None:
     assert [single.verdict.word for single in pair.by_env] == ["better", "undecided"]
     assert all(single.verdict.tests == 2 for single in pair.by_env)
     assert pair.by_env[0].verdict.p_holm == pytest.approx(2 * pair.by_env[0].evidence.p)
+
+
+# -- one order everywhere ---------------------------------------------------------------------------------
+
+
+def test_agents_are_ranked_by_their_iqm_and_unfinished_ones_last() -> None:
+    iqms = {"mean is best": 2.0, "none": None, "best": 3.0, "also none": None, "as good": 2.0, "worst": -1.0}
+    summaries = [
+        dataclasses.replace(
+            summary(np.zeros(0)), agent=agent, mean=9.0 if agent == "mean is best" else 0.0,
+            iqm=None if iqm is None else Estimate(iqm, None),
+        )
+        for agent, iqm in iqms.items()
+    ]  # fmt: skip
+    order = ["best", "mean is best", "as good", "worst", "none", "also none"]
+    assert [one.agent for one in ranked(summaries)] == order
 
 
 # -- wrong turns known elsewhere --------------------------------------------------------------------------
