@@ -1,19 +1,19 @@
 """A comparison as figures: scores with intervals, aggregates, performance profiles, who improves on whom."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.comparison.bootstrap import Estimate, Interval
 from experiments.comparison.comparison import Comparison
-from experiments.figures.learning_curves import COLOURS, STYLES
+from experiments.comparison.ranking import ranked
+from experiments.figures.style import BAND_ALPHA, Look, look, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
 MOST_IN_A_MATRIX = 12  # agents
 LONGEST = 24  # letters of a name beside an axis
@@ -23,40 +23,20 @@ BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind
 
 def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     """Every figure that the comparison has the numbers for, as PNG and SVG."""
-    written: list[Path] = []
-    drawn: list[tuple[str, Callable[[Any, Comparison], None], tuple[float, float]]] = []
+    drawn: list[tuple[str, Callable[[Figure], None], tuple[float, float]]] = []
     agents = comparison.agents
     height = 1.3 + 0.32 * len(agents)
     if comparison.aggregates:
-        drawn.append(("aggregates", draw_aggregates, (11, height + 0.4)))
-        drawn.append(("profiles", draw_profiles, (7.2, 4.8)))
+        drawn.append(("aggregates", partial(draw_aggregates, comparison=comparison), (11, height + 0.4)))
+        drawn.append(("profiles", partial(draw_profiles, comparison=comparison), (7.2, 4.8)))
     normalised = {summary.env for summary in comparison.summaries if summary.normalised}
     if len(normalised) > 1:
         rows = -(-len(normalised) // 3)
-        drawn.append(("scores", draw_scores, (11, rows * height + 0.5)))
+        drawn.append(("scores", partial(draw_scores, comparison=comparison), (11, rows * height + 0.5)))
     if comparison.pairs and len(agents) <= MOST_IN_A_MATRIX:
         side = 3.2 + 0.72 * len(agents)
-        drawn.append(("improvement", draw_improvement, (side + 1.4, side)))
-    for name, draw, size in drawn:
-        with _figure(folder / name, size, written) as figure:
-            draw(figure, comparison)
-    return written
-
-
-@contextmanager
-def _figure(path: Path, size: tuple[float, float], written: list[Path]) -> "Iterator[Figure]":
-    """A figure that is written as PNG and SVG in the end."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        figure.savefig(path.with_suffix(".png"), dpi=130, metadata={"Software": None})
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    written += [path.with_suffix(".png"), path.with_suffix(".svg")]
+        drawn.append(("improvement", partial(draw_improvement, comparison=comparison), (side + 1.4, side)))
+    return [path for name, draw, size in drawn for path in save_figure(folder / name, size, draw)]
 
 
 def _short(name: str) -> str:
@@ -64,15 +44,14 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 3]}…{name[-(LONGEST - LONGEST // 3 - 1) :]}"
 
 
-def _look(comparison: Comparison, agent: str) -> dict[str, Any]:
-    """An agent's colour and line style, the same in every figure."""
-    index = comparison.agents.index(agent)
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index // len(COLOURS) % len(STYLES)]}
+def _look(comparison: Comparison, agent: str) -> Look:
+    """An agent's look, the same in every figure."""
+    return look(comparison.agents.index(agent))
 
 
 def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
     """IQM, mean, median and optimality gap of normalised scores with intervals, an agent a row."""
-    rows = sorted(comparison.aggregates, key=lambda row: row.iqm.value)
+    rows = ranked(comparison.aggregates)[::-1]  # the best on top
     panels = figure.subplots(1, len(AGGREGATES), sharey=True)
     for axes, (name, title) in zip(panels, AGGREGATES.items(), strict=True):
         _intervals(axes, comparison, [(row.agent, getattr(row, name)) for row in rows])
@@ -102,15 +81,13 @@ def draw_scores(figure: "Figure", comparison: Comparison) -> None:
 
 def _intervals(axes: "Axes", comparison: Comparison, rows: Sequence[tuple[str, Estimate | Interval]]) -> None:
     for place, (agent, estimate) in enumerate(rows):
-        look = _look(comparison, agent)
+        colour = _look(comparison, agent).colour
         if estimate.ends is not None:
-            axes.plot(
-                estimate.ends, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=look["color"]
-            )
-        axes.plot([estimate.value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=look["color"])
+            axes.plot(estimate.ends, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=colour)
+        axes.plot([estimate.value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=colour)
     axes.set_yticks(range(len(rows)), [_short(agent) for agent, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.grid(axis="x", alpha=0.25)
+    axes.grid(visible=True, axis="x")
     low, high = axes.get_xlim()
     if high - low < LEAST_SPAN:  # a difference of a thousandth is none to fill a figure with
         axes.set_xlim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
@@ -125,16 +102,16 @@ def _unlike(comparison: Comparison) -> str:
 def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
     """The share of runs above each normalised score, with pointwise bands."""
     axes = figure.subplots()
-    for row in sorted(comparison.aggregates, key=lambda row: row.iqm.value):
-        look, profile = _look(comparison, row.agent), row.profile
-        axes.step(profile.tau, profile.share, where="post", linewidth=2, label=row.agent, **look)
+    for row in ranked(comparison.aggregates):
+        its, profile = _look(comparison, row.agent), row.profile
+        axes.step(profile.tau, profile.share, where="post", linewidth=2, label=row.agent, **its.line)
         axes.fill_between(
-            profile.tau, profile.low, profile.high, step="post", color=look["color"], alpha=0.15, linewidth=0
+            profile.tau, profile.low, profile.high, step="post", color=its.colour, alpha=BAND_ALPHA, linewidth=0
         )
     axes.set(xlabel="normalised score τ", ylabel="share of runs with a score above τ", ylim=(-0.02, 1.02))
     axes.set_title(f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}", fontsize=11)
-    axes.grid(alpha=0.25)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    axes.grid(visible=True)
+    figure.legend(loc="outside lower center", ncols=4)
 
 
 def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
