@@ -120,19 +120,19 @@ def excerpt(place: str) -> str:
 def draw_all(out: Path) -> None:
     """The curves of all pages."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    reference = 0.0
+    optimum = 0.0
     agents = [{"id": name, "name": name, **LEARNER, **own} for name, own in CONTROL.items()]
     lines = trained(out, "control", 20, 150, MAZE, agents, Figure(title="", y="return", smooth=5))
     runs = read_runs([out / "control"])
-    assert runs[0].reference is not None
-    reference = runs[0].reference.reference
+    assert runs[0].scale is not None
+    optimum = runs[0].scale.ceiling
     for name in CONTROL:
         figure = Figure(
             title=f"{TEXTS[name]['title']} in a slippery 6 x 6 maze",
             ylabel="return of an episode (mean of 5)",
             smooth=5,
             ylim=(-150, 0),
-            marks={f"optimum without exploring: {reference:.1f}": reference},
+            marks={f"optimum without exploring: {optimum:.1f}": optimum},
         )
         draw(figure, [lines[one] for one in dict.fromkeys([name, "q_learning"])], IMAGES / name)
     agents = [{"id": name, "name": name, "discount": 1.0, **own} for name, own in PREDICTION.items()]

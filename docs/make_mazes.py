@@ -11,7 +11,7 @@ from envs.mazes.env import MazeEnv
 from envs.mazes.generators import GENERATORS
 from envs.registry import ENVIRONMENTS, LADDER, make_env
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.score_scale import reference_for
+from experiments.evaluation.score_scale import score_scale_for
 from experiments.rendering.overlays import oracle_overlay
 from experiments.specs.spec import EnvEntry
 
@@ -85,10 +85,10 @@ def _ladder() -> str:
     lines = ["| id | what it is | random policy | exact optimum |", "|---|---|---:|---:|"]
     seeds = episode_seeds(0, "final", NUM_EPISODES)
     for env_id in LADDER:
-        reference = reference_for(EnvEntry(id=env_id), seeds)
-        assert reference is not None
+        scale = score_scale_for(EnvEntry(id=env_id), seeds)
+        assert scale is not None
         description = ENVIRONMENTS[env_id].partition(": ")[2]
-        lines.append(f"| `{env_id}` | {description} | {reference.random:.1f} | {reference.reference:.2f} |")
+        lines.append(f"| `{env_id}` | {description} | {scale.floor:.1f} | {scale.ceiling:.2f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -12,7 +12,7 @@ from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
-from experiments.comparison.comparison import Comparison, compare_groups
+from experiments.comparison.comparison import compare_groups
 from experiments.errors import InputError, located
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import evaluate_agent
@@ -23,7 +23,7 @@ from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
-from rl_lab.report.folder import references
+from rl_lab.report.folder import bundled_runs
 from rl_lab.run import train_entries
 from rl_lab.show.watch import Moments, watch_run
 
@@ -149,12 +149,12 @@ def evaluate(
     }
 
 
-def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> Comparison:
+def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> dict[str, Any]:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
     Args:
         folders: run folders, folders with them, and files with results of others.
-        against: a bundled suite, or several, whose reference results join in.
+        against: a bundled suite, or several, whose results join in.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
@@ -162,7 +162,7 @@ def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     mine = read_results([Path(folder) for several in given for folder in several])
     suites = [against] if isinstance(against, str) else against
-    return compare_groups(group_runs([*mine, *references(mine, suites)]))
+    return compare_groups(group_runs([*mine, *bundled_runs(mine, suites)])).to_json()
 
 
 def watch(

@@ -8,7 +8,8 @@ from experiments.results.stored_run import read_runs as _read_runs
 from rl_lab.api import watch
 from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
-from rl_lab.text.comparison import console, print_comparison
+from rl_lab.text.comparison import print_comparison
+from rl_lab.text.console import console
 
 SUITE = "demo"
 
@@ -60,7 +61,6 @@ def run_demo(out: Path) -> None:
 
 
 def _tell_optimum(run: StoredRun) -> None:
-    reference = run.reference
-    if reference is not None:
+    if run.scale is not None:
         mean = run.final_scores().mean()
-        print(f"Its return is {mean:.0f}; the exact optimum is {reference.reference:.0f}.")
+        print(f"Its return is {mean:.0f}; the exact optimum is {run.scale.ceiling:.0f}.")

@@ -4,7 +4,8 @@ Scores come as one array [runs] a task; the number of runs may differ between ta
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,32 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval without the estimate."""
+        return self.low, self.high
+
+    def to_json(self, name: str, interval_name: str = "interval") -> dict[str, Any]:
+        """The estimate under one key, the ends of its interval under another."""
+        return {name: self.value, interval_name: [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number that is estimated from runs, with its 95% interval where there is more than one run."""
+
+    value: float
+    ends: tuple[float, float] | None  # of the interval; None of a single run
+
+    @classmethod
+    def of_runs(cls, interval: Interval, num_runs: int) -> Self:
+        """What is known from so many runs: a single one has no interval."""
+        return cls(interval.value, interval.ends if num_runs > 1 else None)
+
+    def to_json(self, name: str) -> dict[str, Any]:
+        """The estimate under its name, and `interval`."""
+        return {name: self.value, "interval": None if self.ends is None else list(self.ends)}
 
 
 def trimmed_mean(scores: FloatArray) -> FloatArray:

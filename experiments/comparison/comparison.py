@@ -2,25 +2,90 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from experiments.comparison import bootstrap, permutation
-from experiments.comparison.summary import THRESHOLD, Record, as_values, make_record
-from experiments.comparison.verdict import make_pairs, sentence
+from experiments.comparison.aggregate import Aggregate, make_aggregates
+from experiments.comparison.bootstrap import (
+    AGGREGATE_REPETITIONS,
+    BOOTSTRAP_SEED,
+    CONFIDENCE,
+    IMPROVEMENT_REPETITIONS,
+)
+from experiments.comparison.learning_curve import THRESHOLD
+from experiments.comparison.pair import AgentPair, make_pairs
+from experiments.comparison.permutation import ALPHA
+from experiments.comparison.sentence import sentence
+from experiments.comparison.summary import AgentSummary, summarise
 from experiments.errors import located
 from experiments.results.reading import read_results
 from experiments.results.stored_run import Groups, RunResult, group_runs
 
-Comparison = dict[str, Any]
-NUM_TAUS = 101  # points of a performance profile
-REFERENCE = "reference:"  # what the names of bundled results begin with
+BUNDLED = "reference:"  # what the agents' names in bundled results begin with
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the numbers are made."""
+
+    unit: str = "one training run; its score is the mean over the final evaluation episodes"
+    confidence: float = CONFIDENCE
+    bootstrap: str = "percentile, stratified by environment"
+    aggregate_repetitions: int = AGGREGATE_REPETITIONS
+    improvement_repetitions: int = IMPROVEMENT_REPETITIONS
+    bootstrap_seed: int = BOOTSTRAP_SEED
+    alpha: float = ALPHA
+    test: str = "exact permutation test of the probability of improvement, two-sided; Holm's correction over pairs"
+    threshold: float = THRESHOLD  # of a curve: the share of the way from the floor to the ceiling
+
+    def to_json(self) -> dict[str, Any]:
+        """The method as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that `rl-lab compare` says."""
+
+    summaries: list[AgentSummary]
+    aggregates: list[Aggregate]  # of the agents that have normalised scores
+    pairs: list[AgentPair]
+    method: Method
+    made_with: dict[str, list[str]]  # versions, machines, commits, commands, dates, as the runs tell of them
+
+    @property
+    def envs(self) -> list[str]:
+        """The environments' labels, in the order in which the runs were read."""
+        return list(dict.fromkeys(summary.env for summary in self.summaries))
+
+    @property
+    def agents(self) -> list[str]:
+        """The agents' labels, in the same order."""
+        return list(dict.fromkeys(summary.agent for summary in self.summaries))
+
+    @property
+    def sentences(self) -> list[str]:
+        """The verdicts on the pairs in words."""
+        return [sentence(pair) for pair in self.pairs]
+
+    def in_env(self, env: str) -> list[AgentSummary]:
+        """The summaries of an environment."""
+        return [summary for summary in self.summaries if summary.env == env]
+
+    def to_json(self) -> dict[str, Any]:
+        """What results.json holds."""
+        return {
+            "records": [summary.to_json() for summary in self.summaries],
+            "aggregates": [aggregate.to_json() for aggregate in self.aggregates],
+            "pairs": [pair.to_json() for pair in self.pairs],
+            "method": self.method.to_json(),
+            "made_with": self.made_with,
+        }
 
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
-    """Everything that `rl-lab compare` says, as JSON values.
+    """The comparison of all runs below some folders.
 
     Raises:
         InputError: a folder is missing, damaged, or holds runs that cannot be compared.
@@ -29,31 +94,21 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
 
 
 def compare_groups(groups: Groups) -> Comparison:
-    """The same for runs that have been read."""
+    """The comparison of runs that have been read."""
     ranges = common_ranges(groups)
-    records: list[Record] = []
+    summaries: list[AgentSummary] = []
     for (env, agent), runs in groups.items():
         with located(runs[0].place):
-            records.append(make_record(env, agent, runs, ranges.get(env, (0.0, 0.0))))
+            summaries.append(summarise(env, agent, runs, ranges.get(env, (0.0, 0.0))))
     agents = list(dict.fromkeys(agent for _, agent in groups))
-    finished = {(record["env"], record["agent"]): record for record in records if record["scores"]}
-    return {
-        "records": records,
-        "aggregates": [found for agent in agents if (found := _aggregate(agent, records)) is not None],
-        "pairs": make_pairs(agents, finished, [agent for agent in agents if agent.startswith(REFERENCE)]),
-        "method": {
-            "unit": "one training run; its score is the mean over the final evaluation episodes",
-            "confidence": bootstrap.CONFIDENCE,
-            "bootstrap": "percentile, stratified by environment",
-            "aggregate_repetitions": bootstrap.AGGREGATE_REPETITIONS,
-            "improvement_repetitions": bootstrap.IMPROVEMENT_REPETITIONS,
-            "bootstrap_seed": bootstrap.BOOTSTRAP_SEED,
-            "alpha": permutation.ALPHA,
-            "test": "exact permutation test of the probability of improvement, two-sided; Holm's correction over pairs",
-            "threshold": THRESHOLD,
-        },
-        "made_with": _made_with([run for runs in groups.values() for run in runs]),
-    }
+    finished = {(summary.env, summary.agent): summary for summary in summaries if summary.scores}
+    return Comparison(
+        summaries=summaries,
+        aggregates=make_aggregates(agents, summaries),
+        pairs=make_pairs(agents, finished, [agent for agent in agents if agent.startswith(BUNDLED)]),
+        method=Method(),
+        made_with=_made_with([run for runs in groups.values() for run in runs]),
+    )
 
 
 def common_ranges(groups: Groups) -> dict[str, tuple[float, float]]:
@@ -64,31 +119,6 @@ def common_ranges(groups: Groups) -> dict[str, tuple[float, float]]:
             begin, end = ranges.get(env, (0.0, float("inf")))
             ranges[env] = (max(begin, float(steps[0])), min(end, float(steps[-1])))
     return ranges
-
-
-def _aggregate(agent: str, records: list[Record]) -> dict[str, Any] | None:
-    """Aggregates over the environments on which an agent has normalised scores."""
-    mine = [record for record in records if record["agent"] == agent and record["normalised"]]
-    if not mine:
-        return None
-    tasks = [np.array(record["normalised"]["scores"]) for record in mine]
-    result: dict[str, Any] = {
-        "agent": agent,
-        "envs": [record["env"] for record in mine],
-        "runs": sum(len(task) for task in tasks),
-    }
-    for name, interval in bootstrap.bootstrap_all(bootstrap.STATISTICS, tasks).items():
-        result |= as_values(name, f"{name}_interval", interval)
-    taus = _taus(records)
-    share, low, high = bootstrap.profile(tasks, taus)
-    result["profile"] = {"tau": taus.tolist(), "share": share.tolist(), "low": low.tolist(), "high": high.tolist()}
-    return result
-
-
-def _taus(records: list[Record]) -> bootstrap.FloatArray:
-    """The scores at which every profile is drawn: 0 to 1, and on to the best score where that is higher."""
-    scores = [score for record in records if record["normalised"] for score in record["normalised"]["scores"]]
-    return np.linspace(0.0, max(1.0, *scores), NUM_TAUS)
 
 
 def _made_with(results: list[RunResult]) -> dict[str, list[str]]:
@@ -110,8 +140,3 @@ def _commit(run: RunResult) -> str | None:
     """The lab's commit, and whether files differed from it."""
     git = run.facts.get("git")
     return f"{git['commit'][:12]}{' with changes' if git.get('dirty') else ''}" if git else None
-
-
-def sentences(comparison: Comparison) -> list[str]:
-    """The verdicts in words."""
-    return [sentence(pair) for pair in comparison["pairs"]]

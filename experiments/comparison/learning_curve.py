@@ -1,14 +1,111 @@
 """Learning curves as numbers: runs on a common grid, their IQM with a band, the area under it, steps to a threshold."""
 
+import math
+import statistics
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
-from experiments.comparison.bootstrap import BOOTSTRAP_SEED, QUANTILES, FloatArray, trimmed_mean
+from experiments.comparison.bootstrap import (
+    BOOTSTRAP_SEED,
+    QUANTILES,
+    Estimate,
+    FloatArray,
+    bootstrap,
+    iqm,
+    trimmed_mean,
+)
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.stored_run import Curve
 
 GRID_POINTS = 50  # of a curve whose runs share no grid
 BAND_REPETITIONS = 2_000
+THRESHOLD = 0.9  # of the way from the floor to the ceiling
+
+
+@dataclass(frozen=True)
+class CurveBand:
+    """The IQM of several learning curves with its pointwise 95% band; None where no run has a value."""
+
+    env_steps: list[float]  # [points]
+    iqm: list[float | None]  # [points]
+    low: list[float | None]  # [points]
+    high: list[float | None]  # [points]
+    runs: list[int]  # [points], that have a value there
+
+    def to_json(self) -> dict[str, Any]:
+        """The band as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Area:
+    """The area under learning curves between two env steps, as their mean height."""
+
+    begin: float  # env steps
+    end: float
+    mean_height: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """The area as JSON values."""
+        return {"from": self.begin, "until": self.end, **self.mean_height.to_json("mean_height")}
+
+
+@dataclass(frozen=True)
+class StepsToThreshold:
+    """How many env steps each run took to a score."""
+
+    score: float
+    share: float  # of the way from the floor to the ceiling, at which the score lies
+    env_steps: list[float | None]  # [runs]; None: never reached
+
+    @property
+    def reached(self) -> int:
+        """How many runs reached it."""
+        return sum(one is not None for one in self.env_steps)
+
+    @property
+    def median(self) -> float | None:
+        """Of the env steps; never reached counts as later than all. None where the median run never reached it."""
+        median = statistics.median(math.inf if one is None else one for one in self.env_steps)
+        return median if math.isfinite(median) else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The threshold as JSON values."""
+        return {
+            "score": self.score,
+            "share": self.share,
+            "env_steps": self.env_steps,
+            "reached": self.reached,
+            "runs": len(self.env_steps),
+            "median": self.median,
+        }
+
+
+def curve_band(curves: Sequence[Curve]) -> CurveBand:
+    """The IQM of the runs' curves, with its band."""
+    env_steps, values = align(curves)
+    middle, low, high, num_runs = iqm_curve(values)
+    return CurveBand(env_steps.tolist(), _known(middle), _known(low), _known(high), num_runs.astype(int).tolist())
+
+
+def area_under(curves: Sequence[Curve], begin: float, end: float) -> Area:
+    """The IQM of the mean heights of the runs' curves between two env steps."""
+    heights = np.array([area(curve, begin, end) for curve in curves])
+    return Area(begin, end, Estimate.of_runs(bootstrap(iqm, [heights]), len(heights)))
+
+
+def steps_to_threshold(curves: Sequence[Curve], scale: ScoreScale) -> StepsToThreshold:
+    """The env steps that each run took to 0.9 of the way from the floor to the ceiling."""
+    score = scale.score_at(THRESHOLD)
+    return StepsToThreshold(score, THRESHOLD, [steps_to(curve, score) for curve in curves])
+
+
+def _known(values: FloatArray) -> list[float | None]:
+    """Numbers, None where no run has one."""
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def align(curves: Sequence[Curve]) -> tuple[FloatArray, FloatArray]:

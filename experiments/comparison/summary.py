@@ -1,26 +1,130 @@
-"""One agent in one environment: what its runs came to, as JSON values."""
+"""One agent in one environment: what its runs came to."""
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from experiments.comparison import bootstrap
-from experiments.comparison.bootstrap import FloatArray, Interval
-from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
+from experiments.comparison.bootstrap import SIMULATED_COVERAGE, Estimate, Interval, bootstrap, iqm
+from experiments.comparison.learning_curve import (
+    Area,
+    CurveBand,
+    StepsToThreshold,
+    area_under,
+    curve_band,
+    steps_to_threshold,
+)
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.score_scale import Reference
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.stored_run import RunResult
 
-NEGLIGIBLE = 1e-9  # a scale shorter than this is none
-THRESHOLD = 0.9  # of the way from the random policy to the reference
 
-Record = dict[str, Any]
+@dataclass(frozen=True)
+class EvaluationEpisodes:
+    """The episodes that runs were judged on, as far as they are known."""
+
+    episodes: int | None = None  # how many
+    seed: int | None = None  # that they follow from; None: they are not the lab's shared episodes
+    episode_seeds: list[int] | None = None  # [episodes]
+
+    def to_json(self) -> dict[str, Any]:
+        """The episodes as JSON values."""
+        return asdict(self)
 
 
-def make_record(env: str, agent: str, runs: Sequence[RunResult], common: tuple[float, float]) -> Record:
-    """The record of an agent in an environment.
+@dataclass(frozen=True)
+class NormalisedScores:
+    """Scores on a scale: 0 is the random policy, 1 the best known one."""
+
+    scores: list[float]  # [runs]
+    iqm: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores as JSON values."""
+        return {"scores": self.scores, **self.iqm.to_json("iqm")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSummary:
+    """What the runs of an agent in an environment came to; lists [runs] are of the finished ones, in one order.
+
+    What needs a finished run (a curve, a scale) is None where there is none.
+    """
+
+    env: str  # labels
+    agent: str
+    runs_planned: int
+    runs_failed: int = 0
+    attempts_retried: int = 0  # of all the runs
+    seeds: list[int]  # [runs]
+    measure: str | None = None  # "return" or "-steps": what a score is
+    scores: list[float]  # [runs]
+    mean: float | None = None
+    iqm: Estimate | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    normalised: NormalisedScores | None = None
+    scale: ScoreScale | None = None
+    curve: CurveBand | None = None
+    area: Area | None = None  # under the curve, where every run in the environment has one
+    threshold: StepsToThreshold | None = None
+    evaluation: EvaluationEpisodes = EvaluationEpisodes()
+    budget: dict[str, int] = field(default_factory=dict)
+    env_steps: list[int] = field(default_factory=list)  # [runs]
+    seconds: list[float | None] = field(default_factory=list)  # [runs], of wall-clock time
+    steps_per_second: float | None = None  # median over the runs
+    notes: list[str] = field(default_factory=list)  # what a reader must know of the runs
+    book_seed: list[float] | None = None  # [runs], scores from the one start that they trained on
+
+    @property
+    def runs_finished(self) -> int:
+        """How many runs trained to the end of their budget."""
+        return len(self.scores)
+
+    @property
+    def simulated_coverage(self) -> float | None:
+        """How often the interval of the IQM of so few runs holds the true value; None from 10 runs on."""
+        return SIMULATED_COVERAGE.get(self.runs_finished)
+
+    def to_json(self) -> dict[str, Any]:
+        """A record of results.json."""
+        values = {
+            "env": self.env,
+            "agent": self.agent,
+            "runs_planned": self.runs_planned,
+            "runs_finished": self.runs_finished,
+            "runs_failed": self.runs_failed,
+            "attempts_retried": self.attempts_retried,
+            "seeds": self.seeds,
+            "measure": self.measure,
+            "scores": self.scores,
+            "mean": self.mean,
+            **({"iqm": None, "interval": None} if self.iqm is None else self.iqm.to_json("iqm")),
+            "min": self.lowest,
+            "max": self.highest,
+            "normalised": None if self.normalised is None else self.normalised.to_json(),
+            "reference": None if self.scale is None else self.scale.to_json(),
+            "curve": None if self.curve is None else self.curve.to_json(),
+            "area": None if self.area is None else self.area.to_json(),
+            "simulated_coverage": self.simulated_coverage,
+            "evaluation": self.evaluation.to_json(),
+            "budget": self.budget,
+            "env_steps": self.env_steps,
+            "seconds": self.seconds,
+            "steps_per_second": self.steps_per_second,
+            "notes": self.notes,
+        }
+        if self.book_seed is not None:
+            values["book_seed"] = self.book_seed
+        if self.threshold is not None:
+            values["threshold"] = self.threshold.to_json()
+        return values
+
+
+def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[float, float]) -> AgentSummary:
+    """The summary of an agent in an environment.
 
     Args:
         env: the environment's label.
@@ -29,117 +133,79 @@ def make_record(env: str, agent: str, runs: Sequence[RunResult], common: tuple[f
         common: env steps between which every run in the environment has a curve.
     """
     finished = [run for run in runs if run.finished]
-    record: Record = {
-        "env": env,
-        "agent": agent,
-        "runs_planned": len(runs),
-        "runs_finished": len(finished),
-        "runs_failed": sum(run.status == "failed" for run in runs),
-        "attempts_retried": sum(run.retries for run in runs),
-        "seeds": [run.seed for run in finished],
-        "measure": finished[0].measure if finished else None,
-        "scores": [run.score for run in finished],
-        **dict.fromkeys(("mean", "iqm", "interval", "min", "max", "normalised", "reference", "curve", "area")),
-        "simulated_coverage": bootstrap.SIMULATED_COVERAGE.get(len(finished)),
-        "evaluation": _evaluation(runs[0]),
-        "budget": runs[0].budget,
-        "env_steps": [run.env_steps for run in finished],
-        "seconds": [run.seconds for run in finished],
-        "steps_per_second": _median([run.steps_per_second for run in finished]),
-        "notes": sorted({note for run in runs for note in run.notes}),
-    }
+    summary = AgentSummary(
+        env=env,
+        agent=agent,
+        runs_planned=len(runs),
+        runs_failed=sum(run.status == "failed" for run in runs),
+        attempts_retried=sum(run.retries for run in runs),
+        seeds=[run.seed for run in finished],
+        scores=[run.score for run in finished],
+        evaluation=_evaluation(runs[0]),
+        budget=runs[0].budget,
+        env_steps=[run.env_steps for run in finished],
+        seconds=[run.seconds for run in finished],
+        steps_per_second=_median([run.steps_per_second for run in finished]),
+        notes=sorted({note for run in runs for note in run.notes}) + _unequal_lengths(finished),
+    )
     if not finished:
-        return record
-    scores = np.array(record["scores"])
-    record |= {"mean": float(scores.mean()), "min": float(scores.min()), "max": float(scores.max())}
-    interval = bootstrap.bootstrap(bootstrap.iqm, [scores])
-    record |= _of_runs("iqm", "interval", interval, len(scores))
-    if all(len(run.book_scores) for run in finished):
-        record["book_seed"] = [float(run.book_scores.mean()) for run in finished]
-    reference = finished[0].reference
-    if reference is not None:
-        record["reference"] = reference.as_dict()
-        record["normalised"] = normalised(scores, interval, reference)
-    lengths = {run.env_steps for run in finished}
-    if len(lengths) > 1 and "episodes" not in runs[0].budget:
-        short = sum(run.env_steps < max(lengths) for run in finished)
-        record["notes"].append(f"{short} of {len(finished)} runs are shorter than {max(lengths):,} env steps")
-    return record | _curve(finished, common)
+        return summary
+    scores, first = np.array(summary.scores), finished[0]
+    interval = bootstrap(iqm, [scores])
+    curves = [run.curve for run in finished if len(run.curve[0])]
+    curve_scale = None if first.curve_scale is None or first.curve_scale.is_negligible else first.curve_scale
+    return replace(
+        summary,
+        measure=first.measure,
+        mean=float(scores.mean()),
+        iqm=Estimate.of_runs(interval, len(scores)),
+        lowest=float(scores.min()),
+        highest=float(scores.max()),
+        normalised=None if first.scale is None else normalised(summary.scores, interval, first.scale),
+        scale=first.scale,
+        curve=curve_band(curves) if curves else None,
+        area=area_under(curves, *common) if curves else None,
+        threshold=steps_to_threshold(curves, curve_scale) if curves and curve_scale else None,
+        book_seed=_book_scores(finished),
+    )
 
 
-def _evaluation(run: RunResult) -> dict[str, Any]:
-    """On which episodes the runs were judged, as far as that is known."""
+def normalised(scores: Sequence[float], interval: Interval, scale: ScoreScale) -> NormalisedScores | None:
+    """Scores and the interval of their IQM on a scale; None where its ends are the same.
+
+    The interval is scaled with the scores: a percentile interval keeps its place.
+    """
+    if scale.is_negligible:
+        return None
+    value, *ends = scale.normalise(np.array(interval)).tolist()
+    scaled = Interval(value, min(ends), max(ends))
+    return NormalisedScores(scale.normalise(np.array(scores)).tolist(), Estimate.of_runs(scaled, len(scores)))
+
+
+def _evaluation(run: RunResult) -> EvaluationEpisodes:
     known = run.task.get("evaluation")
     if known is None:
-        return {"episodes": len(run.scores) or None, "seed": None, "episode_seeds": None}
+        return EvaluationEpisodes(len(run.scores) or None)
     count, seed = known["final_episodes"], known["seed"]
-    return {"episodes": count, "seed": seed, "episode_seeds": episode_seeds(seed, "final", count)}
+    return EvaluationEpisodes(count, seed, episode_seeds(seed, "final", count))
+
+
+def _book_scores(finished: Sequence[RunResult]) -> list[float] | None:
+    """The mean scores [runs] from the start that each run trained on, if all have them."""
+    if not all(len(run.book_scores) for run in finished):
+        return None
+    return [float(run.book_scores.mean()) for run in finished]
+
+
+def _unequal_lengths(finished: Sequence[RunResult]) -> list[str]:
+    """A note where runs whose budget is in env steps are of different length."""
+    lengths = {run.env_steps for run in finished}
+    if len(lengths) < 2 or "episodes" in finished[0].budget:
+        return []
+    short = sum(run.env_steps < max(lengths) for run in finished)
+    return [f"{short} of {len(finished)} runs are shorter than {max(lengths):,} env steps"]
 
 
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None and np.isfinite(value)]
     return float(statistics.median(known)) if known else None
-
-
-def as_values(name: str, interval_name: str, interval: Interval) -> dict[str, Any]:
-    """An interval as JSON values."""
-    return {name: interval.value, interval_name: [interval.low, interval.high]}
-
-
-def _known(values: FloatArray) -> list[float | None]:
-    """Numbers, None where no run has one."""
-    return [float(value) if np.isfinite(value) else None for value in values]
-
-
-def _of_runs(name: str, interval_name: str, interval: Interval, num_runs: int) -> dict[str, Any]:
-    """The same; a single run has no interval."""
-    return as_values(name, interval_name, interval) | ({} if num_runs > 1 else {interval_name: None})
-
-
-def normalised(scores: FloatArray, interval: Interval, reference: Reference) -> dict[str, Any] | None:
-    """0 is the random policy, 1 the reference; None where the two are the same.
-
-    The interval of the IQM is scaled with the scores: a percentile interval keeps its place.
-    """
-    scale = reference.reference - reference.random
-    if abs(scale) < NEGLIGIBLE:
-        return None
-    value, *ends = ((one - reference.random) / scale for one in interval)
-    scaled = Interval(value, min(ends), max(ends))
-    result = {"scores": ((scores - reference.random) / scale).tolist()}
-    return result | _of_runs("iqm", "interval", scaled, len(scores))
-
-
-def _curve(finished: Sequence[RunResult], common: tuple[float, float]) -> dict[str, Any]:
-    """The learning curve, the area under it, and the steps to the threshold."""
-    curves = [run.curve for run in finished if len(run.curve[0])]
-    if not curves:
-        return {}
-    steps, values = align(curves)
-    middle, low, high, num_runs = iqm_curve(values)
-    heights = np.array([area(curve, *common) for curve in curves])
-    result: dict[str, Any] = {
-        "curve": {
-            "env_steps": steps.tolist(),
-            **{name: _known(values) for name, values in (("iqm", middle), ("low", low), ("high", high))},
-            "runs": num_runs.astype(int).tolist(),
-        },
-        "area": {"from": common[0], "until": common[1]}
-        | _of_runs("mean_height", "interval", bootstrap.bootstrap(bootstrap.iqm, [heights]), len(heights)),
-    }
-    reference = finished[0].curve_reference
-    if reference is None or abs(reference.reference - reference.random) < NEGLIGIBLE:
-        return result
-    threshold = reference.random + THRESHOLD * (reference.reference - reference.random)
-    reached = [steps_to(curve, threshold) for curve in curves]
-    ordered = sorted(float("inf") if one is None else one for one in reached)
-    median = statistics.median(ordered)
-    result["threshold"] = {
-        "score": threshold,
-        "share": THRESHOLD,
-        "env_steps": reached,
-        "reached": sum(one is not None for one in reached),
-        "runs": len(reached),
-        "median": median if np.isfinite(median) else None,  # never reached counts as later than all
-    }
-    return result

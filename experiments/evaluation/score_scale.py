@@ -4,10 +4,10 @@ For finite models both are exact, computed for the very episodes that agents are
 steps. For LunarLander they are 200 ("solved") and a measured random policy.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -19,6 +19,7 @@ from envs.mazes.level import GOAL, STEP
 from experiments.evaluation.environments import episode_limit, make_evaluation_env
 from experiments.specs.spec import EnvEntry
 
+NEGLIGIBLE = 1e-9  # a scale shorter than this is none
 MAX_STATES = 2_500  # beyond it the exact values of every run would cost more than they tell
 
 # Where no exact optimum is known: the mean return of the random policy, measured over 10,000 episodes (Acrobot and
@@ -32,35 +33,60 @@ MEASURED = {
 }
 
 
-@dataclass(frozen=True)
-class Reference:
-    """The two ends of the scale of an environment's scores."""
+KEYS = {"random": "floor", "random_error": "floor_error", "reference": "ceiling", "kind": "kind", "measure": "measure"}
 
-    random: float
-    random_error: float  # standard error; 0 where exact
-    reference: float
-    kind: str  # "exact optimum" or "solved"
+
+@dataclass(frozen=True)
+class ScoreScale:
+    """The two ends of the scale of an environment's scores: normalised, the floor is 0 and the ceiling 1."""
+
+    floor: float  # the random policy's mean score
+    floor_error: float  # standard error of the floor; 0 where exact
+    ceiling: float  # the best known policy's mean score
+    kind: str  # of the ceiling: "exact optimum" or "solved"
     measure: str  # "return" or "-steps": what a score is
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The scale from its keys on disk: random, random_error, reference, kind, measure.
+
+        Raises:
+            LookupError, TypeError: a key is unknown or missing.
+        """
+        return cls(**{KEYS[key]: value for key, value in values.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The scale under its keys on disk."""
+        return {key: getattr(self, name) for key, name in KEYS.items()}
+
+    @property
+    def is_negligible(self) -> bool:
+        """Are both ends the same, so that nothing can be measured between them?"""
+        return abs(self.ceiling - self.floor) < NEGLIGIBLE
+
+    def normalise(self, scores: FloatArray) -> FloatArray:
+        """Scores [...] on this scale [...]."""
+        return (scores - self.floor) / (self.ceiling - self.floor)
+
+    def score_at(self, share: float) -> float:
+        """The score that lies at a share of the way from the floor to the ceiling."""
+        return self.floor + share * (self.ceiling - self.floor)
 
 
-def reference_for(entry: EnvEntry, seeds: Sequence[int]) -> Reference | None:
-    """The reference of an environment on these evaluation episodes, or None where there is none."""
+def score_scale_for(entry: EnvEntry, seeds: Sequence[int]) -> ScoreScale | None:
+    """The scale of an environment's scores on these evaluation episodes, or None where none is known."""
     if entry.id in MEASURED and not entry.changed_settings().keys() - {"reset_seed"}:
         random, error, solved = MEASURED[entry.id]
-        return Reference(random, error, solved, "solved", "return")
+        return ScoreScale(random, error, solved, "solved", "return")
     return _of_environment(entry.model_dump_json(), tuple(seeds))
 
 
 @lru_cache(maxsize=64)
-def _of_environment(entry: str, seeds: tuple[int, ...]) -> Reference | None:
-    """The exact reference of an entry (as JSON, which can be a key): every run of an experiment asks for the same."""
+def _of_environment(entry: str, seeds: tuple[int, ...]) -> ScoreScale | None:
+    """The exact scale of an entry (as JSON, which can be a key): every run of an experiment asks for the same."""
     env = make_evaluation_env(EnvEntry.model_validate_json(entry))
     try:
-        return _exact_reference(env, seeds)
+        return _exact_scale(env, seeds)
     finally:
         env.close()
 
@@ -79,7 +105,7 @@ def score_measure(env: gym.Env[Any, Any]) -> str:
     return "return" if ends_differ else "-steps"
 
 
-def _exact_reference(env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference | None:
+def _exact_scale(env: gym.Env[Any, Any], seeds: Sequence[int]) -> ScoreScale | None:
     base: Any = env.unwrapped
     env.reset(seed=seeds[0])  # toy_text has no state before
     if not has_model(base) or not hasattr(base, "s"):
@@ -100,7 +126,7 @@ def _exact_reference(env: gym.Env[Any, Any], seeds: Sequence[int]) -> Reference 
             values = _exact_values(current_model(base), horizon, by_steps=by_steps)
         optimal.append(float(values[0][base.s]))  # `s`: the current state, toy_text's name
         random.append(float(values[1][base.s]))
-    return Reference(
+    return ScoreScale(
         float(np.mean(random)), 0.0, float(np.mean(optimal)), "exact optimum", "-steps" if by_steps else "return"
     )
 

@@ -1,17 +1,19 @@
 """A comparison as figures: scores with intervals, aggregates, performance profiles, who improves on whom."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from experiments.comparison.bootstrap import Estimate, Interval
 from experiments.comparison.comparison import Comparison
-from experiments.figures.learning_curves import COLOURS, STYLES
+from experiments.comparison.ranking import ranked
+from experiments.figures.style import BAND_ALPHA, Look, look, save_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLE: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
 AGGREGATES = {"iqm": "IQM", "mean": "mean", "median": "median", "optimality_gap": "optimality gap (less is better)"}
 MOST_IN_A_MATRIX = 12  # agents
 LONGEST = 24  # letters of a name beside an axis
@@ -21,44 +23,20 @@ BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind
 
 def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     """Every figure that the comparison has the numbers for, as PNG and SVG."""
-    written: list[Path] = []
-    drawn: list[tuple[str, Callable[[Any, Comparison], None], tuple[float, float]]] = []
-    agents = _agents(comparison)
+    drawn: list[tuple[str, Callable[[Figure], None], tuple[float, float]]] = []
+    agents = comparison.agents
     height = 1.3 + 0.32 * len(agents)
-    if comparison["aggregates"]:
-        drawn.append(("aggregates", draw_aggregates, (11, height + 0.4)))
-        drawn.append(("profiles", draw_profiles, (7.2, 4.8)))
-    normalised = {record["env"] for record in comparison["records"] if record["normalised"]}
+    if comparison.aggregates:
+        drawn.append(("aggregates", partial(draw_aggregates, comparison=comparison), (11, height + 0.4)))
+        drawn.append(("profiles", partial(draw_profiles, comparison=comparison), (7.2, 4.8)))
+    normalised = {summary.env for summary in comparison.summaries if summary.normalised}
     if len(normalised) > 1:
         rows = -(-len(normalised) // 3)
-        drawn.append(("scores", draw_scores, (11, rows * height + 0.5)))
-    if comparison["pairs"] and len(agents) <= MOST_IN_A_MATRIX:
+        drawn.append(("scores", partial(draw_scores, comparison=comparison), (11, rows * height + 0.5)))
+    if comparison.pairs and len(agents) <= MOST_IN_A_MATRIX:
         side = 3.2 + 0.72 * len(agents)
-        drawn.append(("improvement", draw_improvement, (side + 1.4, side)))
-    for name, draw, size in drawn:
-        with _figure(folder / name, size, written) as figure:
-            draw(figure, comparison)
-    return written
-
-
-@contextmanager
-def _figure(path: Path, size: tuple[float, float], written: list[Path]) -> "Iterator[Figure]":
-    """A figure that is written as PNG and SVG in the end."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        yield figure
-        figure.savefig(path.with_suffix(".png"), dpi=130, metadata={"Software": None})
-        figure.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    written += [path.with_suffix(".png"), path.with_suffix(".svg")]
-
-
-def _agents(comparison: Comparison) -> list[str]:
-    return list(dict.fromkeys(record["agent"] for record in comparison["records"]))
+        drawn.append(("improvement", partial(draw_improvement, comparison=comparison), (side + 1.4, side)))
+    return [path for name, draw, size in drawn for path in save_figure(folder / name, size, draw)]
 
 
 def _short(name: str) -> str:
@@ -66,25 +44,20 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 3]}…{name[-(LONGEST - LONGEST // 3 - 1) :]}"
 
 
-def _look(comparison: Comparison, agent: str) -> dict[str, Any]:
-    """An agent's colour and line style, the same in every figure."""
-    index = _agents(comparison).index(agent)
-    return {"color": COLOURS[index % len(COLOURS)], "linestyle": STYLES[index // len(COLOURS) % len(STYLES)]}
+def _look(comparison: Comparison, agent: str) -> Look:
+    """An agent's look, the same in every figure."""
+    return look(comparison.agents.index(agent))
 
 
 def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
     """IQM, mean, median and optimality gap of normalised scores with intervals, an agent a row."""
-    rows = sorted(comparison["aggregates"], key=lambda row: row["iqm"])
+    rows = ranked(comparison.aggregates)[::-1]  # the best on top
     panels = figure.subplots(1, len(AGGREGATES), sharey=True)
     for axes, (name, title) in zip(panels, AGGREGATES.items(), strict=True):
-        _intervals(
-            axes,
-            comparison,
-            [(row["agent"], row[name], row[f"{name}_interval"]) for row in rows],
-        )
+        _intervals(axes, comparison, [(row.agent, getattr(row, name)) for row in rows])
         axes.set_title(title, fontsize=10)
-    several = any(len(row["envs"]) > 1 for row in rows)
-    of = "all environments" if several else rows[0]["envs"][0]
+    several = any(len(row.envs) > 1 for row in rows)
+    of = "all environments" if several else rows[0].envs[0]
     figure.suptitle(
         f"Normalised scores, {of}: 0 random policy, 1 reference; 95% bootstrap intervals" + _unlike(comparison),
         fontsize=11,
@@ -93,33 +66,28 @@ def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
 
 def draw_scores(figure: "Figure", comparison: Comparison) -> None:
     """The IQM of normalised scores with intervals in each environment."""
-    records = [record for record in comparison["records"] if record["normalised"]]
-    envs = list(dict.fromkeys(record["env"] for record in records))
-    order = {row["agent"]: row["iqm"] for row in comparison["aggregates"]}
+    envs = [env for env in comparison.envs if any(summary.normalised for summary in comparison.in_env(env))]
+    order = {row.agent: row.iqm.value for row in comparison.aggregates}
     columns = min(3, len(envs))
     panels = figure.subplots(-(-len(envs) // columns), columns, squeeze=False).ravel()
     for axes, env in zip(panels, envs, strict=False):
-        mine = sorted((one for one in records if one["env"] == env), key=lambda one: order[one["agent"]])
-        _intervals(
-            axes,
-            comparison,
-            [(one["agent"], one["normalised"]["iqm"], one["normalised"]["interval"]) for one in mine],
-        )
+        rows = [(one.agent, one.normalised.iqm) for one in comparison.in_env(env) if one.normalised]
+        _intervals(axes, comparison, sorted(rows, key=lambda row: order[row[0]]))
         axes.set_title(env, fontsize=10)
     for axes in panels[len(envs) :]:
         axes.set_visible(False)
     figure.suptitle("IQM of normalised scores: 0 random policy, 1 reference; 95% bootstrap intervals", fontsize=11)
 
 
-def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, float, list[float] | None]]) -> None:
-    for place, (agent, value, interval) in enumerate(rows):
-        look = _look(comparison, agent)
-        if interval is not None:
-            axes.plot(interval, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=look["color"])
-        axes.plot([value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=look["color"])
-    axes.set_yticks(range(len(rows)), [_short(agent) for agent, _, _ in rows])
+def _intervals(axes: "Axes", comparison: Comparison, rows: Sequence[tuple[str, Estimate | Interval]]) -> None:
+    for place, (agent, estimate) in enumerate(rows):
+        colour = _look(comparison, agent).colour
+        if estimate.ends is not None:
+            axes.plot(estimate.ends, [place, place], linewidth=7, alpha=0.35, solid_capstyle="butt", color=colour)
+        axes.plot([estimate.value], [place], marker="|", markersize=13, markeredgewidth=2.2, color=colour)
+    axes.set_yticks(range(len(rows)), [_short(agent) for agent, _ in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.grid(axis="x", alpha=0.25)
+    axes.grid(visible=True, axis="x")
     low, high = axes.get_xlim()
     if high - low < LEAST_SPAN:  # a difference of a thousandth is none to fill a figure with
         axes.set_xlim((low + high - LEAST_SPAN) / 2, (low + high + LEAST_SPAN) / 2)
@@ -127,45 +95,43 @@ def _intervals(axes: Any, comparison: Comparison, rows: Sequence[tuple[str, floa
 
 def _unlike(comparison: Comparison) -> str:
     """A line that says so where the agents have scores in different environments."""
-    sets = {tuple(sorted(row["envs"])) for row in comparison["aggregates"]}
+    sets = {tuple(sorted(row.envs)) for row in comparison.aggregates}
     return "\n(the agents were not all run in the same environments)" if len(sets) > 1 else ""
 
 
 def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
     """The share of runs above each normalised score, with pointwise bands."""
     axes = figure.subplots()
-    for row in sorted(comparison["aggregates"], key=lambda row: row["iqm"]):
-        look, profile = _look(comparison, row["agent"]), row["profile"]
-        axes.step(profile["tau"], profile["share"], where="post", linewidth=2, label=row["agent"], **look)
+    for row in ranked(comparison.aggregates):
+        its, profile = _look(comparison, row.agent), row.profile
+        axes.step(profile.tau, profile.share, where="post", linewidth=2, label=row.agent, **its.line)
         axes.fill_between(
-            profile["tau"], profile["low"], profile["high"], step="post", color=look["color"], alpha=0.15, linewidth=0
+            profile.tau, profile.low, profile.high, step="post", color=its.colour, alpha=BAND_ALPHA, linewidth=0
         )
     axes.set(xlabel="normalised score τ", ylabel="share of runs with a score above τ", ylim=(-0.02, 1.02))
     axes.set_title(f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}", fontsize=11)
-    axes.grid(alpha=0.25)
-    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    axes.grid(visible=True)
+    figure.legend(loc="outside lower center", ncols=4)
 
 
 def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
     """The probability that a run of the row's agent beats one of the column's; decided pairs in bold."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    agents = _agents(comparison)
+    agents = comparison.agents
     axes = figure.subplots()
     values = [[float("nan")] * len(agents) for _ in agents]
-    for pair in comparison["pairs"]:
-        i, j = agents.index(pair["x"]), agents.index(pair["y"])
-        probability = pair["probability_of_improvement"]
+    for pair in comparison.pairs:
+        i, j = agents.index(pair.x), agents.index(pair.y)
+        probability, low, high = pair.evidence.improvement
         values[i][j], values[j][i] = probability, 1 - probability
-        decided = pair["verdict"] in ("better", "worse")
-        low, high = pair["interval"]
         for row, column, value, ends in (
             (i, j, probability, (low, high)),
             (j, i, 1 - probability, (1 - high, 1 - low)),
         ):
-            text = f"{value:.2f}{'*' if decided else ''}\n[{ends[0]:.2f}, {ends[1]:.2f}]"
+            text = f"{value:.2f}{'*' if pair.verdict.decided else ''}\n[{ends[0]:.2f}, {ends[1]:.2f}]"
             colour = "white" if abs(value - 0.5) > 0.3 else "black"
-            weight = "bold" if decided else "normal"
+            weight = "bold" if pair.verdict.decided else "normal"
             axes.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour, fontweight=weight)
     colours = LinearSegmentedColormap.from_list("blue to orange", BLUE_TO_ORANGE)
     image = axes.imshow(values, cmap=colours, vmin=0, vmax=1)

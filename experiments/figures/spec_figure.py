@@ -7,25 +7,24 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments.comparison.bootstrap import BOOTSTRAP_SEED, CONFIDENCE, FloatArray
 from experiments.errors import InputError, unknown
+from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, TITLE, Look, look, save_figure
 from experiments.results.stored_run import StoredRun, read_runs
 from experiments.specs.spec import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Picture
 
 REPETITIONS = 2_000  # of the bootstrap
 GRID_POINTS = 100  # of a curve over env steps
 NAME = "figure"
-# Okabe and Ito's colours; markers and line styles tell lines apart without colour.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-STYLES = ("-", "--", "-.", ":")
+SIZE = (7.2, 4.6)  # inches
 
 
 @dataclass(frozen=True)
@@ -160,56 +159,47 @@ def _interval(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 def draw(figure: Figure, lines: Sequence[Line], path: Path) -> list[Path]:
     """The figure as PNG and SVG."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure as Picture
+    return save_figure(path, SIZE, lambda picture: _draw(picture, figure, lines))
+
+
+def _draw(picture: "Picture", figure: Figure, lines: Sequence[Line]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    style: Any = {"svg.hashsalt": "rl-lab", "font.size": 10, "axes.spines.top": False, "axes.spines.right": False}
-    with matplotlib.rc_context(style):
-        picture = Picture(figsize=(7.2, 4.6), layout="constrained")
-        FigureCanvasAgg(picture)
-        axes = picture.subplots()
-        for index, line in enumerate(lines):
-            _draw_line(axes, line, index, is_curve=figure.x in ("episode", "env_step"), factor=figure.factor)
-        for label, value in figure.marks.items():
-            axes.axhline(value, color="#666666", linewidth=1.1, linestyle=(0, (5, 3)), label=label)
-        for label, value in figure.marks_x.items():
-            axes.axvline(value, color="#666666", linewidth=1.1, linestyle=(0, (1, 2)), label=label)
-        axes.set_xlabel(figure.xlabel or figure.x.replace("_", " "))
-        default = figure.y.replace("_", " ")
-        axes.set_ylabel(figure.ylabel or (f"cumulative {default}" if figure.x == "env_step" else default))
-        axes.set_title(figure.title, fontsize=12, fontweight="bold", pad=22)
-        runs = sorted({line.num_runs for line in lines})
-        many = f"{runs[0]} runs" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
-        caption = f"means of {many} each, with 95% bootstrap intervals" if runs[-1] > 1 else ""
-        axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", fontsize=9, color="#555555")
-        axes.set_yscale(figure.yscale)
-        if figure.x == "episode":
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        if figure.ylim is not None:
-            axes.set_ylim(*figure.ylim)
-        if figure.xlim is not None:
-            axes.set_xlim(*figure.xlim)
-        axes.grid(alpha=0.25)
-        handles, labels = axes.get_legend_handles_labels()
-        columns = 6 if max(map(len, labels)) < 12 else 4 if max(map(len, labels)) < 20 else 3
-        picture.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9)
-        written = [path.with_suffix(".png"), path.with_suffix(".svg")]
-        picture.savefig(written[0], dpi=130, metadata={"Software": None})
-        picture.savefig(written[1], metadata={"Date": None})
-    return written
+    axes = picture.subplots()
+    for index, line in enumerate(lines):
+        _draw_line(axes, line, look(index), is_curve=figure.x in ("episode", "env_step"), factor=figure.factor)
+    for label, value in figure.marks.items():
+        axes.axhline(value, label=label, **CEILING)
+    for label, value in figure.marks_x.items():
+        axes.axvline(value, label=label, **FLOOR | {"color": CEILING["color"]})
+    axes.set_xlabel(figure.xlabel or figure.x.replace("_", " "))
+    default = figure.y.replace("_", " ")
+    axes.set_ylabel(figure.ylabel or (f"cumulative {default}" if figure.x == "env_step" else default))
+    axes.set_title(figure.title, pad=22, **TITLE)
+    runs = sorted({line.num_runs for line in lines})
+    many = f"{runs[0]} runs" if len(runs) == 1 else f"{runs[0]} to {runs[-1]} runs"
+    caption = f"means of {many} each, with 95% bootstrap intervals" if runs[-1] > 1 else ""
+    axes.text(0.5, 1.02, caption, transform=axes.transAxes, ha="center", **DETAIL)
+    axes.set_yscale(figure.yscale)
+    if figure.x == "episode":
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if figure.ylim is not None:
+        axes.set_ylim(*figure.ylim)
+    if figure.xlim is not None:
+        axes.set_xlim(*figure.xlim)
+    axes.grid(visible=True)
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 6 if max(map(len, labels)) < 12 else 4 if max(map(len, labels)) < 20 else 3
+    picture.legend(handles, labels, loc="outside lower center", ncols=columns)
 
 
-def _draw_line(axes: "Axes", line: Line, index: int, *, is_curve: bool, factor: float) -> None:
-    colour = COLOURS[index % len(COLOURS)]
-    look: dict[str, Any] = {"color": colour, "label": line.label, "linewidth": 1.8}
+def _draw_line(axes: "Axes", line: Line, its: Look, *, is_curve: bool, factor: float) -> None:
     mean, low, high = (values * factor for values in (line.mean, line.low, line.high))
     if is_curve:
-        axes.fill_between(line.x, low, high, color=colour, alpha=0.18, linewidth=0)
-        axes.plot(line.x, mean, linestyle=STYLES[index % len(STYLES)], **look)
+        axes.fill_between(line.x, low, high, color=its.colour, alpha=BAND_ALPHA, linewidth=0)
+        axes.plot(line.x, mean, label=line.label, linewidth=1.8, **its.line)
     else:
         axes.errorbar(
-            line.x, mean, yerr=[mean - low, high - mean], capsize=2, markersize=4,
-            marker=MARKERS[index % len(MARKERS)], **look,
+            line.x, mean, yerr=[mean - low, high - mean], label=line.label, linewidth=1.8, capsize=2, markersize=4,
+            marker=its.marker, color=its.colour,
         )  # fmt: skip

@@ -1,6 +1,6 @@
 """Scores as one file, to keep beside a paper and to compare with: every run with its seed, score and learning curve.
 
-The bundled suites' reference results are such files (`experiments/results/bundled/`).
+The bundled results of suites are such files (`experiments/results/bundled/`).
 """
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError, located, unknown
-from experiments.evaluation.score_scale import Reference
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.stored_run import Groups, RunResult, finite
 from experiments.specs.spec import check_label
 
@@ -34,16 +34,16 @@ def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
     lines = []
     for (env, agent), runs in groups.items():
         known = next((run for run in runs if run.finished), runs[0])
-        references = {
-            key: None if one is None else one.as_dict()
-            for key, one in (("reference", known.reference), ("curve_reference", known.curve_reference))
+        scales = {
+            key: None if one is None else one.to_json()
+            for key, one in (("reference", known.scale), ("curve_reference", known.curve_scale))
         }
         entries[f"{env}/{agent}"] = {
             "identity": known.identity,
             "budget": known.budget,
             "task": known.task,
             "measure": known.measure,
-            **references,
+            **scales,
         }
         lines += [json.dumps({"env": env, "agent": agent} | _run_values(run)) for run in runs]
     facts = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
@@ -121,13 +121,14 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Run
     }
     if run["status"] != "finished":
         return RunResult(**known)
-    references: dict[str, Any] = {
-        key: entry[key] and Reference(**entry[key]) for key in ("reference", "curve_reference")
-    }
+    scale, curve_scale = (
+        None if entry[key] is None else ScoreScale.from_json(entry[key]) for key in ("reference", "curve_reference")
+    )
     steps, heights = run["curve"]
     return RunResult(
         **known,
-        **references,
+        scale=scale,
+        curve_scale=curve_scale,
         measure=str(entry["measure"]),
         scores=finite([run["score"]]),
         curve=(finite(steps), finite(heights)),
@@ -137,22 +138,22 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Run
     )
 
 
-def reference_names() -> list[str]:
-    """The suites with reference results."""
+def bundled_names() -> list[str]:
+    """The suites whose results are bundled."""
     folder = resources.files("experiments.results") / "bundled"
     if not folder.is_dir():
         return []
     return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
 
 
-def reference_results(suite: str) -> list[RunResult]:
-    """The reference results of a suite.
+def bundled_results(suite: str) -> list[RunResult]:
+    """The bundled results of a suite.
 
     Raises:
         InputError: there are none of that name.
     """
-    if suite not in reference_names():
-        raise unknown("reference", suite, reference_names())
+    if suite not in bundled_names():
+        raise unknown("reference", suite, bundled_names())
     text = (resources.files("experiments.results") / "bundled" / f"{suite}.json").read_text(encoding="utf-8")
     values = json.loads(text)
     if not is_scores(values):

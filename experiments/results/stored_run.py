@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.errors import InputError, located
-from experiments.evaluation.score_scale import Reference
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.runs.digests import digest_of
 from experiments.runs.manifest import Manifest, Scale
 from experiments.runs.run_folder import RunFolder, find_runs
@@ -55,8 +55,8 @@ class RunResult:
     curve: Curve = NOTHING  # mean evaluation scores
     training: Curve = NOTHING  # returns of training episodes, with exploration
     env_steps: int = 0
-    reference: Reference | None = None  # the ends of the scale, on the final episodes
-    curve_reference: Reference | None = None  # the same on the episodes of the curve's points
+    scale: ScoreScale | None = None  # the ends of the scale, on the final episodes
+    curve_scale: ScoreScale | None = None  # the same on the episodes of the curve's points
     retries: int = 0  # attempts that failed before the last
     seconds: float | None = None  # of wall-clock time, training and evaluation
     steps_per_second: float | None = None  # of training
@@ -103,14 +103,14 @@ class StoredRun:
         return self.manifest.finished
 
     @property
-    def reference(self) -> Reference | None:
+    def scale(self) -> ScoreScale | None:
         """The ends of the scale of its scores, if they are known."""
-        return _reference(self.manifest.reference)
+        return _score_scale(self.manifest.reference)
 
     @property
-    def curve_reference(self) -> Reference | None:
+    def curve_scale(self) -> ScoreScale | None:
         """The same on the episodes of the curve's points."""
-        return _reference(self.manifest.curve_reference)
+        return _score_scale(self.manifest.curve_reference)
 
     @cached_property
     def _evaluations(self) -> list[dict[str, str]]:
@@ -190,8 +190,8 @@ class StoredRun:
             curve=self.curve(),
             training=self.training(),
             env_steps=manifest.env_steps or 0,
-            reference=self.reference,
-            curve_reference=self.curve_reference,
+            scale=self.scale,
+            curve_scale=self.curve_scale,
             seconds=seconds,
             steps_per_second=speed,
             notes=("evaluations.csv was changed after the run had ended",) if changed else (),
@@ -205,8 +205,8 @@ class StoredRun:
             return None, None
 
 
-def _reference(scale: Scale | None) -> Reference | None:
-    return None if scale is None else Reference(**scale.model_dump())
+def _score_scale(scale: Scale | None) -> ScoreScale | None:
+    return None if scale is None else ScoreScale.from_json(scale.model_dump())
 
 
 Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs

@@ -20,7 +20,7 @@ from envs.wrappers import step_limit
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import episode_limit, make_evaluation_env, make_training_env
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.score_scale import reference_for, score_measure
+from experiments.evaluation.score_scale import score_measure, score_scale_for
 from experiments.results.tensorboard import check_installed
 from experiments.runs.digests import result_digests
 from experiments.runs.heartbeat import Heart
@@ -200,8 +200,8 @@ def _info_columns(manifest: Manifest, agent: Agent) -> list[str]:
 
 def _scale(run_spec: RunSpec, episode_set: str, count: int) -> Scale | None:
     """The ends of the scale on the episodes of a set."""
-    reference = reference_for(run_spec.env, episode_seeds(run_spec.evaluation.seed, episode_set, count))
-    return None if reference is None else Scale(**reference.as_dict())
+    scale = score_scale_for(run_spec.env, episode_seeds(run_spec.evaluation.seed, episode_set, count))
+    return None if scale is None else Scale(**scale.to_json())
 
 
 def _wrappers(env: gym.Env[Any, Any]) -> list[Wrapper]:

@@ -114,7 +114,7 @@ def speed(
 ) -> None:
     """Measure speeds, each against another in the same run."""
     from experiments.errors import unknown
-    from rl_lab.text.comparison import print_speeds
+    from rl_lab.text.speeds import print_speeds
 
     if what == "envs":
         from experiments.speed.measuring import environment_speeds as speeds

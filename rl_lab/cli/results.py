@@ -9,11 +9,11 @@ import typer
 from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, app, assignments, positive
 
 
-def reference_suites() -> list[str]:
-    """What completes a suite with reference results."""
-    from experiments.results.score_file import reference_names
+def bundled_suites() -> list[str]:
+    """What completes a suite with bundled results."""
+    from experiments.results.score_file import bundled_names
 
-    return reference_names()
+    return bundled_names()
 
 
 @app.command(epilog="Example: rl-lab status runs/book-maze")
@@ -110,7 +110,7 @@ def compare(
         typer.Option(
             metavar="SUITE",
             help="Compare with the suite's bundled reference results too.",
-            autocompletion=reference_suites,
+            autocompletion=bundled_suites,
         ),
     ] = None,
     save_scores: Annotated[
@@ -143,7 +143,7 @@ def compare(
         on_compared=(lambda comparison: None) if json_ else print_comparison,
     )
     if json_:
-        print(json.dumps(comparison["records"]))
+        print(json.dumps([summary.to_json() for summary in comparison.summaries]))
         return
     for line in written_lines(written):
         print(line)

@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.comparison.comparison import REFERENCE, Comparison, compare_groups
+from experiments.comparison.bootstrap import Estimate
+from experiments.comparison.comparison import BUNDLED, Comparison, compare_groups
 from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
 from experiments.results.reading import read_results
-from experiments.results.score_file import check_scores_path, reference_results, write_scores
+from experiments.results.score_file import bundled_results, check_scores_path, write_scores
 from experiments.results.stored_run import Groups, RunResult, group_runs
 from rl_lab.report.latex import latex_table
 from rl_lab.report.page import write_report
@@ -39,7 +40,7 @@ def compare_folders(
     Args:
         places: folders and files with results.
         out: where everything goes; `comparison/`, inside the place if it is one folder.
-        against: bundled suites whose reference results join in, on the environments that are there.
+        against: suites whose bundled results join in, on the environments that are there.
         save_scores: a file for every run's score.
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
@@ -55,11 +56,11 @@ def compare_folders(
         with located("--save-scores"):
             check_scores_path(save_scores)
     mine = read_results(places)
-    groups = group_runs([*mine, *references(mine, against)])
+    groups = group_runs([*mine, *bundled_runs(mine, against)])
     comparison = compare_groups(groups)
     on_compared(comparison)
     target.mkdir(parents=True, exist_ok=True)
-    (target / RESULTS).write_text(json.dumps(comparison, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (target / RESULTS).write_text(json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
@@ -80,8 +81,8 @@ def _target(places: Sequence[Path]) -> Path:
     return places[0] / "comparison" if places[0].is_dir() else Path(f"{places[0].stem}-comparison")
 
 
-def references(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
-    """The reference results of suites in the environments that were run, marked as such in their agents' names.
+def bundled_runs(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
+    """The bundled results of suites in the environments that were run, marked as such in their agents' names.
 
     Raises:
         InputError: a suite has none, or none in these environments.
@@ -89,12 +90,12 @@ def references(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunRes
     found: list[RunResult] = []
     envs = {run.env for run in mine}
     for suite in against:
-        known = reference_results(suite)
+        known = bundled_results(suite)
         fitting = [run for run in known if run.env in envs]
         if not fitting:
             theirs = ", ".join(sorted({run.env for run in known}))
             raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
-        found += [dataclasses.replace(run, agent=f"{REFERENCE}{run.agent}") for run in fitting]
+        found += [dataclasses.replace(run, agent=f"{BUNDLED}{run.agent}") for run in fitting]
     return found
 
 
@@ -114,16 +115,14 @@ def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
         ["env", "agent", "runs_planned", "runs_finished", "runs_failed", "mean", "iqm", "low", "high", "min", "max",
          "normalised_iqm", "normalised_low", "normalised_high", "area", "area_low", "area_high"]
     ]  # fmt: skip
-    for record in comparison["records"]:
-        normalised, area = record["normalised"] or {}, record["area"] or {}
-        scaled = normalised.get("scores", [None] * len(record["scores"]))
-        columns = (record["seeds"], record["scores"], scaled, record["env_steps"], record["seconds"])
-        runs += [[record["env"], record["agent"], *values] for values in zip(*columns, strict=True)]
-        counts = [record[f"runs_{kind}"] for kind in ("planned", "finished", "failed")]
+    for one in comparison.summaries:
+        normalised = one.normalised.scores if one.normalised else [None] * len(one.scores)
+        columns = (one.seeds, one.scores, normalised, one.env_steps, one.seconds)
+        runs += [[one.env, one.agent, *values] for values in zip(*columns, strict=True)]
         rows.append(
-            [record["env"], record["agent"], *counts, record["mean"], record["iqm"], *_ends(record["interval"]),
-             record["min"], record["max"], normalised.get("iqm"), *_ends(normalised.get("interval")),
-             area.get("mean_height"), *_ends(area.get("interval"))]
+            [one.env, one.agent, one.runs_planned, one.runs_finished, one.runs_failed, one.mean, *_cells(one.iqm),
+             one.lowest, one.highest, *_cells(one.normalised.iqm if one.normalised else None),
+             *_cells(one.area.mean_height if one.area else None)]
         )  # fmt: skip
     for path, values in ((target / SCORES, runs), (target / SUMMARY, rows)):
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -132,8 +131,9 @@ def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
     return [target / SCORES, target / SUMMARY, target / LATEX]
 
 
-def _ends(interval: list[float] | None) -> list[float | None]:
-    return [None, None] if interval is None else [*interval]
+def _cells(estimate: Estimate | None) -> list[float | None]:
+    """An estimate and the ends of its interval."""
+    return [None] * 3 if estimate is None else [estimate.value, *(estimate.ends or (None, None))]
 
 
 def _write_tensorboard(groups: Groups, target: Path) -> Path:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from experiments.comparison.comparison import Comparison, sentences
-from experiments.comparison.verdict import DECIDED
+from experiments.comparison.comparison import Comparison
+from experiments.comparison.pair import AgentPair
+from experiments.comparison.ranking import ranked
 from experiments.errors import InputError
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import Groups, RunResult
@@ -40,17 +41,18 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "interval": _interval, "steps": _steps, "p": _p, "seconds": _seconds}
+    environment.filters |= {"number": _number, "ends": _ends, "steps": _steps, "p": _p, "seconds": _seconds}
     folder = path.parent
-    envs = list(dict.fromkeys(record["env"] for record in comparison["records"]))
+    envs = comparison.envs
     names = ("aggregates", "scores", "profiles", "improvement")
     runs = [run for of_pair in groups.values() for run in of_pair]
     text = environment.get_template(TEMPLATE).render(
         comparison=comparison,
         envs=envs,
-        records={env: _ranked(comparison, env) for env in envs},
+        aggregates=ranked(comparison.aggregates),
+        summaries={env: ranked(comparison.in_env(env)) for env in envs},
         verdicts=_verdicts(comparison),
-        singles=[single for pair in comparison["pairs"] for single in pair.get("by_env", [])],
+        singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
         videos={} if videos is False else _videos(groups, of_own_code=videos is True),
@@ -63,15 +65,10 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
     return path
 
 
-def _verdicts(comparison: Comparison) -> list[tuple[str, dict[str, Any]]]:
+def _verdicts(comparison: Comparison) -> list[tuple[str, AgentPair]]:
     """Sentences and their pairs, decided ones first."""
-    pairs = list(zip(sentences(comparison), comparison["pairs"], strict=True))
-    return sorted(pairs, key=lambda pair: pair[1]["verdict"] not in DECIDED)
-
-
-def _ranked(comparison: Comparison, env: str) -> list[dict[str, Any]]:
-    records = [record for record in comparison["records"] if record["env"] == env]
-    return sorted(records, key=lambda record: -(record["iqm"] if record["iqm"] is not None else float("-inf")))
+    pairs = list(zip(comparison.sentences, comparison.pairs, strict=True))
+    return sorted(pairs, key=lambda pair: not pair[1].verdict.decided)
 
 
 def _counts(runs: list[RunResult]) -> dict[str, int]:
@@ -144,8 +141,8 @@ def _number(value: float | None, digits: int = 2) -> str:
     return "–" if value is None else f"{value:,.{digits}f}".replace("-", "−")
 
 
-def _interval(interval: list[float] | None, digits: int = 2) -> str:
-    return "–" if interval is None else f"[{_number(interval[0], digits)}, {_number(interval[1], digits)}]"
+def _ends(ends: tuple[float, float] | None, digits: int = 2) -> str:
+    return "–" if ends is None else f"[{_number(ends[0], digits)}, {_number(ends[1], digits)}]"
 
 
 def _steps(value: float | None) -> str:

@@ -19,8 +19,8 @@ def print_outcome(result: dict[str, Any]) -> None:
     scores = run.final_scores()
     what = "return" if run.manifest.measure == "return" else "minus steps to the exit"
     line = f"final {what}: {scores.mean():.2f}, mean of {len(scores)} greedy episodes"
-    if run.reference is not None:
-        line += f" (random policy {run.reference.random:.2f}, {run.reference.kind} {run.reference.reference:.2f})"
+    if run.scale is not None:
+        line += f" (random policy {run.scale.floor:.2f}, {run.scale.kind} {run.scale.ceiling:.2f})"
     metrics = run.manifest.metrics
     for name, value in metrics.items():  # of a predictor: what its policy earns says nothing of it
         line = f"{name.replace('_', ' ')} after training: {value:.4g}"

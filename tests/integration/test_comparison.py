@@ -16,11 +16,12 @@ import pytest
 from agents.base import Episode
 from agents.registry import make_agent
 from envs.registry import make_env
-from experiments.comparison.comparison import compare_runs, sentences
-from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to
+from experiments.comparison.comparison import compare_runs
+from experiments.comparison.learning_curve import align, area, iqm_curve, steps_to, steps_to_threshold
 from experiments.errors import InputError
 from experiments.evaluation.environments import make_training_env
 from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.stored_run import read_runs
 from experiments.runs.manifest import parse_manifest
 from experiments.runs.run_folder import EVALUATIONS, RunFolder
@@ -63,14 +64,80 @@ def test_every_number_of_a_record(tmp_path: Path) -> None:
     make_agent_runs(tmp_path, "a", [10.0, 12.0, 14.0, 30.0])
     make_run(tmp_path, "a", 4, [0.0, 0.0], status="failed")
     make_run(tmp_path, "a", 5, [0.0, 0.0], status="interrupted")
-    (record,) = compare_runs([tmp_path])["records"]
-    assert (record["runs_planned"], record["runs_finished"], record["runs_failed"]) == (6, 4, 1)
-    assert record["scores"] == [10, 12, 14, 30]
-    assert (record["mean"], record["iqm"], record["min"], record["max"]) == (16.5, 13.0, 10.0, 30.0)
-    assert record["normalised"]["scores"] == [0.5, 0.55, 0.6, 1.0]  # (x + 10) / 40
-    assert record["normalised"]["iqm"] == pytest.approx(0.575)
-    low, high = record["interval"]
+    (summary,) = compare_runs([tmp_path]).summaries
+    assert (summary.runs_planned, summary.runs_finished, summary.runs_failed) == (6, 4, 1)
+    assert summary.scores == [10, 12, 14, 30]
+    assert summary.iqm is not None
+    assert summary.normalised is not None
+    assert (summary.mean, summary.iqm.value, summary.lowest, summary.highest) == (16.5, 13.0, 10.0, 30.0)
+    assert summary.normalised.scores == [0.5, 0.55, 0.6, 1.0]  # (x + 10) / 40
+    assert summary.normalised.iqm.value == pytest.approx(0.575)
+    assert summary.iqm.ends is not None
+    low, high = summary.iqm.ends
     assert 10 <= low < 13 < high <= 30
+
+
+RECORD = [
+    "env", "agent", "runs_planned", "runs_finished", "runs_failed", "attempts_retried", "seeds", "measure", "scores",
+    "mean", "iqm", "interval", "min", "max", "normalised", "reference", "curve", "area", "simulated_coverage",
+    "evaluation", "budget", "env_steps", "seconds", "steps_per_second", "notes",
+]  # fmt: skip
+PAIR = [
+    "x", "y", "envs", "runs_x", "runs_y", "runs_each", "probability_of_improvement", "interval", "p", "smallest_p",
+    "cliffs_delta", "cliffs_delta_interval", "cohens_d", "cohens_d_interval", "paired_difference", "budgets_differ",
+    "runs", "multiplier", "p_holm", "tests",
+]  # fmt: skip
+
+
+def test_the_keys_of_results_json(tmp_path: Path) -> None:
+    """Every key, in its order: what others read."""
+    make_agent_runs(tmp_path, "a", [10.0, 12.0])
+    make_agent_runs(tmp_path, "b", [1.0, 2.0], env="zoo")
+    make_agent_runs(tmp_path, "b", [1.0, 3.0])
+    make_run(tmp_path, "c", 0, [0.0, 0.0], status="failed")
+    values = json.loads(json.dumps(compare_runs([tmp_path]).to_json(), allow_nan=False))
+    assert list(values) == ["records", "aggregates", "pairs", "method", "made_with"]
+    records = {(record["env"], record["agent"]): record for record in values["records"]}
+    finished, failed = records["task", "a"], records["task", "c"]
+    assert list(finished) == list(failed) == RECORD
+    empty = ("measure", "mean", "iqm", "interval", "min", "max", "normalised", "reference", "curve", "area")
+    assert all(failed[key] is None for key in empty)
+    assert finished["reference"] == REFERENCE
+    assert list(finished["normalised"]) == ["scores", "iqm", "interval"]
+    assert finished["normalised"]["scores"] == [0.5, 0.55]
+    assert finished["curve"] == {"env_steps": [0.0], "iqm": [5.0], "low": [5.0], "high": [5.0], "runs": [2]}
+    assert finished["area"] == {"from": 0.0, "until": 0.0, "mean_height": 5.0, "interval": [5.0, 5.0]}
+    assert finished["evaluation"] == {"episodes": 2, "seed": 0, "episode_seeds": episode_seeds(0, "final", 2)}
+    estimates = ("iqm", "mean", "median", "optimality_gap")
+    keys = [key for name in estimates for key in (name, f"{name}_interval")]
+    assert list(values["aggregates"][0]) == ["agent", "envs", "runs", *keys, "profile"]
+    assert list(values["aggregates"][0]["profile"]) == ["tau", "share", "low", "high"]
+    (pair,) = values["pairs"]
+    assert list(pair) == [*PAIR, "seeds_needed", "verdict", "reason"]  # there is no environment to tell apart
+    assert (pair["x"], pair["y"], pair["envs"], pair["runs"]) == ("a", "b", ["task"], [[2, 2]])
+    assert list(pair["paired_difference"]) == ["mean", "interval", "unit", "seeds"]
+    assert values["method"]["threshold"] == 0.9
+
+    make_agent_runs(tmp_path, "a", [5.0, 6.0], env="zoo")
+    (pair,) = compare_runs([tmp_path]).to_json()["pairs"]
+    assert list(pair)[-1] == "by_env"
+    assert [single["envs"] for single in pair["by_env"]] == [["task"], ["zoo"]]
+
+
+def test_steps_to_the_threshold_as_json() -> None:
+    scale = ScoreScale.from_json(REFERENCE)
+    steps = np.array([0.0, 10.0, 20.0])
+    curves = [(steps, np.array(values)) for values in ([0.0, 26.0, 30.0], [0.0, 25.0, 26.0], [0.0, 1.0, 2.0])]
+    expected = {"score": 26.0, "share": 0.9, "env_steps": [10.0, 20.0, None], "reached": 2, "runs": 3, "median": 20.0}
+    assert list(steps_to_threshold(curves, scale).to_json().items()) == list(expected.items())
+    assert steps_to_threshold(curves[2:], scale).median is None  # never reached
+
+
+def test_a_single_run_has_no_interval(tmp_path: Path) -> None:
+    make_agent_runs(tmp_path, "a", [10.0])
+    (record,) = compare_runs([tmp_path]).to_json()["records"]
+    assert (record["iqm"], record["interval"]) == (10.0, None)
+    assert (record["normalised"]["interval"], record["area"]["interval"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +153,9 @@ def test_the_four_verdicts(scores: dict[str, list[float]], verdict: str, tmp_pat
     for agent, values in scores.items():
         make_agent_runs(tmp_path, agent, values)
     comparison = compare_runs([tmp_path])
-    (pair,) = comparison["pairs"]
-    assert pair["verdict"] == verdict
-    (sentence,) = sentences(comparison)
+    (pair,) = comparison.pairs
+    assert pair.verdict.word == verdict
+    (sentence,) = comparison.sentences
     words = {"better": "a is better than b on task", "worse": "b is better than a on task"}
     assert sentence.startswith(words.get(verdict, f"a against b on task: {verdict}"))
     if verdict == "too few seeds":
@@ -99,21 +166,21 @@ def test_holms_correction_counts_in_the_verdicts(tmp_path: Path) -> None:
     """Four runs a side, separated: p = 0.029 alone decides; as one of three pairs it cannot, nor could any."""
     make_agent_runs(tmp_path / "two", "a", [20.0, 21, 22, 23])
     make_agent_runs(tmp_path / "two", "b", [1.0, 2, 3, 4])
-    assert compare_runs([tmp_path / "two"])["pairs"][0]["verdict"] == "better"
+    assert compare_runs([tmp_path / "two"]).pairs[0].verdict.word == "better"
     for agent, base in (("a", 20.0), ("b", 1.0), ("c", 10.0)):
         make_agent_runs(tmp_path / "three", agent, [base, base + 1, base + 2, base + 3])
-    pairs = compare_runs([tmp_path / "three"])["pairs"]
-    assert {pair["verdict"] for pair in pairs} == {"too few seeds"}
-    assert all(pair["p_holm"] == pytest.approx(3 * 2 / 70) for pair in pairs)
+    pairs = compare_runs([tmp_path / "three"]).pairs
+    assert {pair.verdict.word for pair in pairs} == {"too few seeds"}
+    assert all(pair.verdict.p_holm == pytest.approx(3 * 2 / 70) for pair in pairs)
 
 
 @pytest.mark.parametrize(("varying", "expected"), [("a", 2 / 6), ("b", 4 / 6)])
 def test_the_improvements_interval_resamples_both_sides(varying: str, expected: float, tmp_path: Path) -> None:
     for agent in ("a", "b"):  # the other one does not vary: all the spread is this one's
         make_agent_runs(tmp_path, agent, [1.0, 2, 3, 4, 9, 9] if agent == varying else [5.0] * 6)
-    (pair,) = compare_runs([tmp_path])["pairs"]
-    low, high = pair["interval"]
-    assert pair["probability_of_improvement"] == pytest.approx(expected)
+    (pair,) = compare_runs([tmp_path]).pairs
+    low, high = pair.evidence.improvement.ends
+    assert pair.evidence.improvement.value == pytest.approx(expected)
     assert low < expected < high
 
 
@@ -122,8 +189,8 @@ def test_a_run_that_failed_before_its_agent_was_there_is_counted(tmp_path: Path)
     path = make_run(tmp_path, "a", 2, [0.0, 0.0], status="failed")
     manifest = json.loads((path / "run.json").read_text())
     (path / "run.json").write_text(json.dumps(manifest | {"agent_settings": {"never": "resolved"}}))
-    (record,) = compare_runs([tmp_path])["records"]
-    assert (record["runs_finished"], record["runs_failed"]) == (2, 1)
+    (summary,) = compare_runs([tmp_path]).summaries
+    assert (summary.runs_finished, summary.runs_failed) == (2, 1)
 
 
 def test_what_is_not_one_agent_is_not_pooled(tmp_path: Path) -> None:
@@ -215,13 +282,13 @@ def test_references_are_of_the_final_episodes(tmp_path: Path) -> None:
     (run,) = read_runs([tmp_path / "grid" / "maze"])
     env = make_env("RLLab/Maze-v0", start="random")
     base: Any = env.unwrapped
-    for episode_set, count, reference in (("final", 4, run.reference), ("curve", 1, run.curve_reference)):
+    for episode_set, count, scale in (("final", 4, run.scale), ("curve", 1, run.curve_scale)):
         distances = []
         for seed in episode_seeds(0, episode_set, count):
             env.reset(seed=seed)
             distances.append(base.exit_distances[base.s])
-        assert reference is not None
-        assert reference.reference == -np.mean(distances)
+        assert scale is not None
+        assert scale.ceiling == -np.mean(distances)
 
 
 def test_the_books_seed_begins_every_training_episode() -> None:

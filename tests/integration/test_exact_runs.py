@@ -361,7 +361,7 @@ def test_damaged_folders_are_reported_and_run_nothing(data: st.DataObject, sound
         for one in read_runs([out]):
             if one.finished:
                 one.final_scores(), one.curve(), one.training()
-                _ = one.reference, one.curve_reference
+                _ = one.scale, one.curve_scale
         open_run(folder.path).agent()
         verify_run(folder.path, full=False, on_progress=lambda progress: None)
     except InputError:

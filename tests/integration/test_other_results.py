@@ -13,8 +13,9 @@ import pytest
 
 from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
+from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.reading import read_results
-from experiments.results.score_file import reference_names, reference_results
+from experiments.results.score_file import bundled_names, bundled_results
 from experiments.results.stored_run import RunResult
 from experiments.specs.spec import EnvEntry
 from tests.conftest import Command
@@ -83,11 +84,12 @@ def test_plain_csv(tmp_path: Path, rl_lab: Command) -> None:
             rows += [f"{agent},Task/1,{seed},{step},{base + seed + step / 100},x" for step in (0, 100)]
     (tmp_path / "results.csv").write_text("\n".join(rows) + "\n")
     comparison = compare_runs([tmp_path / "results.csv"])
-    mine, theirs = comparison["records"]
-    assert (mine["env"], mine["agent"], mine["scores"]) == ("Task-1", "mine", [11.0, 12, 13, 14, 15, 16])
-    assert theirs["curve"]["iqm"] == [2.5, 3.5]
-    assert comparison["pairs"][0]["verdict"] == "better"
-    assert comparison["pairs"][0]["paired_difference"] is None  # nothing is known of their episodes
+    mine, theirs = comparison.summaries
+    assert (mine.env, mine.agent, mine.scores) == ("Task-1", "mine", [11.0, 12, 13, 14, 15, 16])
+    assert theirs.curve is not None
+    assert theirs.curve.iqm == [2.5, 3.5]
+    assert comparison.pairs[0].verdict.word == "better"
+    assert comparison.pairs[0].evidence.paired_difference is None  # nothing is known of their episodes
     done = rl_lab("compare", "results.csv")
     assert done.returncode == 0, done.stderr
     assert "mine is better than theirs on Task-1" in done.stdout
@@ -160,10 +162,11 @@ def test_runs_of_unequal_length_are_all_there(tmp_path: Path) -> None:
     rows = ["agent,env,seed,step,return"]
     rows += [f"a,e,{seed},{step},{step}" for seed in (0, 1) for step in ((0, 100) if seed else (200, 300))]
     (tmp_path / "gap.csv").write_text("\n".join(rows) + "\n")
-    (record,) = compare_runs([tmp_path / "gap.csv"])["records"]
-    assert record["scores"] == [300, 100]
-    assert None in record["curve"]["iqm"]  # between 100 and 200 there is no run
-    assert "1 of 2 runs are shorter than 300 env steps" in record["notes"]
+    (summary,) = compare_runs([tmp_path / "gap.csv"]).summaries
+    assert summary.scores == [300, 100]
+    assert summary.curve is not None
+    assert None in summary.curve.iqm  # between 100 and 200 there is no run
+    assert "1 of 2 runs are shorter than 300 env steps" in summary.notes
 
 
 def test_scores_are_written_over_nothing_else_and_nothing_is_lost(rl_lab: Command, tmp_path: Path) -> None:
@@ -254,13 +257,13 @@ def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path
         assert message in bad.stderr
 
 
-@pytest.mark.parametrize("suite", reference_names())
+@pytest.mark.parametrize("suite", bundled_names())
 def test_references_are_of_their_suites(suite: str) -> None:
     """Every run of the suite is there, finished, with its seed; environments and settings are today's."""
     from experiments.results.stored_run import task_of
     from experiments.specs.loading import load_spec
 
-    results = {(run.env, run.agent, run.seed): run for run in reference_results(suite)}
+    results = {(run.env, run.agent, run.seed): run for run in bundled_results(suite)}
     run_specs = load_spec(suite).run_specs()
     assert set(results) == {(run_spec.env.label, run_spec.agent.label, run_spec.seed) for run_spec in run_specs}
     for run_spec in run_specs:
@@ -282,7 +285,7 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
         t for t in load_spec("all-small").run_specs() if (t.env.name, t.agent.name) == ("maze-1-small", "sarsa")
     )
     train_run(run_spec, tmp_path)
-    known = {(run.env, run.agent, run.seed): run for run in reference_results("all-small")}
+    known = {(run.env, run.agent, run.seed): run for run in bundled_results("all-small")}
     mine = one(read_results([tmp_path]))
     reference = known[mine.env, mine.agent, mine.seed]
     assert mine.score == reference.score
@@ -292,13 +295,27 @@ def test_a_reference_comes_out_again(tmp_path: Path) -> None:
 def test_references_of_unknown_optima_are_gymnasiums_own() -> None:
     import gymnasium as gym
 
-    from experiments.evaluation.score_scale import MEASURED, reference_for
+    from experiments.evaluation.score_scale import MEASURED, score_scale_for
 
     for env_id, (random, _, solved) in MEASURED.items():
         assert gym.spec(env_id).reward_threshold == solved
-        reference = reference_for(EnvEntry(id=env_id), [0])
-        assert reference is not None
-        assert (reference.random, reference.reference, reference.kind) == (random, solved, "solved")
+        scale = score_scale_for(EnvEntry(id=env_id), [0])
+        assert scale is not None
+        assert (scale.floor, scale.ceiling, scale.kind) == (random, solved, "solved")
+
+
+def test_scales_normalise_and_keep_their_keys_on_disk() -> None:
+    values = {"random": -10.0, "random_error": 0.5, "reference": 30.0, "kind": "solved", "measure": "return"}
+    scale = ScoreScale.from_json(values)
+    assert (scale.floor, scale.floor_error, scale.ceiling) == (-10, 0.5, 30)
+    assert list(scale.to_json().items()) == list(values.items())
+    assert scale.normalise(np.array([-10.0, 0.0, 30.0])).tolist() == [0, 0.25, 1]
+    assert scale.score_at(0.9) == 26
+    assert not scale.is_negligible
+    assert ScoreScale.from_json(values | {"reference": -10.0}).is_negligible
+    for damaged in (values | {"ceiling": 1.0}, {"random": 1.0}):
+        with pytest.raises((LookupError, TypeError)):
+            ScoreScale.from_json(damaged)
 
 
 def test_event_files_open_in_the_real_tensorboard(rl_lab: Command, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from rl_lab.report.latex import escaped
 from tests.conftest import Command
+from tests.integration.test_comparison import make_agent_runs, make_run
 
 SPEC = """
 name = "small"
@@ -176,6 +177,22 @@ def test_everything_that_must_be_printed(rl_lab: Command, report: Path, tmp_path
     narrow = rl_lab("compare", folder, "--out", "c", "--no-report", environment={"COLUMNS": "70"})
     assert max(len(line) for line in narrow.stdout.splitlines() if "written" not in line) <= 70
     assert not (tmp_path / "c" / "report.html").exists()
+
+
+def test_the_terminal_and_the_page_rank_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the IQM, not by the mean; an agent without a finished run is the last."""
+    from rl_lab.report.folder import compare_folders
+    from rl_lab.text.comparison import print_comparison
+
+    make_run(tmp_path / "runs", "broken", 0, [0.0, 0.0], status="failed")
+    make_agent_runs(tmp_path / "runs", "lucky", [0.0, 0, 0, 0, 0, 100])
+    make_agent_runs(tmp_path / "runs", "steady", [10.0] * 6)
+    compare_folders([tmp_path / "runs"], tmp_path / "c", videos=False, on_compared=print_comparison)
+    printed = capsys.readouterr().out.split("Performance profile")[0]
+    agents, order = "broken|lucky|steady", ["steady", "lucky", "broken"]
+    assert re.findall(f"^({agents}) ", printed, re.MULTILINE) == order * 2  # scores, learning
+    page = (tmp_path / "c" / "report.html").read_text().split('id="env-1"')[1]
+    assert re.findall(rf"<tr><td>({agents})</td><td>\d/\d", page) == order
 
 
 def test_names_cannot_put_code_into_the_page(tmp_path: Path) -> None:

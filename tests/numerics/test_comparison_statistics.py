@@ -1,5 +1,6 @@
 """The statistics of a comparison: against other libraries' numbers, by simulation, and against known wrong turns."""
 
+import dataclasses
 import math
 from itertools import combinations, product
 
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.comparison import bootstrap, permutation
-from experiments.comparison.bootstrap import FloatArray
+from experiments.comparison.bootstrap import Estimate, FloatArray
 from experiments.comparison.learning_curve import align, iqm_curve
-from experiments.comparison.summary import Record
-from experiments.comparison.verdict import make_pairs
+from experiments.comparison.pair import make_pairs
+from experiments.comparison.ranking import ranked
+from experiments.comparison.summary import AgentSummary, EvaluationEpisodes
 
 SMALL = st.integers(0, 4).map(float)  # many ties
 
@@ -148,12 +150,11 @@ def test_the_printed_coverage_of_few_runs_is_what_is_found(num_runs: int) -> Non
     assert hits / 800 == pytest.approx(bootstrap.SIMULATED_COVERAGE[num_runs], abs=0.035)
 
 
-def record(scores: FloatArray, normalised: FloatArray | None = None) -> Record:
-    evaluation = {"seed": 0}
-    scaled = None if normalised is None else {"scores": normalised.tolist()}
-    seeds = list(range(len(scores)))
-    return {"scores": scores.tolist(), "seeds": seeds, "evaluation": evaluation, "measure": "return",
-            "normalised": scaled, "budget": {"steps": 1}}  # fmt: skip
+def summary(scores: FloatArray, seeds: range | None = None, evaluation_seed: int | None = 0) -> AgentSummary:
+    return AgentSummary(
+        env="", agent="", runs_planned=len(scores), seeds=list(seeds or range(len(scores))), measure="return",
+        scores=scores.tolist(), evaluation=EvaluationEpisodes(seed=evaluation_seed), budget={"steps": 1},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("num_runs", "num_envs"), [(5, 1), (10, 1), (5, 3)])
@@ -162,12 +163,12 @@ def test_equal_agents_are_rarely_called_different(num_runs: int, num_envs: int) 
     rng = np.random.default_rng(7)
     num_comparisons, decided = 250, 0
     for _ in range(num_comparisons):
-        records = {
-            (f"e{env}", agent): record(rng.normal(size=num_runs)) | {"evaluation": {"seed": None}}  # nothing paired
+        summaries = {
+            (f"e{env}", agent): summary(rng.normal(size=num_runs), evaluation_seed=None)  # nothing paired
             for env in range(num_envs)
             for agent in "abc"
         }
-        decided += any(pair["verdict"] in ("better", "worse") for pair in make_pairs("abc", records))
+        decided += any(pair.verdict.decided for pair in make_pairs("abc", summaries))
     assert decided / num_comparisons <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / num_comparisons)
 
 
@@ -176,9 +177,9 @@ def test_a_real_difference_is_found() -> None:
     rng = np.random.default_rng(8)
     found = 0
     for _ in range(100):
-        records = {("e", agent): record(rng.normal(2.0 * (agent == "a"), size=10)) for agent in "ab"}
-        (pair,) = make_pairs("ab", records)
-        found += pair["verdict"] == "better"
+        summaries = {("e", agent): summary(rng.normal(2.0 * (agent == "a"), size=10)) for agent in "ab"}
+        (pair,) = make_pairs("ab", summaries)
+        found += pair.verdict.word == "better"
     assert found >= 95
 
 
@@ -197,20 +198,20 @@ def test_the_seeds_that_would_do_do(effect: float, tests: int) -> None:
 
 def test_an_interval_over_one_half_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """However small p is: both are asked for."""
-    records = {("e", "a"): record(np.arange(8.0) + 100), ("e", "b"): record(np.arange(8.0))}
-    assert make_pairs("ab", records)[0]["verdict"] == "better"
+    summaries = {("e", "a"): summary(np.arange(8.0) + 100), ("e", "b"): summary(np.arange(8.0))}
+    assert make_pairs("ab", summaries)[0].verdict.word == "better"
     straddling = bootstrap.Interval(1.0, 0.5, 1.0)
     monkeypatch.setattr(bootstrap, "improvement", lambda xs, ys: straddling)
-    (pair,) = make_pairs("ab", records)
-    assert pair["p_holm"] < 0.001
-    assert pair["verdict"] == "undecided"
+    (pair,) = make_pairs("ab", summaries)
+    assert pair.verdict.p_holm < 0.001
+    assert pair.verdict.word == "undecided"
 
 
 def test_too_few_seeds_is_said_only_where_nothing_could_be_decided() -> None:
     """Holm multiplies the largest p by one: beside tests that are decided, four runs a side can decide too."""
-    records = {("e", "a"): record(np.arange(10.0) + 100), ("e", "b"): record(np.arange(10.0))}
-    records |= {("e", "c"): record(np.arange(4.0) + 50), ("e", "d"): record(np.array([48.0, 49, 50.5, 52.5]))}
-    verdicts = {pair["x"] + pair["y"]: pair["verdict"] for pair in make_pairs("abcd", records)}
+    summaries = {("e", "a"): summary(np.arange(10.0) + 100), ("e", "b"): summary(np.arange(10.0))}
+    summaries |= {("e", "c"): summary(np.arange(4.0) + 50), ("e", "d"): summary(np.array([48.0, 49, 50.5, 52.5]))}
+    verdicts = {pair.x + pair.y: pair.verdict.word for pair in make_pairs("abcd", summaries)}
     assert verdicts["cd"] == "undecided"
     assert set(verdicts.values()) == {"better", "worse", "undecided"}
 
@@ -245,13 +246,15 @@ def test_the_improvements_interval_is_that_of_resampled_runs() -> None:
 def test_paired_differences_see_what_spread_between_seeds_hides() -> None:
     rng = np.random.default_rng(4)
     base = rng.normal(0, 100, size=6)
-    records = {("e", "a"): record(base + 1), ("e", "b"): record(base)}
-    (pair,) = make_pairs("ab", records)
-    paired = pair["paired_difference"]
-    assert (paired["mean"], paired["interval"], paired["seeds"]) == (pytest.approx(1), pytest.approx([1, 1]), 6)
-    assert pair["verdict"] == "undecided"
-    other_seeds = {("e", "a"): record(base), ("e", "b"): record(base) | {"seeds": list(range(50, 56))}}
-    assert make_pairs("ab", other_seeds)[0]["paired_difference"] is None
+    summaries = {("e", "a"): summary(base + 1), ("e", "b"): summary(base)}
+    (pair,) = make_pairs("ab", summaries)
+    paired = pair.evidence.paired_difference
+    assert paired is not None
+    assert list(paired.mean) == pytest.approx([1, 1, 1])  # the mean, and the ends of its interval
+    assert (paired.unit, paired.seeds) == ("score", 6)
+    assert pair.verdict.word == "undecided"
+    other_seeds = {("e", "a"): summary(base), ("e", "b"): summary(base, range(50, 56))}
+    assert make_pairs("ab", other_seeds)[0].evidence.paired_difference is None
 
 
 def test_effect_sizes_by_hand_and_their_intervals() -> None:
@@ -271,17 +274,34 @@ def test_effect_sizes_by_hand_and_their_intervals() -> None:
 
 def test_verdicts_by_environment_are_a_family_of_their_own() -> None:
     high, low = np.arange(8.0) + 100, np.arange(8.0)
-    records = {
-        ("one", "a"): record(high),
-        ("one", "b"): record(low),
-        ("two", "a"): record(low),
-        ("two", "b"): record(low),
+    summaries = {
+        ("one", "a"): summary(high),
+        ("one", "b"): summary(low),
+        ("two", "a"): summary(low),
+        ("two", "b"): summary(low),
     }
-    (pair,) = make_pairs("ab", records)
-    assert pair["tests"] == 1
-    assert [single["verdict"] for single in pair["by_env"]] == ["better", "undecided"]
-    assert all(single["tests"] == 2 for single in pair["by_env"])
-    assert pair["by_env"][0]["p_holm"] == pytest.approx(2 * pair["by_env"][0]["p"])
+    (pair,) = make_pairs("ab", summaries)
+    assert pair.verdict.tests == 1
+    assert pair.by_env is not None
+    assert [single.verdict.word for single in pair.by_env] == ["better", "undecided"]
+    assert all(single.verdict.tests == 2 for single in pair.by_env)
+    assert pair.by_env[0].verdict.p_holm == pytest.approx(2 * pair.by_env[0].evidence.p)
+
+
+# -- one order everywhere ---------------------------------------------------------------------------------
+
+
+def test_agents_are_ranked_by_their_iqm_and_unfinished_ones_last() -> None:
+    iqms = {"mean is best": 2.0, "none": None, "best": 3.0, "also none": None, "as good": 2.0, "worst": -1.0}
+    summaries = [
+        dataclasses.replace(
+            summary(np.zeros(0)), agent=agent, mean=9.0 if agent == "mean is best" else 0.0,
+            iqm=None if iqm is None else Estimate(iqm, None),
+        )
+        for agent, iqm in iqms.items()
+    ]  # fmt: skip
+    order = ["best", "mean is best", "as good", "worst", "none", "also none"]
+    assert [one.agent for one in ranked(summaries)] == order
 
 
 # -- wrong turns known elsewhere --------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from agents.planning.exact import (
 from agents.registry import make_agent
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
-from experiments.evaluation.score_scale import reference_for
+from experiments.evaluation.score_scale import score_scale_for
 from experiments.specs.spec import EnvEntry
 
 TEN_MOVES = "#######################\n#S                   E#\n#######################"  # 11 cells in a row
@@ -105,43 +105,43 @@ def test_what_ends_and_what_does_not() -> None:
 
 
 def test_references_of_fixed_and_of_new_mazes() -> None:
-    fixed = reference_for(EnvEntry(id="RLLab/Maze-v0", settings={"layout": TEN_MOVES}), [1, 2, 3])
+    fixed = score_scale_for(EnvEntry(id="RLLab/Maze-v0", settings={"layout": TEN_MOVES}), [1, 2, 3])
     assert fixed is not None
-    assert (fixed.reference, fixed.kind, fixed.measure) == (-10, "exact optimum", "return")
-    assert -44 < fixed.random < -30  # at most 4 * 11 moves
+    assert (fixed.ceiling, fixed.kind, fixed.measure) == (-10, "exact optimum", "return")
+    assert -44 < fixed.floor < -30  # at most 4 * 11 moves
 
     entry = EnvEntry(id="RLLab/Maze-v0", settings={"maze_seed": "new", "rows": 4, "cols": 4, "start": "random"})
     seeds = [11, 12, 13, 14]
-    new = reference_for(entry, seeds)
+    new = score_scale_for(entry, seeds)
     assert new is not None
     env = MazeEnv(maze_seed=None, rows=4, cols=4, start="random")
     distances = []
     for seed in seeds:
         env.reset(seed=seed)
         distances.append(env.exit_distances[env.s])
-    assert new.reference == -np.mean(distances)
+    assert new.ceiling == -np.mean(distances)
 
 
 def test_rewards_that_do_not_tell_are_scored_by_steps() -> None:
     entry = EnvEntry(id="RLLab/Maze-v0", settings={"layout": TEN_MOVES, "reward": "distance"})
-    reference = reference_for(entry, [1])
-    assert reference is not None
-    assert (reference.reference, reference.measure) == (-10, "-steps")
+    scale = score_scale_for(entry, [1])
+    assert scale is not None
+    assert (scale.ceiling, scale.measure) == (-10, "-steps")
 
 
 def test_pits_and_paying_exits_are_scored_by_the_return_also_where_they_are_drawn() -> None:
     pit = "#####\n#S O#\n#   #\n#  E#\n#####"
     for settings in ({"layout": pit}, {"pits": 2, "braid": 0.5}, {"exit_rewards": [3.0]}):
-        reference = reference_for(EnvEntry(id="RLLab/Maze-v0", settings=settings | {"reward": "goal"}), [1])
-        assert reference is not None
-        assert reference.measure == "return"
-    dyna = reference_for(EnvEntry(id="RLLab/Maze-v0", settings={"layout": "dyna-maze"}), [1])
+        scale = score_scale_for(EnvEntry(id="RLLab/Maze-v0", settings=settings | {"reward": "goal"}), [1])
+        assert scale is not None
+        assert scale.measure == "return"
+    dyna = score_scale_for(EnvEntry(id="RLLab/Maze-v0", settings={"layout": "dyna-maze"}), [1])
     assert dyna is not None
-    assert (dyna.measure, dyna.reference) == ("-steps", -14)
+    assert (dyna.measure, dyna.ceiling) == ("-steps", -14)
 
 
 def test_the_landers_reference_is_for_the_plain_lander_only() -> None:
-    lander = reference_for(EnvEntry(id="LunarLander-v3"), [1])
+    lander = score_scale_for(EnvEntry(id="LunarLander-v3"), [1])
     assert lander is not None
-    assert lander.reference == 200
-    assert reference_for(EnvEntry(id="LunarLander-v3", settings={"gravity": -3.0}), [1]) is None
+    assert lander.ceiling == 200
+    assert score_scale_for(EnvEntry(id="LunarLander-v3", settings={"gravity": -3.0}), [1]) is None

@@ -1,0 +1,63 @@
+"""Two agents against each other: the evidence, the verdict, and the same in each environment."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from experiments.comparison.evidence import Evidence, gather
+from experiments.comparison.summary import AgentSummary
+from experiments.comparison.verdict import Verdict, judge
+
+Summaries = Mapping[tuple[str, str], AgentSummary]  # (environment, agent) -> summary
+
+
+@dataclass(frozen=True)
+class AgentPair:
+    """Agent x against agent y in the environments in which both have finished runs."""
+
+    x: str  # labels
+    y: str
+    envs: list[str]
+    evidence: Evidence
+    verdict: Verdict
+    by_env: "list[AgentPair] | None" = None  # in each environment alone; None where all pairs are in the same one
+
+    def to_json(self) -> dict[str, Any]:
+        """A pair of results.json."""
+        values = {"x": self.x, "y": self.y, "envs": self.envs, **self.evidence.to_json(), **self.verdict.to_json()}
+        return values if self.by_env is None else values | {"by_env": [single.to_json() for single in self.by_env]}
+
+
+def make_pairs(agents: Sequence[str], summaries: Summaries, bundled: Collection[str] = ()) -> list[AgentPair]:
+    """Every two agents on the environments in which both have finished runs; two bundled ones are not compared.
+
+    The tests of all pairs are one family for Holm's correction; those on single environments are another.
+    """
+    places = []
+    for x, y in combinations(agents, 2):
+        if x in bundled and y in bundled:
+            continue
+        envs = [env for env, agent in summaries if agent == x and (env, y) in summaries]
+        if envs:
+            places.append((x, y, envs))
+    if len({env for _, _, envs in places for env in envs}) < 2:
+        return _family(places, summaries)
+    singles = iter(_family([(x, y, [env]) for x, y, envs in places for env in envs], summaries))
+    by_env = [[next(singles) for _ in envs] for _, _, envs in places]
+    return _family(places, summaries, by_env)
+
+
+def _family(
+    places: Sequence[tuple[str, str, list[str]]],
+    summaries: Summaries,
+    by_env: Sequence[list[AgentPair]] | None = None,
+) -> list[AgentPair]:
+    """The pairs (x, y, environments), whose tests are one family."""
+    evidence = [
+        gather([summaries[env, x] for env in envs], [summaries[env, y] for env in envs]) for x, y, envs in places
+    ]
+    return [
+        AgentPair(*place, found, verdict, None if by_env is None else by_env[index])
+        for index, (place, found, verdict) in enumerate(zip(places, evidence, judge(evidence), strict=True))
+    ]

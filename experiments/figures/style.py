@@ -1,0 +1,73 @@
+"""The one style of all figures, and the one way to save them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours and an eighth, told apart with every kind of colour vision.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+CEILING: Any = {"color": "#666666", "linestyle": (0, (5, 3)), "linewidth": 1.2}  # a line at what is known
+FLOOR: Any = {"color": "#AAAAAA", "linestyle": (0, (1, 2)), "linewidth": 1.2}
+TITLE: Any = {"fontsize": 12, "fontweight": "bold"}
+DETAIL: Any = {"fontsize": 9, "color": "#555555"}  # small print
+BAND_ALPHA = 0.15  # of an interval around a line
+DOTS_PER_INCH = 130  # of PNGs
+
+RC: Any = {
+    "svg.hashsalt": "rl-lab",  # the same picture is the same bytes
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.handlelength": 2.8,  # ems: room for a whole dash pattern
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an agent is drawn, the same in every figure."""
+
+    colour: str
+    dash: str
+    marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The look of its line, as matplotlib's arguments; dashes lie on whole lines, so that both are seen."""
+        return {"color": self.colour, "linestyle": self.dash, "zorder": 2 + DASHES.index(self.dash) / len(DASHES)}
+
+
+def look(index: int) -> Look:
+    """The look of agent number `index`: neighbours differ in colour, dashes and marker; 32 have a line of their own."""
+    again = index // len(COLOURS)  # the second eight have the same colours with other dashes
+    return Look(COLOURS[index % len(COLOURS)], DASHES[(index + again) % len(DASHES)], MARKERS[index % len(MARKERS)])
+
+
+def save_figure(path: Path, size: tuple[float, float], draw: Callable[["Figure"], None]) -> list[Path]:
+    """Draw a figure in the style and write it as PNG and SVG: the same drawing gives the same bytes.
+
+    Args:
+        path: of both files, whose suffixes are added.
+        size: width and height in inches.
+        draw: puts everything into the empty figure.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+        figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Software": None})
+        figure.savefig(svg, metadata={"Date": None})
+    return [png, svg]
