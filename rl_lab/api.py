@@ -17,8 +17,8 @@ from experiments.errors import InputError, located
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
+from experiments.results.groups import group_runs
 from experiments.results.reading import read_results
-from experiments.results.stored_run import group_runs
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry

@@ -1,6 +1,5 @@
 """Comparing agents: scores with intervals for each environment, aggregates, profiles, and verdicts on pairs."""
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,8 +18,10 @@ from experiments.comparison.permutation import ALPHA
 from experiments.comparison.sentence import sentence
 from experiments.comparison.summary import AgentSummary, summarise
 from experiments.errors import located
+from experiments.results.groups import Groups, group_runs
 from experiments.results.reading import read_results
-from experiments.results.stored_run import Groups, RunResult, group_runs
+from experiments.results.run_result import RunResult
+from experiments.runs.manifest import Git
 
 BUNDLED = "reference:"  # what the agents' names in bundled results begin with
 
@@ -125,18 +126,16 @@ def _made_with(results: list[RunResult]) -> dict[str, list[str]]:
     """Every version and machine that the runs tell of; more than one means that they are of different ones."""
     found: dict[str, set[str]] = {}
     for run in results:
-        for kind in ("versions", "machine"):
-            for name, value in (run.facts.get(kind) or {}).items():
-                found.setdefault(name, set()).add(str(value))
-        for name, value in (("commit", _commit(run)), ("command", run.facts.get("command"))):
-            if value:
-                found.setdefault(name, set()).add(value if isinstance(value, str) else shlex.join(value))
-        if run.facts.get("started"):
-            found.setdefault("date", set()).add(str(run.facts["started"])[:10])
+        made = run.made_with
+        for name, value in (*made.versions.items(), *made.machine.items()):
+            found.setdefault(name, set()).add(str(value))
+        date = (made.started or "")[:10]
+        for name, text in (("commit", _commit(made.git)), ("command", made.command), ("date", date)):
+            if text:
+                found.setdefault(name, set()).add(text)
     return {name: sorted(values) for name, values in found.items()}
 
 
-def _commit(run: RunResult) -> str | None:
+def _commit(git: Git | None) -> str | None:
     """The lab's commit, and whether files differed from it."""
-    git = run.facts.get("git")
-    return f"{git['commit'][:12]}{' with changes' if git.get('dirty') else ''}" if git else None
+    return None if git is None else f"{git.commit[:12]}{' with changes' if git.dirty else ''}"

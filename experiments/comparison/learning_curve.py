@@ -18,7 +18,7 @@ from experiments.comparison.bootstrap import (
     trimmed_mean,
 )
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.results.stored_run import Curve
+from experiments.results.run_result import Curve
 
 GRID_POINTS = 50  # of a curve whose runs share no grid
 BAND_REPETITIONS = 2_000

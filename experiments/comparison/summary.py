@@ -18,7 +18,7 @@ from experiments.comparison.learning_curve import (
 )
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.results.stored_run import RunResult
+from experiments.results.run_result import RunResult
 
 
 @dataclass(frozen=True)
@@ -183,10 +183,10 @@ def normalised(scores: Sequence[float], interval: Interval, scale: ScoreScale) -
 
 
 def _evaluation(run: RunResult) -> EvaluationEpisodes:
-    known = run.task.get("evaluation")
+    known = run.task.evaluation
     if known is None:
         return EvaluationEpisodes(len(run.scores) or None)
-    count, seed = known["final_episodes"], known["seed"]
+    count, seed = known.final_episodes, known.seed
     return EvaluationEpisodes(count, seed, episode_seeds(seed, "final", count))
 
 

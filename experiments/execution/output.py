@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.results.stored_run import StoredRun, check_same_task, read_runs, task_of
+from experiments.results.groups import check_same_task
+from experiments.results.run_result import Task
+from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.provenance import describe
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
@@ -75,7 +77,7 @@ class Output:
         for neighbours, run_spec in self._of_environment.items():  # runs under one environment's label are of one task
             for path, run in self.stored.items():
                 if path.is_relative_to(neighbours):
-                    check_same_task(run_spec.env.label, task_of(run.run_spec), task_of(run_spec), str(neighbours))
+                    check_same_task(run_spec.env.label, Task.of(run.run_spec), Task.of(run_spec), str(neighbours))
 
     def known(self, run_spec: RunSpec) -> StoredRun | None:
         """The run as it is there already, if it is."""

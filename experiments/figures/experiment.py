@@ -6,7 +6,8 @@ from pathlib import Path
 from experiments.errors import InputError
 from experiments.figures.learning_curves import write_curves
 from experiments.figures.spec_figure import write_figure
-from experiments.results.stored_run import StoredRun, group_runs, read_runs
+from experiments.results.groups import group_runs
+from experiments.results.stored_run import StoredRun, read_runs
 from experiments.specs.spec import Figure, RunSpec
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from experiments.comparison.learning_curve import GRID_POINTS, align, iqm_curve
 from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, TITLE, Look, look, save_figure
-from experiments.results.stored_run import Curve, Groups, RunResult
+from experiments.results.groups import Groups
+from experiments.results.run_result import Curve, RunResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,7 @@ def _draw(figure: "Figure", env: str, agents: dict[str, list[RunResult]], order:
         evaluation.axhline(scale.ceiling, label=name, **CEILING)
         evaluation.axhline(scale.floor, label="random policy", **FLOOR)
     training.set(title="Training, with exploration", ylabel=f"return an episode, means over {GRID_POINTS} parts")
-    shared = ", shared episodes" if first.task else ""
+    shared = ", shared episodes" if first.task.evaluation else ""
     measure = "return" if first.measure == "return" else "minus steps to the exit"
     evaluation.set(title=f"Evaluation, greedy{shared}", ylabel=f"{measure}, mean")
     for axes in (training, evaluation):

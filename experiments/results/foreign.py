@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import InputError, located
+from experiments.results.run_result import NOTHING, Curve, FloatArray, Identity, RunResult, finite
 from experiments.results.score_file import is_scores, scores_to_results
-from experiments.results.stored_run import NOTHING, Curve, FloatArray, RunResult, finite
 
 NOT_SHARED = "its evaluation episodes are its own, not the lab's shared ones"
 CURVES_LAST = "its score is the last evaluation of its learning curve"
@@ -100,7 +100,7 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
     return RunResult(
         env=_label(zoo["env"] if zoo else env or folder.name),
         agent=_label((folder.parent if name is None else folder).name or "agent"),
-        identity={"name": (folder.parent if name is None else folder).name},
+        identity=Identity((folder.parent if name is None else folder).name),
         seed=seed,
         place=str(folder if name is None else files[0]),
         scores=scores,
@@ -203,7 +203,7 @@ def _of_points(
     return RunResult(
         env=_label(env),
         agent=_label(agent),
-        identity={"name": agent},
+        identity=Identity(agent),
         seed=seed,
         place=place,
         scores=scores,

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.results import foreign
-from experiments.results.stored_run import RunResult, read_runs
+from experiments.results.run_result import RunResult
+from experiments.results.stored_run import read_runs
 
 
 def read_results(places: Sequence[Path]) -> list[RunResult]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from experiments.errors import InputError, located, unknown
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.results.stored_run import Groups, RunResult, finite
+from experiments.results.groups import Groups
+from experiments.results.run_result import Identity, MadeWith, RunResult, Task, finite
 from experiments.specs.spec import check_label
 
 FORMAT = "rl-lab-scores-1"
@@ -39,15 +40,15 @@ def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
             for key, one in (("reference", known.scale), ("curve_reference", known.curve_scale))
         }
         entries[f"{env}/{agent}"] = {
-            "identity": known.identity,
+            "identity": {} if known.identity is None else known.identity.to_json(),
             "budget": known.budget,
-            "task": known.task,
+            "task": known.task.to_json(),
             "measure": known.measure,
             **scales,
         }
         lines += [json.dumps({"env": env, "agent": agent} | _run_values(run)) for run in runs]
-    facts = next((run.facts for runs in groups.values() for run in runs if run.facts), {})
-    made_with = {key: value for key, value in facts.items() if key != "command"}  # which is given
+    known_making = (run.made_with.to_json() for runs in groups.values() for run in runs)
+    made_with = next((one for one in known_making if one), {})
     head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
     text = json.dumps(head, indent=1).removesuffix("\n}")
     path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n", encoding="utf-8")
@@ -112,12 +113,12 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Run
         "place": f"{place} ({agent} on {env}, seed {run['seed']})",
         "experiment": str(values["name"]),
         "status": str(run["status"]),
-        "task": dict(entry["task"]),
-        "identity": dict(entry["identity"]),
+        "task": Task.from_json(entry["task"]),
+        "identity": Identity.from_json(entry["identity"]),
         "budget": dict(entry["budget"]),
         "retries": int(run["retries"]),
         "notes": tuple(str(note) for note in run["notes"]),
-        "facts": dict(values["made_with"]) | {"command": str(values["command"])},
+        "made_with": MadeWith.from_json(values["made_with"], str(values["command"])),
     }
     if run["status"] != "finished":
         return RunResult(**known)

@@ -1,79 +1,20 @@
-"""Results of training runs: read back from run folders here, from other files in `experiments.results.foreign`."""
+"""Runs of ours, read back from their folders. No code of theirs is imported."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task
 from experiments.runs.digests import digest_of
 from experiments.runs.manifest import Manifest, Scale
 from experiments.runs.run_folder import RunFolder, find_runs
 from experiments.specs.spec import RunSpec
-
-FloatArray = NDArray[np.float64]
-Curve = tuple[FloatArray, FloatArray]  # env steps [points], values [points]
-NOTHING: Curve = (np.zeros(0), np.zeros(0))
-
-
-LARGEST = 1e100  # of a number that results may hold: squares and sums stay finite
-
-
-def finite(values: Any) -> FloatArray:
-    """Numbers as an array.
-
-    Raises:
-        ValueError: they are none, or too large to be added up.
-    """
-    array = np.asarray(values, dtype=float)
-    if not (np.abs(array) < LARGEST).all():
-        raise ValueError(f"expected finite numbers below {LARGEST:g}, got {array[~(np.abs(array) < LARGEST)][0]}")
-    return array
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What one training run came to, wherever it is kept: the unit of every comparison."""
-
-    env: str  # labels
-    agent: str
-    seed: int
-    place: str  # where it is kept, for messages
-    experiment: str = ""
-    status: str = "finished"
-    task: dict[str, Any] = field(default_factory=dict)  # environment and evaluation episodes; empty: not known
-    identity: dict[str, Any] = field(default_factory=dict)  # agent and settings; empty: not known
-    budget: dict[str, int] = field(default_factory=dict)
-    measure: str = "return"  # or "-steps": what a score is
-    scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] of the final evaluation
-    book_scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] from the start it trained on
-    curve: Curve = NOTHING  # mean evaluation scores
-    training: Curve = NOTHING  # returns of training episodes, with exploration
-    env_steps: int = 0
-    scale: ScoreScale | None = None  # the ends of the scale, on the final episodes
-    curve_scale: ScoreScale | None = None  # the same on the episodes of the curve's points
-    retries: int = 0  # attempts that failed before the last
-    seconds: float | None = None  # of wall-clock time, training and evaluation
-    steps_per_second: float | None = None  # of training
-    facts: dict[str, Any] = field(default_factory=dict)  # versions, machine, git
-    notes: tuple[str, ...] = ()  # what a reader must know of it
-    folder: RunFolder | None = None
-    manifest: Manifest | None = None  # of a run of ours
-
-    @property
-    def finished(self) -> bool:
-        """Did it train to the end of its budget?"""
-        return self.status == "finished"
-
-    @property
-    def score(self) -> float:
-        """Its score: the mean over the final evaluation's episodes."""
-        return float(self.scores.mean())
 
 
 @dataclass(frozen=True)
@@ -163,16 +104,10 @@ class StoredRun:
             place=str(self.folder.path),
             experiment=run_spec.experiment,
             status=manifest.status,
-            task=task_of(run_spec),
-            identity=run_spec.agent.model_dump(include={"id", "settings"}),  # runs hold no defaults
+            task=Task.of(run_spec),
+            identity=Identity(run_spec.agent.id, run_spec.agent.settings),  # runs hold no defaults
             budget=run_spec.budget.model_dump(exclude_none=True),
-            facts={
-                "versions": manifest.versions,
-                "machine": manifest.machine,
-                "git": None if manifest.git is None else manifest.git.model_dump(),
-                "command": manifest.command,
-                "started": manifest.attempts[0].started if manifest.attempts else None,
-            },
+            made_with=MadeWith.of(manifest),
             retries=manifest.retries,
             folder=self.folder,
             manifest=manifest,
@@ -209,9 +144,6 @@ def _score_scale(scale: Scale | None) -> ScoreScale | None:
     return None if scale is None else ScoreScale.from_json(scale.model_dump())
 
 
-Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
-
-
 def read_runs(
     folders: Sequence[Path],
     *,
@@ -240,72 +172,3 @@ def read_runs(
             if not skip_damaged:
                 raise
     return runs
-
-
-def group_runs(results: Iterable[RunResult]) -> Groups:
-    """The runs by environment and agent. Agents of different experiments with one label are told apart.
-
-    Raises:
-        InputError: runs of one environment were not evaluated alike, and so cannot be compared.
-    """
-    results = list(results)
-    owners: dict[tuple[str, str], set[str]] = {}
-    for run in results:
-        owners.setdefault((run.env, run.agent), set()).add(run.experiment)
-    groups: Groups = {}
-    first_of: dict[str, RunResult] = {}
-    for run in results:
-        first = first_of.setdefault(run.env, run)
-        if run.finished and not first.finished:
-            first = first_of[run.env] = run
-        check_same_task(run.env, first.task, run.task, f"{run.place} and {first.place}")
-        several = len(owners[run.env, run.agent]) > 1 and run.experiment
-        label = f"{run.experiment}:{run.agent}" if several else run.agent
-        if run.finished and first.finished and run.measure != first.measure:
-            kinds = f"{run.measure} against {first.measure}"
-            raise InputError(f"{run.place} and {first.place}: another measure under the label {run.env!r} ({kinds})")
-        group = groups.setdefault((run.env, label), [])
-        if group:
-            _check_same_agent(group, run)
-        group.append(run)
-    return groups
-
-
-def _check_same_agent(group: list[RunResult], run: RunResult) -> None:
-    """A run may join a group when it is one more seed of the same agent with the same budget."""
-    first = group[0]
-    place = f"{run.place}: cannot be pooled with {first.place}"
-    if run.identity != first.identity:
-        raise InputError(f"{place}: another agent, or other settings, under the label {run.agent!r}")
-    if run.budget != first.budget:
-        raise InputError(f"{place}: it trained for {_words(run.budget)}, not for {_words(first.budget)}")
-    if any(run.seed == other.seed for other in group):
-        raise InputError(f"{place}: seed {run.seed} is there twice, and a copy is no further run")
-
-
-def _words(budget: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {'env steps' if unit == 'steps' else unit}" for unit, number in budget.items())
-
-
-def task_of(run_spec: RunSpec) -> dict[str, Any]:
-    """What must be the same in runs that are compared: the environment, and the episodes that they are judged on."""
-    return {
-        "environment": run_spec.env.model_dump(include={"id", "settings", "reset_seed"}),
-        "evaluation": run_spec.evaluation.model_dump(include={"seed", "final_episodes"}),
-    }
-
-
-def check_same_task(env: str, one: dict[str, Any], other: dict[str, Any], place: str) -> None:
-    """Check that two runs under one environment label are in one environment and judged on the same episodes.
-
-    What is not known of a run (of another library's) is not compared.
-
-    Raises:
-        InputError: they are not, and so cannot be compared.
-    """
-    for name in one.keys() & other.keys():
-        if one[name] != other[name]:
-            raise InputError(
-                f"{place}: another {name} under the label {env!r} ({one[name]} against {other[name]}), "
-                "which cannot be compared: give it a label of its own (name=...), or compare one experiment at a time"
-            )

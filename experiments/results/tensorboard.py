@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError
-from experiments.results.stored_run import RunResult
+from experiments.results.run_result import RunResult
 
 FOLDER = "tensorboard"
 TRAINING = "train"  # what the tags of training episodes begin with

@@ -15,9 +15,10 @@ from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
+from experiments.results.groups import Groups, group_runs
 from experiments.results.reading import read_results
+from experiments.results.run_result import RunResult
 from experiments.results.score_file import bundled_results, check_scores_path, write_scores
-from experiments.results.stored_run import Groups, RunResult, group_runs
 from rl_lab.report.latex import latex_table
 from rl_lab.report.page import write_report
 

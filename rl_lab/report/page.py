@@ -14,7 +14,8 @@ from experiments.comparison.pair import AgentPair
 from experiments.comparison.ranking import ranked
 from experiments.errors import InputError
 from experiments.figures.learning_curves import FILE_NAME
-from experiments.results.stored_run import Groups, RunResult
+from experiments.results.groups import Groups
+from experiments.results.run_result import RunResult
 from experiments.runs.open_run import open_run
 from rl_lab.show.watch import can_be_drawn, watch_run
 

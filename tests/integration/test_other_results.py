@@ -15,8 +15,8 @@ from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.reading import read_results
+from experiments.results.run_result import RunResult
 from experiments.results.score_file import bundled_names, bundled_results
-from experiments.results.stored_run import RunResult
 from experiments.specs.spec import EnvEntry
 from tests.conftest import Command
 
@@ -189,7 +189,7 @@ def test_scores_are_written_over_nothing_else_and_nothing_is_lost(rl_lab: Comman
 
 
 def test_returns_and_steps_are_not_compared(tmp_path: Path) -> None:
-    from experiments.results.stored_run import group_runs
+    from experiments.results.groups import group_runs
 
     one = RunResult(env="e", agent="a", seed=0, place="one", scores=np.ones(1))
     other = RunResult(env="e", agent="b", seed=0, place="other", scores=-np.ones(1), measure="-steps")
@@ -260,7 +260,7 @@ def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path
 @pytest.mark.parametrize("suite", bundled_names())
 def test_references_are_of_their_suites(suite: str) -> None:
     """Every run of the suite is there, finished, with its seed; environments and settings are today's."""
-    from experiments.results.stored_run import task_of
+    from experiments.results.run_result import Identity, Task
     from experiments.specs.loading import load_spec
 
     results = {(run.env, run.agent, run.seed): run for run in bundled_results(suite)}
@@ -269,11 +269,12 @@ def test_references_are_of_their_suites(suite: str) -> None:
     for run_spec in run_specs:
         run = results[run_spec.env.label, run_spec.agent.label, run_spec.seed]
         assert run.finished
-        assert run.task == task_of(run_spec)
-        assert run.identity == run_spec.agent.model_dump(include={"id", "settings"})
+        assert run.task == Task.of(run_spec)
+        assert run.identity == Identity(run_spec.agent.id, run_spec.agent.settings)
         assert run.budget == run_spec.budget.model_dump(exclude_none=True)
         assert np.isfinite(run.score)
-        assert run.facts["git"]["dirty"] is None
+        assert run.made_with.git is not None
+        assert run.made_with.git.dirty is None
 
 
 def test_a_reference_comes_out_again(tmp_path: Path) -> None:

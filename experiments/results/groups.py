@@ -1,0 +1,70 @@
+"""Runs by environment and agent; which may be pooled, and which compared."""
+
+from collections.abc import Iterable
+
+from experiments.errors import InputError
+from experiments.results.run_result import RunResult, Task
+
+Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
+
+
+def group_runs(results: Iterable[RunResult]) -> Groups:
+    """The runs by environment and agent. Agents of different experiments with one label are told apart.
+
+    Raises:
+        InputError: runs of one environment were not evaluated alike, and so cannot be compared.
+    """
+    results = list(results)
+    owners: dict[tuple[str, str], set[str]] = {}
+    for run in results:
+        owners.setdefault((run.env, run.agent), set()).add(run.experiment)
+    groups: Groups = {}
+    first_of: dict[str, RunResult] = {}
+    for run in results:
+        first = first_of.setdefault(run.env, run)
+        if run.finished and not first.finished:
+            first = first_of[run.env] = run
+        check_same_task(run.env, first.task, run.task, f"{run.place} and {first.place}")
+        several = len(owners[run.env, run.agent]) > 1 and run.experiment
+        label = f"{run.experiment}:{run.agent}" if several else run.agent
+        if run.finished and first.finished and run.measure != first.measure:
+            kinds = f"{run.measure} against {first.measure}"
+            raise InputError(f"{run.place} and {first.place}: another measure under the label {run.env!r} ({kinds})")
+        group = groups.setdefault((run.env, label), [])
+        if group:
+            _check_same_agent(group, run)
+        group.append(run)
+    return groups
+
+
+def _check_same_agent(group: list[RunResult], run: RunResult) -> None:
+    """A run may join a group when it is one more seed of the same agent with the same budget."""
+    first = group[0]
+    place = f"{run.place}: cannot be pooled with {first.place}"
+    if run.identity != first.identity:
+        raise InputError(f"{place}: another agent, or other settings, under the label {run.agent!r}")
+    if run.budget != first.budget:
+        raise InputError(f"{place}: it trained for {_words(run.budget)}, not for {_words(first.budget)}")
+    if any(run.seed == other.seed for other in group):
+        raise InputError(f"{place}: seed {run.seed} is there twice, and a copy is no further run")
+
+
+def _words(budget: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {'env steps' if unit == 'steps' else unit}" for unit, number in budget.items())
+
+
+def check_same_task(env: str, one: Task, other: Task, place: str) -> None:
+    """Check that two runs under one environment label are in one environment and judged on the same episodes.
+
+    What is not known of a run (of another library's) is not compared.
+
+    Raises:
+        InputError: they are not, and so cannot be compared.
+    """
+    of_one, of_other = one.to_json(), other.to_json()
+    for name in of_one.keys() & of_other.keys():
+        if of_one[name] != of_other[name]:
+            raise InputError(
+                f"{place}: another {name} under the label {env!r} ({of_one[name]} against {of_other[name]}), "
+                "which cannot be compared: give it a label of its own (name=...), or compare one experiment at a time"
+            )

@@ -1,0 +1,167 @@
+"""What one training run came to, wherever it is kept: the unit of every comparison."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from experiments.evaluation.score_scale import ScoreScale
+from experiments.runs.manifest import Git, Manifest
+from experiments.runs.run_folder import RunFolder
+from experiments.specs.spec import RunSpec
+
+FloatArray = NDArray[np.float64]
+Curve = tuple[FloatArray, FloatArray]  # env steps [points], values [points]
+NOTHING: Curve = (np.zeros(0), np.zeros(0))
+
+
+LARGEST = 1e100  # of a number that results may hold: squares and sums stay finite
+
+
+def finite(values: Any) -> FloatArray:
+    """Numbers as an array.
+
+    Raises:
+        ValueError: they are none, or too large to be added up.
+    """
+    array = np.asarray(values, dtype=float)
+    if not (np.abs(array) < LARGEST).all():
+        raise ValueError(f"expected finite numbers below {LARGEST:g}, got {array[~(np.abs(array) < LARGEST)][0]}")
+    return array
+
+
+@dataclass(frozen=True)
+class EpisodeSet:
+    """The shared episodes of a final score."""
+
+    seed: int  # of the evaluation
+    final_episodes: int
+
+    def to_json(self) -> dict[str, int]:
+        """As in a score file."""
+        return {"seed": self.seed, "final_episodes": self.final_episodes}
+
+
+@dataclass(frozen=True)
+class Task:
+    """What must be the same in runs that are compared; what is not known of another library's run is None."""
+
+    environment: Mapping[str, JsonValue] | None = None  # id, settings, reset seed
+    evaluation: EpisodeSet | None = None
+
+    @classmethod
+    def of(cls, run_spec: RunSpec) -> Self:
+        """That of a run of ours."""
+        environment = run_spec.env.model_dump(include={"id", "settings", "reset_seed"})
+        return cls(environment, EpisodeSet(run_spec.evaluation.seed, run_spec.evaluation.final_episodes))
+
+    def to_json(self) -> dict[str, Any]:
+        """As in a score file: what is known."""
+        values: dict[str, Any] = {} if self.environment is None else {"environment": dict(self.environment)}
+        return values | ({} if self.evaluation is None else {"evaluation": self.evaluation.to_json()})
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_json` gave."""
+        environment, evaluation = values.get("environment"), values.get("evaluation")
+        episodes = None
+        if evaluation is not None:
+            episodes = EpisodeSet(int(evaluation["seed"]), int(evaluation["final_episodes"]))
+        return cls(None if environment is None else dict(environment), episodes)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which agent it was; runs of another library have a name and no more."""
+
+    id: str
+    settings: Mapping[str, JsonValue] | None = None  # those that are no defaults
+
+    def to_json(self) -> dict[str, Any]:
+        """As in a score file."""
+        return {"name": self.id} if self.settings is None else {"id": self.id, "settings": dict(self.settings)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Identity | None":
+        """What `to_json` gave; None of nothing."""
+        if not values:
+            return None
+        return cls(str(values["name"])) if "name" in values else cls(str(values["id"]), dict(values["settings"]))
+
+
+@dataclass(frozen=True)
+class MadeWith:
+    """From which code, on which machine, when and by which command a run was made, as far as that is known."""
+
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    machine: Mapping[str, str | int | None] = field(default_factory=dict)
+    git: Git | None = None
+    command: str = ""
+    started: str | None = None  # UTC
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Self:
+        """What a manifest says."""
+        started = manifest.attempts[0].started if manifest.attempts else None
+        return cls(manifest.versions, manifest.machine, manifest.git, shlex.join(manifest.command), started)
+
+    def to_json(self) -> dict[str, Any]:
+        """As in a score file, which has the command elsewhere."""
+        if self == MadeWith():
+            return {}
+        git = None if self.git is None else self.git.model_dump()
+        return {"versions": dict(self.versions), "machine": dict(self.machine), "git": git, "started": self.started}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], command: str) -> Self:
+        """What `to_json` gave."""
+        git = None if values.get("git") is None else Git.model_validate(values["git"])
+        versions, machine = dict(values.get("versions") or {}), dict(values.get("machine") or {})
+        return cls(versions, machine, git, command, values.get("started"))
+
+
+UNKNOWN_TASK, UNKNOWN_MAKING = Task(), MadeWith()
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one training run came to, wherever it is kept: the unit of every comparison."""
+
+    env: str  # labels
+    agent: str
+    seed: int
+    place: str  # where it is kept, for messages
+    experiment: str = ""
+    status: str = "finished"
+    task: Task = UNKNOWN_TASK
+    identity: Identity | None = None  # None: not known
+    budget: dict[str, int] = field(default_factory=dict)
+    measure: str = "return"  # or "-steps": what a score is
+    scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] of the final evaluation
+    book_scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] from the start it trained on
+    curve: Curve = NOTHING  # mean evaluation scores
+    training: Curve = NOTHING  # returns of training episodes, with exploration
+    env_steps: int = 0
+    scale: ScoreScale | None = None  # the ends of the scale, on the final episodes
+    curve_scale: ScoreScale | None = None  # the same on the episodes of the curve's points
+    retries: int = 0  # attempts that failed before the last
+    seconds: float | None = None  # of wall-clock time, training and evaluation
+    steps_per_second: float | None = None  # of training
+    made_with: MadeWith = UNKNOWN_MAKING
+    notes: tuple[str, ...] = ()  # what a reader must know of it
+    folder: RunFolder | None = None
+    manifest: Manifest | None = None  # of a run of ours
+
+    @property
+    def finished(self) -> bool:
+        """Did it train to the end of its budget?"""
+        return self.status == "finished"
+
+    @property
+    def score(self) -> float:
+        """Its score: the mean over the final evaluation's episodes."""
+        return float(self.scores.mean())
