@@ -12,18 +12,15 @@ from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
-from experiments.comparison.comparison import compare_groups
+from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError, located
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
-from experiments.results.groups import group_runs
-from experiments.results.reading import read_results
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
-from rl_lab.report.folder import bundled_runs
 from rl_lab.run import train_entries
 from rl_lab.show.watch import Moments, watch_run
 
@@ -160,9 +157,8 @@ def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
-    mine = read_results([Path(folder) for several in given for folder in several])
-    suites = [against] if isinstance(against, str) else against
-    return compare_groups(group_runs([*mine, *bundled_runs(mine, suites)])).to_json()
+    places = [Path(folder) for several in given for folder in several]
+    return compare_runs(places, [against] if isinstance(against, str) else against).to_json()
 
 
 def watch(

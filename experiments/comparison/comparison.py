@@ -18,12 +18,11 @@ from experiments.comparison.permutation import ALPHA
 from experiments.comparison.sentence import sentence
 from experiments.comparison.summary import AgentSummary, summarise
 from experiments.errors import located
-from experiments.results.groups import Groups, group_runs
-from experiments.results.reading import read_results
+from experiments.results.bundled_results import BUNDLED
+from experiments.results.groups import Groups
+from experiments.results.reading import read_groups
 from experiments.results.run_result import RunResult
 from experiments.runs.manifest import Git
-
-BUNDLED = "reference:"  # what the agents' names in bundled results begin with
 
 
 @dataclass(frozen=True)
@@ -85,13 +84,13 @@ class Comparison:
         }
 
 
-def compare_runs(folders: Sequence[Path]) -> Comparison:
-    """The comparison of all runs below some folders.
+def compare_runs(places: Sequence[Path], against: Sequence[str] = ()) -> Comparison:
+    """Everything that `rl-lab compare` says of the runs at some places, with the bundled results of suites beside them.
 
     Raises:
-        InputError: a folder is missing, damaged, or holds runs that cannot be compared.
+        InputError: a place is missing, damaged, or holds runs that cannot be compared.
     """
-    return compare_groups(group_runs(read_results(folders)))
+    return compare_groups(read_groups(places, against))
 
 
 def compare_groups(groups: Groups) -> Comparison:

@@ -4,8 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.results import foreign
+from experiments.results.bundled_results import bundled_runs
+from experiments.results.groups import Groups, group_runs
 from experiments.results.run_result import RunResult
 from experiments.results.stored_run import read_runs
+
+
+def read_groups(places: Sequence[Path], against: Sequence[str] = ()) -> Groups:
+    """The runs at these places, and the bundled results of suites beside them, by environment and agent.
+
+    Raises:
+        InputError: a place is missing or damaged, or there is no run; or its runs cannot be compared.
+    """
+    mine = read_results(places)
+    return group_runs([*mine, *bundled_runs(mine, against)])
 
 
 def read_results(places: Sequence[Path]) -> list[RunResult]:

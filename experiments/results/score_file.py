@@ -5,11 +5,10 @@ The bundled results of suites are such files (`experiments/results/bundled/`).
 
 import json
 import math
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import InputError, located, unknown
+from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.groups import Groups
 from experiments.results.run_result import Identity, MadeWith, RunResult, Task, finite
@@ -137,26 +136,3 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Run
         seconds=run["seconds"],
         steps_per_second=run["steps_per_second"],
     )
-
-
-def bundled_names() -> list[str]:
-    """The suites whose results are bundled."""
-    folder = resources.files("experiments.results") / "bundled"
-    if not folder.is_dir():
-        return []
-    return sorted(entry.name.removesuffix(".json") for entry in folder.iterdir() if entry.name.endswith(".json"))
-
-
-def bundled_results(suite: str) -> list[RunResult]:
-    """The bundled results of a suite.
-
-    Raises:
-        InputError: there are none of that name.
-    """
-    if suite not in bundled_names():
-        raise unknown("reference", suite, bundled_names())
-    text = (resources.files("experiments.results") / "bundled" / f"{suite}.json").read_text(encoding="utf-8")
-    values = json.loads(text)
-    if not is_scores(values):
-        raise InputError(f"the reference results of {suite} are damaged")
-    return scores_to_results(values | {"name": "reference"}, f"the reference results of {suite}")

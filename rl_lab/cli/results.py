@@ -11,7 +11,7 @@ from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, a
 
 def bundled_suites() -> list[str]:
     """What completes a suite with bundled results."""
-    from experiments.results.score_file import bundled_names
+    from experiments.results.bundled_results import bundled_names
 
     return bundled_names()
 

@@ -1,7 +1,6 @@
 """The compare command: reads runs, and writes everything that a comparison is kept in."""
 
 import csv
-import dataclasses
 import json
 import shlex
 import sys
@@ -10,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from experiments.comparison.bootstrap import Estimate
-from experiments.comparison.comparison import BUNDLED, Comparison, compare_groups
-from experiments.errors import InputError, located
+from experiments.comparison.comparison import Comparison, compare_groups
+from experiments.errors import located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
-from experiments.results.groups import Groups, group_runs
-from experiments.results.reading import read_results
-from experiments.results.run_result import RunResult
-from experiments.results.score_file import bundled_results, check_scores_path, write_scores
+from experiments.results.groups import Groups
+from experiments.results.reading import read_groups
+from experiments.results.score_file import check_scores_path, write_scores
 from rl_lab.report.latex import latex_table
 from rl_lab.report.page import write_report
 
@@ -56,8 +54,7 @@ def compare_folders(
     if save_scores is not None:
         with located("--save-scores"):
             check_scores_path(save_scores)
-    mine = read_results(places)
-    groups = group_runs([*mine, *bundled_runs(mine, against)])
+    groups = read_groups(places, against)
     comparison = compare_groups(groups)
     on_compared(comparison)
     target.mkdir(parents=True, exist_ok=True)
@@ -65,7 +62,7 @@ def compare_folders(
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
-        write_scores(groups, save_scores, name, _commands(mine))
+        write_scores(groups, save_scores, name, _commands(groups))
         written.append(save_scores)
     written += [*write_curves(groups, target), *write_figures(comparison, target)]
     if tensorboard:
@@ -82,30 +79,9 @@ def _target(places: Sequence[Path]) -> Path:
     return places[0] / "comparison" if places[0].is_dir() else Path(f"{places[0].stem}-comparison")
 
 
-def bundled_runs(mine: Sequence[RunResult], against: Sequence[str]) -> list[RunResult]:
-    """The bundled results of suites in the environments that were run, marked as such in their agents' names.
-
-    Raises:
-        InputError: a suite has none, or none in these environments.
-    """
-    found: list[RunResult] = []
-    envs = {run.env for run in mine}
-    for suite in against:
-        known = bundled_results(suite)
-        fitting = [run for run in known if run.env in envs]
-        if not fitting:
-            theirs = ", ".join(sorted({run.env for run in known}))
-            raise InputError(f"--against {suite}: it has results in {theirs}, and none in {', '.join(sorted(envs))}")
-        found += [dataclasses.replace(run, agent=f"{BUNDLED}{run.agent}") for run in fitting]
-    return found
-
-
-def _commands(runs: Sequence[RunResult]) -> str:
-    """The commands that made some runs."""
-    commands = []
-    for run in runs:
-        if run.manifest is not None:
-            commands.append(shlex.join(run.manifest.command))
+def _commands(groups: Groups) -> str:
+    """The commands that made the runs of ours."""
+    commands = [run.made_with.command for runs in groups.values() for run in runs if run.manifest is not None]
     return "; ".join(dict.fromkeys(commands)) or shlex.join(["rl-lab", *sys.argv[1:]])
 
 

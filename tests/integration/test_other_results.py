@@ -14,9 +14,9 @@ import pytest
 from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.bundled_results import bundled_names, bundled_results
 from experiments.results.reading import read_results
 from experiments.results.run_result import RunResult
-from experiments.results.score_file import bundled_names, bundled_results
 from experiments.specs.spec import EnvEntry
 from tests.conftest import Command
 
