@@ -56,7 +56,7 @@ def test_no_rule_or_one_that_takes_something_else() -> None:
         made("Mine")
     with pytest.raises(ValueError, match=r"update_rule: expected update\(memory, param.*, got old_rule\(memory: Any, "):
         made("Mine", update_rule=staticmethod(old_rule))
-    with pytest.raises(ValueError, match="Mine: expected an update_rule, .*, got none"):
+    with pytest.raises(ValueError, match=r"Mine: expected an update_rule, .*, got none"):
         made("Mine", parts={"update": towards_seven})
 
 
@@ -117,7 +117,7 @@ def test_arrays_of_ones_own_at_both_speeds_on_disk_and_in_a_sparse_table() -> No
         env = make_env("RLLab/Maze-v0", rows=4, cols=4, slip=0.2)
         env.reset(seed=1)
         agent = Remembering(env, seed=1)
-        assert agent.choose_engine(engine, env, 10**9) == engine  # type: ignore[arg-type]
+        assert agent.choose_engine(engine, env, 10**9) == engine
         agent.train(env, Budget(steps=900))
         states.append(agent.get_state()["memory"])
     assert states[0]["last_rewards"].any()
