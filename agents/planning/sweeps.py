@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from agents.planning.exact import FiniteModel, FloatArray
+from machine_code.compiling import compiled
 
 MAX_SWEEPS = 100_000
 TOLERANCE = 1e-11  # of the largest change in a sweep, relative to the largest value
@@ -85,7 +86,4 @@ def sweep(values: Any, rewards: Any, indptr: Any, indices: Any, data: Any, disco
 
 @lru_cache
 def _compiled() -> Sweep:
-    import numba
-
-    compiled: Sweep = numba.njit(error_model="numpy")(sweep)
-    return compiled
+    return compiled(sweep, {}, "planning/sweep")

@@ -96,10 +96,13 @@ class TabularAgent(OnlineAgent):
         self._draws = UniformDraws(self.exploration_rng)
         self._runs_in_machine_code = False
         self.discretiser: Discretiser | None = None  # the bins of Box observations
-        self.table: Table = cast(Any, _NoTable(self.name))
+        self.table: Table = cast(Any, _NotFitted(self.name))
+        self._numbered = self._grows_history = False
         num_states = self._num_states()
         self._fits_bins = num_states is None
-        if num_states is not None:
+        if num_states is None:
+            self.discretiser = cast(Any, self.table)
+        else:
             self._make_table(num_states)
 
     def _make_table(self, num_states: int) -> None:
@@ -317,13 +320,16 @@ def _said(rule: Any) -> str:
     return f"{getattr(rule, '__name__', 'one')}{inspect.signature(rule)}"
 
 
-class _NoTable:
-    """Stands where a table will be, when its bins are known."""
+class _NotFitted:
+    """Stands where bins and their table will be."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         raise ValueError(f"{self._name} has no bins yet: expected prepare(env), or a state, before it acts")
 
-    __getitem__ = __getattr__
+    def __call__(self, observation: Any) -> Any:
+        return self.num_states  # complains

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from agents.tabular.discretiser import bounds
 
 WORD = (1 << 64) - 1
+RECENT = 16  # observations whose tiles are remembered
 
 
 class TileCoder:
@@ -35,17 +36,28 @@ class TileCoder:
         self.size = size if self.is_hashed else self.tiles_a_tiling * num_tilings
         self.met: set[int] = set()  # tiles
         self.taken: set[int] = set()  # their places
+        self._recent: dict[tuple[str, bytes], tuple[list[int], list[int]]] = {}  # observation -> its tiles and places
 
     def __call__(self, observation: NDArray[Any]) -> list[int]:
         """The places [T] of an observation [D]."""
-        tiles = self.tiles(observation)
+        tiles, places = self._tiles_and_places(observation)
         if self.is_hashed:
             self.meet(tiles)
-        return [self._place(tile) for tile in tiles]
+        return places
 
     def places(self, observation: NDArray[Any]) -> list[int]:
         """The same, when only looking: nothing is counted."""
-        return [self._place(tile) for tile in self.tiles(observation)]
+        return self._tiles_and_places(observation)[1]
+
+    def _tiles_and_places(self, observation: NDArray[Any]) -> tuple[list[int], list[int]]:
+        """Both [T]: an agent asks several times in a step, and the next state of one is the state of another."""
+        seen = observation.dtype.char, observation.tobytes()
+        if seen not in self._recent:
+            if len(self._recent) == RECENT:
+                self._recent.clear()
+            tiles = self.tiles(observation)
+            self._recent[seen] = tiles, [self._place(tile) for tile in tiles]
+        return self._recent[seen]
 
     def many(self, observations: NDArray[Any]) -> NDArray[np.int64]:
         """The places [N, T] of N observations [N, D], when only looking."""
