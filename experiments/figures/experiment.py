@@ -8,6 +8,7 @@ from experiments.figures.learning_curves import write_curves
 from experiments.figures.spec_figure import write_figure
 from experiments.results.groups import group_runs
 from experiments.results.stored_run import StoredRun, read_runs
+from experiments.runs.run_folder import find_runs
 from experiments.specs.spec import Figure, RunSpec
 
 
@@ -26,9 +27,18 @@ def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, S
     for experiment, env in dict.fromkeys((run_spec.experiment, run_spec.env.label) for run_spec in run_specs):
         runs = read_runs([out / experiment / env], skip_damaged=True, known=known)
         try:
-            figures += write_curves(group_runs(run.results() for run in runs), out / experiment)
+            figures += write_curves(
+                group_runs(run.results() for run in runs), out / experiment, _agents_in(out / experiment)
+            )
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same
             mine = {(out / run_spec.folder).resolve() for run_spec in run_specs}
             runs = [run for run in runs if run.folder.path.resolve() in mine]
-            figures += write_curves(group_runs(run.results() for run in runs), out / experiment)
+            figures += write_curves(
+                group_runs(run.results() for run in runs), out / experiment, _agents_in(out / experiment)
+            )
     return figures
+
+
+def _agents_in(experiment: Path) -> list[str]:
+    """The labels of all agents of an experiment, in the order in which comparing meets them: it numbers their looks."""
+    return list(dict.fromkeys(run.path.parent.name for run in find_runs(experiment)))

@@ -1,5 +1,6 @@
 """Learning curves as figures: training returns and evaluation scores against env steps."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,17 @@ FILE_NAME = "learning-curves"
 SIZE = (11, 4.4)  # inches
 
 
-def write_curves(groups: Groups, folder: Path) -> list[Path]:
-    """One figure an environment, as PNG and SVG, `<folder>/<env>/learning-curves.*`."""
+def write_curves(groups: Groups, folder: Path, agents_before: Sequence[str] = ()) -> list[Path]:
+    """One figure an environment, as PNG and SVG, `<folder>/<env>/learning-curves.*`.
+
+    Args:
+        groups: the runs.
+        folder: where the figures go.
+        agents_before: labels that are numbered first, of agents that may be in none of the groups.
+    """
     written = []
-    order = list(dict.fromkeys(agent for _, agent in groups))  # an agent keeps its colour in every figure
+    # An agent keeps its colour in every figure.
+    order = list(dict.fromkeys([*agents_before, *(agent for _, agent in groups)]))
     for env in dict.fromkeys(env for env, _ in groups):
         agents = {agent: [run for run in runs if run.finished] for (of, agent), runs in groups.items() if of == env}
         agents = {agent: runs for agent, runs in agents.items() if runs}

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from rl_lab.report.latex import escaped
@@ -206,3 +207,21 @@ def test_names_cannot_put_code_into_the_page(tmp_path: Path) -> None:
     assert "<script" not in text
     assert not re.search(r"<img src=x", text)
     assert Page(text).open == []
+
+
+def test_an_agent_that_is_in_one_environment_keeps_its_colour_when_it_is_run(tmp_path: Path) -> None:
+    """The figure that a run draws of one environment, and that of the whole experiment's comparison."""
+    from experiments.figures.learning_curves import write_curves
+    from experiments.results.run_result import RunResult
+
+    curve = (np.arange(3.0), np.arange(3.0))
+    groups = {
+        (env, agent): [RunResult(env, agent, 0, "", curve=curve, env_steps=2)]
+        for env, agent in (("one", "a"), ("two", "b"))
+    }
+    write_curves(groups, tmp_path / "compared")
+    write_curves({("two", "b"): groups["two", "b"]}, tmp_path / "run", ["a", "b"])
+    compared, run = ((tmp_path / name / "two" / "learning-curves.svg").read_text() for name in ("compared", "run"))
+    assert compared == run
+    assert "#d55e00" in run  # the second agent's, not the first's
+    assert "#0072b2" not in run
