@@ -52,6 +52,8 @@ def test_a_killed_command_goes_on_to_the_same_bytes(rl_lab: Command, tmp_path: P
     deadline = time.monotonic() + 60
     while not (tmp_path / RUN / "checkpoint").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
+    while "time left" not in rl_lab("status", "runs").stdout and time.monotonic() < deadline:
+        time.sleep(0.02)
     locked = rl_lab(*arguments)
     assert locked.returncode == 2
     assert locked.stderr == f"error: {RUN}: another process {process.pid} is writing this run\n"
