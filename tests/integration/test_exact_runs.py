@@ -75,8 +75,8 @@ def test_a_killed_command_goes_on_to_the_same_bytes(rl_lab: Command, tmp_path: P
 def _env_steps_known(folder: Path) -> int:
     """How far a run has come, as its folder tells; 0 as long as that tells nothing."""
     try:
-        return int(RunFolder(folder).timing()[-1]["env_step"])
-    except (InputError, LookupError, ValueError):
+        return int((folder / "timing.csv").read_text().splitlines()[-1].split(",")[0])
+    except (OSError, LookupError, ValueError):
         return 0
 
 
