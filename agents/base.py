@@ -53,6 +53,15 @@ class Episode(NamedTuple):
     info: dict[str, Any]  # the environment's, at its last step
 
 
+class TableSize(NamedTuple):
+    """What a table takes."""
+
+    kind: str  # "dense", "sparse", "tiles" or "hashed tiles"
+    states: int  # that have a row; of tiles, places
+    bytes: int  # of all arrays
+    collisions: int | None = None  # tiles that met in a place that was taken
+
+
 class Monitor(Protocol):
     """What an agent tells of its training, and what it asks: may it go on?"""
 
@@ -214,7 +223,7 @@ class Agent(ABC):
         """Numbers about what was learned, for the log of an episode."""
         return {}
 
-    def table_size(self) -> dict[str, Any] | None:
+    def table_size(self) -> TableSize | None:
         """What a table takes, for the run folder; None where there is none."""
         return None
 

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from agents.base import Engine, Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
+from agents.base import Engine, Monitor, OnlineAgent, Settings, TableSize, Transition, require_discrete_actions
 from agents.policy import Policy, Spaces, TablePolicy, first_best
 from agents.seeding import UniformDraws
 from agents.storage import State
@@ -280,10 +280,10 @@ class TabularAgent(OnlineAgent):
         else:
             super().train(env, monitor)
 
-    def table_size(self) -> dict[str, Any]:
+    def table_size(self) -> TableSize:
         """Dense or sparse, its states, and the bytes of all arrays."""
         kind = "dense" if self.table.dense else "sparse"
-        return {"kind": kind, "states": len(self.table), "bytes": self.table.num_bytes}
+        return TableSize(kind, len(self.table), self.table.num_bytes)
 
     def states_met(self) -> int | None:
         """How many states training has met; None where that is not known."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from agents.base import Settings, Transition
+from agents.base import Settings, TableSize, Transition
 from agents.policy import Policy, Spaces, first_best
 from agents.seeding import Rng
 from agents.storage import State
@@ -173,11 +173,11 @@ class LinearAgent(TabularAgent, abstract=True):
         """Tiles are shared by many states: which were met is not known."""
         return
 
-    def table_size(self) -> dict[str, Any]:
+    def table_size(self) -> TableSize:
         """The weights, the bytes of all arrays, and how many tiles met in a place that was taken."""
         kind = "hashed tiles" if self.coder.is_hashed else "tiles"
         collisions = self.coder.num_collisions
-        return {"kind": kind, "states": self.coder.size, "bytes": self.table.num_bytes, "collisions": collisions}
+        return TableSize(kind, self.coder.size, self.table.num_bytes, collisions)
 
     def get_state(self) -> State:
         """As of every table, and the tiles that were met."""

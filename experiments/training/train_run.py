@@ -185,7 +185,7 @@ class _Attempt:
         size = agent.table_size()
         return self.manifest.with_(
             status="finished",
-            table=None if size is None else TableSize(**size),
+            table=None if size is None else TableSize(**size._asdict()),
             metrics=agent.metrics(),
             reference=_scale(self.run_spec, "final", self.run_spec.evaluation.final_episodes),
             curve_reference=_scale(self.run_spec, "curve", self.run_spec.evaluation.episodes),

@@ -71,7 +71,7 @@ def test_the_books_grid_costs_what_its_visits_cost() -> None:
     train(agent, "LunarLander-v3", {}, Budget(steps=500))
     assert 10 < len(agent.table) <= 500
     assert not agent.table.dense
-    assert agent.table_size()["bytes"] == agent.table.num_bytes < 100_000
+    assert agent.table_size().bytes == agent.table.num_bytes < 100_000
 
 
 def test_default_edges_come_from_the_bounds_or_from_the_book() -> None:

@@ -69,13 +69,13 @@ def test_collisions_are_reported_and_saved() -> None:
     agent: Any = make_agent("linear_q", env, num_weights=256)
     train(agent, "LunarLander-v3", {}, Budget(steps=300))
     size = agent.table_size()
-    assert size["kind"] == "hashed tiles"
-    assert size["collisions"] > 0
+    assert size.kind == "hashed tiles"
+    assert size.collisions > 0
     other: Any = make_agent("linear_q", env, num_weights=256)
     other.set_state(agent.get_state())
     assert other.table_size() == size
     other.set_state(make_agent("linear_q", env, num_weights=256).get_state())
-    assert other.table_size()["collisions"] == 0
+    assert other.table_size().collisions == 0
     with pytest.raises(ValueError, match="expected initial_values of 'zero' or a number, and no sparse table"):
         make_agent("linear_q", env, table="sparse")
 
