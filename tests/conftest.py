@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,23 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+ONE_COMPILES = (  # all of these want the same machine code: one worker compiles it, the others do not wait for it
+    "tests/conformance/test_vector_environment.py",
+    "tests/conformance/test_vector_snapshots.py",
+    "tests/integration/test_showing.py::test_speed",
+)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep `ONE_COMPILES` on one worker; xdist's own mark for that has no effect under this pytest."""
+    from xdist.scheduler import LoadGroupScheduling
+
+    class OneCompiles(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "machine code" if nodeid.startswith(ONE_COMPILES) else str(super()._split_scope(nodeid))
+
+    return OneCompiles(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @contextlib.contextmanager

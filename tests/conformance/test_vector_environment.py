@@ -20,7 +20,6 @@ from machine_code.pcg64 import pack, unpack
 from tests.helpers import CONTRADICTIONS, MAZES, maze_options
 
 NUM_ENVS = 5
-pytestmark = pytest.mark.xdist_group("machine code")  # one worker compiles, not all of them
 
 
 def assert_same(ours: Any, theirs: Any, place: str) -> None:

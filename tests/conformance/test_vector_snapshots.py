@@ -22,7 +22,6 @@ from tests.helpers import MAZES
 
 COUNT = 4
 MODES = list(AutoresetMode)
-pytestmark = pytest.mark.xdist_group("machine code")  # one worker compiles, not all of them
 
 
 def through_files(snapshot: storage.State, folder: Path) -> storage.State:

@@ -163,7 +163,6 @@ def test_what_cannot_be_played(rl_lab: Command) -> None:
         assert message in done.stderr
 
 
-@pytest.mark.xdist_group("machine code")
 def test_speed_compares_and_says_so(rl_lab: Command) -> None:
     done = rl_lab("speed", "envs", "--rounds", "1", "--json")
     assert done.returncode == 0, done.stderr
