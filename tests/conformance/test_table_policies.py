@@ -91,8 +91,8 @@ def test_policies_are_frozen_and_alike_on_batches_on_rows_and_from_their_state_a
     assert [other.select_action(row, explore=False) for row in rows] == expected
     if values[0] is not None:
         assert np.array([other.action_values(row) for row in rows]).tobytes() == np.array(values).tobytes()
-    again = other.policy_state()
-    assert again.keys() == other.policy_state().keys()
+    agent.set_policy_state(other.policy_state())  # it has learned since: nothing of that is left
+    assert repr(agent.policy_state()) == repr(other.policy_state())
 
 
 def test_only_rows_that_differ_from_the_first_values_are_kept() -> None:
