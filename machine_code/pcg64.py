@@ -4,7 +4,7 @@ A `np.random.Generator` over PCG64 (O'Neill 2014) becomes six 64-bit words: the 
 its increment, and the half of a draw that is kept for the next 32-bit one. `below` and `uniform` draw from such words
 what `envs.mazes.chance` draws from the generator itself.
 
-Only `envs.mazes.compiled` imports this file: it loads numba.
+It loads numba: only what is compiled imports it.
 """
 
 from typing import Any
