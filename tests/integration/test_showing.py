@@ -129,9 +129,11 @@ def test_play_in_a_terminal_reads_arrow_keys_and_leaves_it_clean(tmp_path: Path)
     assert "returns: -2" in text
 
 
-def test_play_in_a_window() -> None:
+def test_play_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """On SDL's dummy screen, with keys that another thread presses."""
     import pygame
+
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # Gymnasium's player asks it for a window
 
     from rl_lab.show.play import play
 
