@@ -182,7 +182,7 @@ def watch(
         overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
         oracle: draw the optimum beside the agent; of a recording or the terminal.
         at: an env step of the training: the agent as it was at the last snapshot at or before it.
-        through_training: the agent as it was at every snapshot, one after the other.
+        through_training: the agent as it was at every snapshot, one after the other; six seconds of an episode at most.
 
     Returns:
         episodes, frames and, of a recording, its file.

@@ -43,6 +43,7 @@ def play(
     *,
     overlay: str = "values",
     oracle: bool = False,
+    max_frames: int | None = None,
 ) -> Iterator[Frame]:
     """The frames of greedy episodes, in an environment made with a render mode.
 
@@ -52,6 +53,7 @@ def play(
         seeds: of the episodes.
         overlay: what is drawn over a maze, one of `overlays.KINDS`.
         oracle: draw the optimum beside the agent, which needs a maze drawn as "rgb_array" or "ansi".
+        max_frames: at most so many of an episode, at least 1; the caption of the last one says so. None: all.
     """
     base = env.unwrapped
     maze = base if isinstance(base, MazeEnv) else None
@@ -59,7 +61,9 @@ def play(
         visits = np.zeros(maze.num_cells if maze else 0, dtype=np.int64)
         held, theirs = -1, None
         for step in rollout(agent.policy(seed), env, seed):
+            cut = step.length + 1 == max_frames and not step.over
             ended = "   terminated" if step.terminated else "   truncated" if step.truncated else ""
+            ended = "   (and so on)" if cut else ended
             caption = f"episode {number} of {len(seeds)}   step {step.length}   return {step.total_reward:.4g}{ended}"
             if maze is not None and maze.source.recipe.keys:
                 caption += f"   keys: {maze.held_keys or 'none'}"
@@ -75,7 +79,9 @@ def play(
             if oracle and maze is not None:
                 caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
                 picture = _beside(picture, _drawn_with(maze, theirs))
-            yield Frame(picture, caption, step.over)
+            yield Frame(picture, caption, step.over or cut)
+            if cut:
+                break
 
 
 def _discount(agent: Agent, maze: MazeEnv) -> float:

@@ -22,6 +22,7 @@ from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from experiments.specs.spec import EnvEntry
 
 HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
+SCENE_SECONDS = 6.0  # of an episode, when the whole training is shown: at first an agent wanders
 PLAIN_WIDTH = 80  # of pictures where standard output is no terminal
 
 
@@ -67,12 +68,13 @@ def watch_run(
             raise InputError(f"--oracle: expected a maze, whose optimum is known, got {opened.run_spec.env.id}")
         agents = _agents(opened, moments)
         seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
+        fps = frames_per_second(env)
+        max_frames = round(SCENE_SECONDS * fps) if moments.through_training else None
         frames = (
             frame._replace(caption=title + frame.caption)
             for title, agent in agents
-            for frame in play(agent, env, seeds, overlay=overlay, oracle=oracle)
+            for frame in play(agent, env, seeds, overlay=overlay, oracle=oracle, max_frames=max_frames)
         )
-        fps = frames_per_second(env)
         played = episodes * len(agents)
         if record is not None:
             return {"episodes": played, "frames": write_video(record, frames, fps), "file": str(record)}

@@ -168,6 +168,8 @@ def test_the_command(rl_lab: Command, tmp_path: Path) -> None:
     assert "after 600 env steps   episode 1 of 1   step 0" in done.stdout
     grown = rl_lab("watch", run, "--terminal", "--through-training")
     assert [f"after {step:,} env steps" in grown.stdout for step in range(0, 2001, 200)] == [True] * 11
+    assert "step 47   return -47   (and so on)" in grown.stdout  # six seconds of one that wanders, at 8 frames a second
+    assert "step 48 " not in grown.stdout
     assert rl_lab("train", "RLLab/Maze-v0", "random", "--steps", "50", "--env", "name=r").returncode == 0
     none = rl_lab("watch", "runs/train/r/random/seed-0", "--terminal", "--through-training")
     assert none.returncode == 2
