@@ -144,7 +144,7 @@ def turn_one_way(
 def dig_pits(
     passages: Passages, cols: int, count: int, start: int, exits: IntArray, rng: np.random.Generator
 ) -> BoolArray:
-    """The pits [C]: drawn cells, as many as asked for and as leave every other cell a way to an exit."""
+    """The pits [C]: drawn cells, as many as asked for and as leave every other cell, one at least, a way to an exit."""
     pits = np.zeros(len(passages), dtype=np.bool_)
     if count == 0:
         return pits
@@ -157,7 +157,7 @@ def dig_pits(
             continue
         pits[cell] = True
         distances = distances_to(without(neighbours(passages, cols), pits), exits)
-        if ((distances < 0) & ~pits).any():
+        if ((distances < 0) & ~pits).any() or not (distances > 0).any():
             pits[cell] = False
         else:
             count -= 1

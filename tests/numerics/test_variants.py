@@ -222,6 +222,14 @@ def test_the_farthest_start_of_a_layout_minds_every_exit_and_no_pit() -> None:
     assert make_maze(layout="###########\n#E       O#\n###########", start="farthest").start_states == [3]
 
 
+def test_pits_leave_a_cell_to_start_from() -> None:
+    for seed in range(20):  # one of four cells is the exit: at most two may be pits
+        env = MazeEnv(rows=2, cols=2, pits=3, start="random", exit="top-right")
+        env.reset(seed=seed)
+        assert len(env.start_states) >= 1
+        assert env.level.pits.sum() == 2
+
+
 def test_a_fall_into_a_pit_earns_the_pits_reward_alone() -> None:
     for reward in ("step", "distance", "goal"):
         env = make_maze(layout="#########\n#O S   E#\n#########", reward=reward, pit_reward=-7.0)
