@@ -44,6 +44,11 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST else f"{name[: LONGEST // 3]}…{name[-(LONGEST - LONGEST // 3 - 1) :]}"
 
 
+def _best_first(comparison: Comparison) -> list[str]:
+    """The agents as they are ranked; those without a normalised score follow."""
+    return list(dict.fromkeys([*(row.agent for row in ranked(comparison.aggregates)), *comparison.agents]))
+
+
 def _look(comparison: Comparison, agent: str) -> Look:
     """An agent's look, the same in every figure."""
     return look(comparison.agents.index(agent))
@@ -67,12 +72,12 @@ def draw_aggregates(figure: "Figure", comparison: Comparison) -> None:
 def draw_scores(figure: "Figure", comparison: Comparison) -> None:
     """The IQM of normalised scores with intervals in each environment."""
     envs = [env for env in comparison.envs if any(summary.normalised for summary in comparison.in_env(env))]
-    order = {row.agent: row.iqm.value for row in comparison.aggregates}
+    order = _best_first(comparison)[::-1]  # the best on top
     columns = min(3, len(envs))
     panels = figure.subplots(-(-len(envs) // columns), columns, squeeze=False).ravel()
     for axes, env in zip(panels, envs, strict=False):
         rows = [(one.agent, one.normalised.iqm) for one in comparison.in_env(env) if one.normalised]
-        _intervals(axes, comparison, sorted(rows, key=lambda row: order[row[0]]))
+        _intervals(axes, comparison, sorted(rows, key=lambda row: order.index(row[0])))
         axes.set_title(env, fontsize=10)
     for axes in panels[len(envs) :]:
         axes.set_visible(False)
@@ -118,7 +123,7 @@ def draw_improvement(figure: "Figure", comparison: Comparison) -> None:
     """The probability that a run of the row's agent beats one of the column's; decided pairs in bold."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    agents = comparison.agents
+    agents = _best_first(comparison)
     axes = figure.subplots()
     values = [[float("nan")] * len(agents) for _ in agents]
     for pair in comparison.pairs:

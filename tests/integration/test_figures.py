@@ -2,14 +2,16 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
 
+from experiments.comparison.comparison import compare_groups
+from experiments.evaluation.score_scale import ScoreScale
+from experiments.figures.comparison import draw_aggregates, draw_improvement, draw_scores
 from experiments.figures.style import COLOURS, DASHES, MARKERS, look, save_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from experiments.results.run_result import RunResult
 
 
 def test_agents_are_told_apart() -> None:
@@ -33,7 +35,7 @@ def test_the_same_drawing_is_the_same_bytes(tmp_path: Path) -> None:
     """Whatever was drawn before; and matplotlib's settings are as they were."""
     before = dict(mpl.rcParams)
 
-    def draw(figure: "Figure") -> None:
+    def draw(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot([0, 1], [1, 0], label="a line", **look(1).line)
         axes.fill_between([0, 1], [0, 0], [1, 1], alpha=0.2, hatch="/")  # hatches have ids, which are hashes
@@ -47,3 +49,21 @@ def test_the_same_drawing_is_the_same_bytes(tmp_path: Path) -> None:
     assert dict(mpl.rcParams) == before
     svg = first[1].read_text()
     assert not any(word in svg for word in ("dc:date", str(tmp_path)))
+
+
+def test_agents_stand_in_one_order() -> None:
+    """That of the tables, in every figure; equal agents too, and whatever order they come in."""
+    scale = ScoreScale(floor=0.0, floor_error=0.0, ceiling=1.0, kind="solved", measure="return")
+    means = {"worst": 0.1, "tied": 0.5, "alike": 0.5, "best": 0.9}
+    groups = {
+        (env, agent): [RunResult(env, agent, seed, "", scores=np.array([mean]), scale=scale) for seed in range(2)]
+        for env in ("a", "b")
+        for agent, mean in means.items()
+    }
+    comparison = compare_groups(groups)
+    for draw in (draw_aggregates, draw_scores, draw_improvement):
+        figure = Figure()
+        draw(figure, comparison)
+        axes = figure.axes[0]
+        labels = [label.get_text() for label in axes.get_yticklabels()]
+        assert (labels if axes.yaxis_inverted() else labels[::-1]) == ["best", "tied", "alike", "worst"], draw.__name__
