@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,15 @@ def kept_in(name: str) -> Path:
 
     Where neither can be written, it is in a new folder of this process, which nobody else can have put anything into.
     """
-    base = os.environ.get("RL_LAB_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rl-lab"
-    return _writable(Path(base) / "machine-code", name)
+    own = os.environ.get("RL_LAB_CACHE")
+    return _writable((Path(own) if own else _user_cache() / "rl-lab") / "machine-code", name)
+
+
+def _user_cache() -> Path:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # there is no home, as in a container whose user has a number and no name
+        return _private_folder()
 
 
 @lru_cache
@@ -73,11 +80,17 @@ def digest(functions: Iterable[FunctionType]) -> str:
         for record in function.__annotations__.values():
             if isinstance(record, type) and issubclass(record, tuple):  # its fields are places in machine code
                 result.update(_source(record.__module__))
-        for name in function.__code__.co_names:
+        for name in names_in(function.__code__):
             value = function.__globals__.get(name)
             if isinstance(value, int | float | str | tuple):
                 result.update(f"{name}={value!r}".encode())
     return result.hexdigest()[:16]
+
+
+def names_in(code: CodeType) -> list[str]:
+    """The names that code looks up, those of the comprehensions and functions in it too."""
+    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in names_in(constant)]
+    return list(dict.fromkeys([*code.co_names, *inner]))
 
 
 def _full_name(function: FunctionType) -> str:

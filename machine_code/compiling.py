@@ -44,7 +44,7 @@ class Reach:
         if not isinstance(function, FunctionType) or function in self.called:
             return
         names = self.called[function] = {}
-        for name in function.__code__.co_names:
+        for name in cache.names_in(function.__code__):
             there = function.__globals__.get(name)
             called = self.stand_in(there)
             if called is not there or (isinstance(called, FunctionType) and self._is_ours(called)):

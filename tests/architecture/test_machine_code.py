@@ -30,6 +30,10 @@ def countdown(number: int) -> int:
     return 0 if number == 0 else 1 + countdown(number - 1)
 
 
+def sum_of_scaled(number: int) -> int:
+    return sum([scaled(one) + FACTOR for one in range(number)])
+
+
 def squared(number: int) -> int:
     return number * number
 
@@ -73,8 +77,16 @@ def test_a_slot_has_a_name_of_its_own() -> None:
         slot(bonus_of_this_test)
 
 
-def test_the_digest_changes_with_a_number_that_is_frozen_into_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    function: Any = scaled
+def test_what_a_comprehension_calls_is_replaced_too() -> None:
+    """0 + 3 + 6, each with its square and 3 more."""
+    (plain,) = in_python((sum_of_scaled,), filled((sum_of_scaled,), {"bonus_of_this_test": squared}))
+    assert plain(3) == 9 + 5 + 9
+
+
+@pytest.mark.parametrize("function", [scaled, sum_of_scaled])
+def test_the_digest_changes_with_a_number_that_is_frozen_into_the_code(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = cache.digest([function])
     assert cache.digest([function]) == before
     monkeypatch.setitem(function.__globals__, "FACTOR", 4)
@@ -107,3 +119,14 @@ def test_a_file_in_the_way_of_the_cache_folder(folder: Path) -> None:
     folder.mkdir()
     (folder / "machine-code").write_text("")
     assert compiled(negative, {}, "in-the-way")(3) == -3
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RL_LAB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    assert compiled(squared, {}, "homeless")(3) == 9
