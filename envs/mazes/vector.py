@@ -44,14 +44,14 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
         if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise ValueError(f"num_envs: expected an integer of at least 1, got {num_envs!r}")
         try:
-            self._mode = AutoresetMode(autoreset_mode)
+            self.autoreset_mode = AutoresetMode(autoreset_mode)
         except ValueError:
             known = ", ".join(repr(known.value) for known in AutoresetMode)
             raise ValueError(f"autoreset_mode: expected {known}, got {autoreset_mode!r}") from None
         self.template = template = MazeEnv(**options)  # checks the options, and knows what follows from them
         self.num_envs = num_envs = int(num_envs)
         self.render_mode = template.render_mode
-        self.metadata = MazeEnv.metadata | {"autoreset_mode": self._mode}
+        self.metadata = MazeEnv.metadata | {"autoreset_mode": self.autoreset_mode}
         self.single_observation_space = template.observation_space
         self.single_action_space = template.action_space
         self.observation_space = batch_space(template.observation_space, num_envs)
@@ -176,7 +176,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
                 f"actions: expected {self.num_envs} integers, got {actions.dtype} of shape {actions.shape}"
             )
         robots, count = self._robots, self.num_envs
-        if not self._is_seeded or (self._mode == AutoresetMode.DISABLED and self._some_over):
+        if not self._is_seeded or (self.autoreset_mode == AutoresetMode.DISABLED and self._some_over):
             raise gym.error.ResetNeeded("an environment has no episode to step in: call reset() first")
         results = Results(
             rewards=np.empty(count),
@@ -192,7 +192,7 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
             self._age(begins, results.terminations)
         self._some_over = said == SOME_OVER
         infos: Infos = {}
-        if self._some_over and self._mode == AutoresetMode.SAME_STEP:
+        if self._some_over and self.autoreset_mode == AutoresetMode.SAME_STEP:
             begins = robots.over.copy()
             infos = self._final(begins, results.successes)
             self._some_over = False

@@ -42,6 +42,7 @@ def assert_alike(options: dict[str, Any], mode: AutoresetMode, num_steps: int, s
     ours = MazeVectorEnv(NUM_ENVS, autoreset_mode=mode.value, **options)
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
+    assert ours.autoreset_mode == theirs.autoreset_mode
     rng = np.random.default_rng(1)
     results: list[tuple[Any, ...]] = [(ours.reset(seed=seed), theirs.reset(seed=seed))]
     for step in range(num_steps):
