@@ -103,7 +103,11 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         ValueError, OSError, EOFError, NotImplementedError: it is missing or damaged.
     """
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # a pipe would block, a link lead elsewhere
+            raise ValueError(f"{path.name}: expected a regular file")
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in arrays.zip.infolist()):
+                raise ValueError(f"{path.name}: expected arrays that are not packed")  # to whatever size
             return {name: arrays[name] for name in arrays.files}
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path.name}: {error}") from error

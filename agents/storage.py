@@ -51,6 +51,8 @@ def read(folder: Path) -> State:
         ValueError: a file is missing or damaged.
     """
     try:
+        if (folder / VALUES).is_symlink() or ((folder / VALUES).exists() and not (folder / VALUES).is_file()):
+            raise ValueError(f"{VALUES}: expected a regular file")
         state: State = json.loads((folder / VALUES).read_text(encoding="utf-8"))
         for path, array in ring.read_arrays(folder / ARRAYS).items():
             _put(state, path, array)
@@ -64,6 +66,7 @@ def read(folder: Path) -> State:
         EOFError,
         NotImplementedError,
         AttributeError,
+        RecursionError,
         zipfile.BadZipFile,
     ) as error:
         raise ValueError(f"{folder}: missing or damaged ({error})") from error

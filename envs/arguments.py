@@ -13,8 +13,12 @@ Result = TypeVar("Result")
 ALIASES = {"lr": "learning_rate", "alpha": "learning_rate", "gamma": "discount", "discount": "gamma", "eps": "epsilon"}
 
 
+class UnknownOptionError(TypeError, ValueError):
+    """An option that is none: Python's error for it, and like that of every other wrong option."""
+
+
 def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Check the arguments by their annotations; a wrong one is a ValueError of one line."""
+    """Check arguments by their annotations; a wrong one is a ValueError of one line, an unknown one also a TypeError."""
     validated = validate_call(config=ConfigDict(strict=True, allow_inf_nan=False))(function)
     known = [name for name in inspect.signature(function).parameters if name != "self"]
 
@@ -23,6 +27,10 @@ def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
         try:
             return validated(*arguments, **options)
         except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            if problem["type"] == "unexpected_keyword_argument":  # as Python says it: some catch exactly that
+                said = f"{function.__qualname__}() got an unexpected keyword argument {str(problem['loc'][-1])!r}"
+                raise UnknownOptionError(f"{said}: {explain(error, known)}") from None
             raise ValueError(explain(error, known)) from None
 
     return call

@@ -1,16 +1,17 @@
 """Which environments the lab knows by name, and how one is made.
 
-Any other Gymnasium id works too, and so does `module:Name`, where `Name` is an environment class of that module
-or an id that the module registers.
+Any other Gymnasium id works too, and so does `module:Name`, where `Name` is an environment class of that module, a
+function that is defined there and makes an environment, or an id that the module registers.
 """
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
+import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
 _MAZE, _MAZES = "envs.mazes.env:MazeEnv", "envs.mazes.vector:MazeVectorEnv"
@@ -76,6 +77,13 @@ class UnknownEnvironmentError(ValueError):
     """No environment has that name."""
 
 
+class Around(NamedTuple):
+    """A wrapper to be put around an environment: `module:Class`, and its arguments beside the environment."""
+
+    id: str
+    arguments: Mapping[str, Any] = {}
+
+
 class EnvironmentVersionError(UnknownEnvironmentError):
     """The environment exists, in other versions."""
 
@@ -102,12 +110,10 @@ def find_spec(env_id: str) -> EnvSpec:
     if ":" in module_name:
         raise UnknownEnvironmentError(f"no environment is called {env_id!r}")
     if module_name:
-        try:
-            module = importlib.import_module(module_name)
-        except ImportError as error:
-            raise UnknownEnvironmentError(f"cannot import module {module_name!r}: {error}") from error
-        candidate = getattr(module, name, None)
+        candidate = getattr(_imported(module_name, UnknownEnvironmentError), name, None)
         if inspect.isclass(candidate) and issubclass(candidate, gym.Env):
+            return EnvSpec(id=name, entry_point=env_id)
+        if inspect.isfunction(candidate) and candidate.__module__ == module_name:
             return EnvSpec(id=name, entry_point=env_id)
     try:
         return gym.spec(name)
@@ -117,32 +123,117 @@ def find_spec(env_id: str) -> EnvSpec:
         raise UnknownEnvironmentError(f"no environment is called {name!r}") from error
 
 
+def _imported(module_name: str, error_class: type[ValueError]) -> Any:
+    try:
+        return importlib.import_module(module_name)
+    except ImportError as error:
+        raise error_class(f"cannot import module {module_name!r}: {error}") from error
+
+
+def find_wrapper(wrapper_id: str) -> type[gym.Wrapper[Any, Any, Any, Any]]:
+    """The class of a wrapper, `module:Class`.
+
+    Raises:
+        ValueError: there is none, or it is no `gymnasium.Wrapper`.
+    """
+    module_name, colon, name = wrapper_id.rpartition(":")
+    if not colon or ":" in module_name:
+        raise ValueError(f"expected a wrapper as module:Class, got {wrapper_id!r}")
+    candidate = getattr(_imported(module_name, ValueError), name, None)
+    if not (inspect.isclass(candidate) and issubclass(candidate, gym.Wrapper)):
+        raise ValueError(f"{wrapper_id}: expected a subclass of gymnasium.Wrapper, got {candidate!r}")
+    return candidate
+
+
+class Options(NamedTuple):
+    """The options of an environment, without `render_mode`."""
+
+    defaults: dict[str, Any]  # None where there is none
+    are_all: bool  # False: it takes others too, and says itself what it makes of them
+
+
 def env_options(env_id: str) -> dict[str, Any]:
     """The options of an environment and their defaults, without `render_mode`."""
+    return find_options(env_id).defaults
+
+
+def find_options(env_id: str) -> Options:
+    """The options of an environment; of a class that hands `**options` on, those of its base classes too."""
     spec = find_spec(env_id)
-    creator = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
-    target: Callable[..., Any] = creator.__init__ if inspect.isclass(creator) else creator  # type: ignore[assignment]
-    options: dict[str, Any] = {}
-    for name, parameter in inspect.signature(target).parameters.items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        options[name] = spec.kwargs.get(name, None if parameter.default is parameter.empty else parameter.default)
-    options.pop("render_mode", None)
-    return options
+    creator: Any = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    makers: list[Any] = [creator]
+    if inspect.isclass(creator):
+        makers = [vars(base)["__init__"] for base in creator.__mro__ if "__init__" in vars(base)]
+    defaults: dict[str, Any] = {}
+    hands_on = True
+    for maker in makers:
+        if not hands_on:
+            break
+        hands_on = False
+        for name, parameter in inspect.signature(maker).parameters.items():
+            hands_on |= parameter.kind is parameter.VAR_KEYWORD
+            if name not in ("self", "render_mode") and parameter.kind not in _VARIABLE:
+                known = None if parameter.default is parameter.empty else parameter.default
+                defaults.setdefault(name, spec.kwargs.get(name, known))
+    return Options(defaults, are_all=not hands_on)
 
 
-def make_env(env_id: str, *, render_mode: str | None = None, **options: Any) -> gym.Env[Any, Any]:
+_VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def plain(value: Any) -> Any:
+    """An option as JSON and TOML have it, where there are neither tuples nor arrays."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _like(value: Any, default: Any) -> Any:
+    """An option as the environment means it: a list is a tuple or an array where its default is one."""
+    if isinstance(value, list) and isinstance(default, np.ndarray):
+        return np.asarray(value)
+    return tuple(value) if isinstance(value, list) and isinstance(default, tuple) else value
+
+
+def make_env(
+    env_id: str,
+    *,
+    render_mode: str | None = None,
+    max_episode_steps: int | None = None,
+    wrappers: Sequence[Around] = (),
+    **options: Any,
+) -> gym.Env[Any, Any]:
     """`gym.make` for every name the lab accepts, without Gymnasium's step-by-step checker (our tests run it).
+
+    Args:
+        env_id: the environment.
+        render_mode: how it draws.
+        max_episode_steps: steps after which an episode is truncated, instead of what the environment is registered
+            with.
+        wrappers: what is put around it, the innermost first.
+        options: of the environment.
 
     Raises:
         UnknownEnvironmentError: nothing has that name.
         TypeError: an option is unknown.
-        ValueError: an option has a wrong value.
+        ValueError: an option has a wrong value, or a wrapper is none.
     """
-    spec = find_spec(env_id)
-    unknown = set(options) - set(env_options(env_id))
-    if unknown:
+    spec, (defaults, are_all) = find_spec(env_id), find_options(env_id)
+    unknown = set(options) - set(defaults)
+    if unknown and are_all:
         raise TypeError(f"unknown option {min(unknown)!r}")
-    if render_mode is not None:
-        options["render_mode"] = render_mode  # an environment that draws nothing need not know the word
-    return gym.make(spec, disable_env_checker=True, **options)
+    options = {name: _like(value, defaults.get(name)) for name, value in options.items()}
+    classes = [(find_wrapper(wrapper.id), wrapper.arguments) for wrapper in wrappers]
+
+    def make(render_mode: str | None = None) -> gym.Env[Any, Any]:
+        drawn: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}  # not all know the word
+        env = gym.make(spec, max_episode_steps, disable_env_checker=True, **options, **drawn)
+        for wrapper, arguments in classes:
+            env = wrapper(env, **arguments)
+        return env
+
+    if not classes:
+        return make(render_mode)
+    # As the entry point of a spec, so that Gymnasium can make it again, wrappers and all.
+    whole = EnvSpec(id=spec.id, entry_point=cast(Any, make), order_enforce=False)
+    return gym.make(whole, disable_env_checker=True, render_mode=render_mode)

@@ -1,9 +1,13 @@
 """Wrappers that the lab puts around environments."""
 
+import operator
+from collections.abc import Iterator
 from typing import Any, SupportsFloat
 
 import gymnasium as gym
 from gymnasium.utils import RecordConstructorArgs
+
+from envs.mazes.env import MazeEnv
 
 
 class ResetSeed(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
@@ -40,8 +44,27 @@ class StepLimit(gym.Wrapper[Any, Any, Any, Any]):
 
 
 def step_limit(env: gym.Env[Any, Any]) -> int | None:
-    """The environment's own limit of steps an episode, or None."""
-    if env.spec is not None and env.spec.max_episode_steps:
-        return env.spec.max_episode_steps
-    own = getattr(env.unwrapped, "max_steps", None)
-    return own if isinstance(own, int) else None
+    """The steps after which an environment is known to truncate an episode, or None.
+
+    Gymnasium's wrapper imposes its limit, and our mazes theirs. What another environment says of itself is no limit.
+    """
+    limits = [one._max_episode_steps for one in chain(env) if isinstance(one, gym.wrappers.TimeLimit)]
+    limits += [env.unwrapped.max_steps] if isinstance(env.unwrapped, MazeEnv) else []
+    return min(limits, default=None)
+
+
+def claimed_limit(env: gym.Env[Any, Any]) -> int | None:
+    """The limit of steps that an environment tells of in an attribute `max_steps`, which it may or may not impose."""
+    try:
+        limit = operator.index(env.unwrapped.max_steps)  # type: ignore[attr-defined]
+    except (AttributeError, TypeError):
+        return None
+    return limit if limit > 0 else None
+
+
+def chain(env: gym.Env[Any, Any]) -> Iterator[gym.Env[Any, Any]]:
+    """An environment's wrappers, the outermost first, and what they are around."""
+    yield env
+    while isinstance(env, gym.Wrapper):
+        env = env.env
+        yield env

@@ -1,13 +1,19 @@
 """Errors that are the user's to mend: one line that says where, what was expected and what came."""
 
+import traceback
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from envs.arguments import did_you_mean, explain
 
-__all__ = ["InputError", "did_you_mean", "explain", "located", "unknown"]
+__all__ = ["InputError", "did_you_mean", "explain", "in_words", "located", "shown", "unknown"]
+
+# Categories of characters: controls, invisible marks, lone surrogates, ends of lines.
+COMMANDS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
 class InputError(ValueError):
@@ -29,12 +35,43 @@ def located(place: str) -> Iterator[None]:
         raise InputError(_placed(place, str(error))) from None
     except ValidationError as error:
         raise InputError(f"{place}: {explain(error)}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # What a foreign constructor (Gymnasium's or the user's own) makes of a wrong option is its own affair.
         message = " ".join(str(error).split())
         if not message or not isinstance(error, ValueError | TypeError):
-            message = f"{type(error).__name__}: {message}"  # "'9x9'" alone would say little
+            message = in_words(error)  # "'9x9'" alone would say little
         raise InputError(_placed(place, message)) from error
+
+
+def shown(text: str) -> str:
+    """Text without what would command a terminal, or forge a line: such characters as their escapes."""
+    if text.isprintable() and text.isascii():
+        return text
+    return "".join(_escaped(one) if unicodedata.category(one) in COMMANDS else one for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def in_words(error: BaseException) -> str:
+    """Any exception in one line; where it came from, if it says nothing itself."""
+    if isinstance(error, SystemExit):
+        return f"SystemExit: it called sys.exit({'' if error.code is None else repr(error.code)}){_origin(error)}"
+    try:
+        message = " ".join(str(error).split())
+    except Exception:  # an exception of the user's own
+        message = ""
+    return f"{type(error).__name__}: {shown(message)}" if message else f"{type(error).__name__}{_origin(error)}"
+
+
+def _origin(error: BaseException) -> str:
+    """Such as " in grid.py, line 4: assert 1 == 2"."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    code = f": {frames[-1].line}" if frames[-1].line else ""
+    return f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}{code}"
 
 
 def _placed(place: str, message: str) -> str:

@@ -10,14 +10,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rl_lab import on_interrupt
+
 if TYPE_CHECKING:
     from rl_lab.api import compare, evaluate, make_agent, make_env, train, train_seeds, watch
 
 __version__ = "0.5.0"
 __all__ = ["compare", "evaluate", "make_agent", "make_env", "train", "train_seeds", "watch"]
 
-# The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
-if Path(sys.argv[0] if sys.argv else "").stem != "rl-lab":
+if Path(sys.argv[0] if sys.argv else "").stem == "rl-lab":
+    # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
+    on_interrupt.prepare()
+else:
     importlib.import_module("envs")
 
 

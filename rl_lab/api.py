@@ -14,6 +14,7 @@ from envs.registry import env_options
 from envs.registry import make_env as _make_env
 from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError, located
+from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
@@ -121,12 +122,9 @@ def evaluate(
         raise InputError(f"episodes: expected at least 1, got {episodes}")
     opened = open_run(Path(run))
     run_spec = opened.run_spec
-    env = opened.make_env(options=env_options)
-    try:
-        count = run_spec.evaluation.final_episodes if episodes is None else episodes
+    count = run_spec.evaluation.final_episodes if episodes is None else episodes
+    with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
         results = evaluate_agent(opened.agent(), env, episode_seeds(run_spec.evaluation.seed, "final", count))
-    finally:
-        env.close()
     return {
         "run": str(run),
         "env": run_spec.env.label,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from agents.planning import exact
 from agents.planning.exact import FiniteModel, FloatArray
+from agents.planning.trust import why_no_model
 
 
 class Oracle:
@@ -122,8 +123,8 @@ def exact_model(env: gym.Env[Any, Any], user: str = "the oracle") -> tuple[Finit
     """
     base: Any = env.unwrapped
     name = type(base).__name__
-    if not has_model(base):
-        raise ValueError(f"{user} needs an exact model (env.unwrapped.P), and {name} has none")
+    if reason := why_no_model(env):
+        raise ValueError(f"{user} needs an exact model (env.unwrapped.P), and {reason}")
     if not getattr(base, "fixed_model", True):
         raise ValueError(
             f"{user} needs one model, and here another maze comes (maze_seed = 'new', levels or layout_change)"
@@ -131,11 +132,6 @@ def exact_model(env: gym.Env[Any, Any], user: str = "the oracle") -> tuple[Finit
     if getattr(base, "fickle_passenger", False):
         raise ValueError(f"{user} needs an exact model, and {name}'s leaves out fickle_passenger: expected it off")
     return current_model(base), np.asarray(base.initial_state_distrib, dtype=float)
-
-
-def has_model(base: Any) -> bool:
-    """Does an unwrapped environment have a model? (Looking at ours does not build it.)"""
-    return (hasattr(type(base), "P") or "P" in vars(base)) and hasattr(base, "initial_state_distrib")
 
 
 def current_model(base: Any) -> FiniteModel:

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from agents.base import Settings
 from agents.planning import exact
-from agents.planning.oracle import exact_model, has_model
+from agents.planning.oracle import exact_model
+from agents.planning.trust import why_no_model
 from agents.policy import FunctionPolicy, Policy, Spaces
 from agents.seeding import Rng
 from agents.storage import State
@@ -186,7 +187,7 @@ class Predictor(TabularAgent, abstract=True):
 
     def _true_values(self, env: gym.Env[Any, Any]) -> NDArray[np.float64] | None:
         """V [S], nan in states that the policy never comes to; None where there is no exact model."""
-        if not has_model(env.unwrapped) or not getattr(env.unwrapped, "fixed_model", True):
+        if why_no_model(env) is not None or not getattr(env.unwrapped, "fixed_model", True):
             return None
         model, initial = exact_model(env, self.name)
         values = exact.unlimited_policy_values(model, self.given_policy, self.settings.discount)

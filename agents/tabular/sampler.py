@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from agents.planning.trust import wrappers_of
 from agents.tabular.episodes import NO_LIMIT, Sampler
 from agents.tabular.memory import FloatArray
 
@@ -26,11 +27,9 @@ def why_not(env: gym.Env[Any, Any]) -> str | None:
     name = f"{type(base).__module__}:{type(base).__qualname__}"
     if name not in TOY_TEXT | OURS:
         return f"it knows the lab's mazes and small problems, FrozenLake, CliffWalking and Taxi, and not {name}"
-    wrapper = env
-    while isinstance(wrapper, gym.Wrapper):
+    for wrapper in wrappers_of(env):
         if type(wrapper) not in WRAPPERS:
             return f"the wrapper {type(wrapper).__name__} changes more than the limit of steps"
-        wrapper = wrapper.env
     if not isinstance(env.observation_space, spaces.Discrete):
         return f"it needs the state as observation (Discrete), got {type(env.observation_space).__name__}"
     if not getattr(base, "fixed_model", True):
@@ -46,7 +45,7 @@ def make_sampler(env: gym.Env[Any, Any]) -> Sampler:
     """The arrays of an environment that can be sampled exactly."""
     base: Any = env.unwrapped
     arrays = base.model_arrays() if hasattr(base, "model_arrays") else _arrays(base.P)
-    limits = [wrapper._max_episode_steps for wrapper in _wrappers(env) if isinstance(wrapper, TimeLimit)]
+    limits = [wrapper._max_episode_steps for wrapper in wrappers_of(env) if isinstance(wrapper, TimeLimit)]
     starts, thresholds = _starts(base)
     return Sampler(
         num_outcomes=arrays["next_states"].shape[2],
@@ -65,7 +64,7 @@ def make_sampler(env: gym.Env[Any, Any]) -> Sampler:
 def put(env: gym.Env[Any, Any], state: int, start: int, length: int, action: int) -> None:
     """Put the environment where the episode is, as if it had made the steps itself."""
     base: Any = env.unwrapped
-    for wrapper in _wrappers(env):
+    for wrapper in wrappers_of(env):
         if type(wrapper) is TimeLimit:
             wrapper._elapsed_steps = length  # type: ignore[assignment]  # Gymnasium declares it None
         elif type(wrapper) is OrderEnforcing:
@@ -84,14 +83,6 @@ def last_info(env: gym.Env[Any, Any], probability: float) -> dict[str, Any]:
         return info
     info = {"prob": probability}
     return info | {"action_mask": base.action_mask(base.s)} if hasattr(base, "action_mask") else info
-
-
-def _wrappers(env: gym.Env[Any, Any]) -> list[Any]:
-    wrappers = []
-    while isinstance(env, gym.Wrapper):
-        wrappers.append(env)
-        env = env.env
-    return wrappers
 
 
 def _arrays(model: Any) -> dict[str, Any]:

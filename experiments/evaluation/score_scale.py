@@ -13,10 +13,11 @@ import gymnasium as gym
 import numpy as np
 
 from agents.planning.exact import FiniteModel, FloatArray, optimal_values, policy_values
-from agents.planning.oracle import current_model, has_model
+from agents.planning.oracle import current_model
+from agents.planning.trust import why_no_model
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import GOAL, STEP
-from experiments.evaluation.environments import episode_limit, make_evaluation_env
+from experiments.evaluation.environments import closing, episode_limit, make_evaluation_env
 from experiments.specs.spec import EnvEntry
 
 NEGLIGIBLE = 1e-9  # a scale shorter than this is none
@@ -43,7 +44,7 @@ class ScoreScale:
     floor: float  # the random policy's mean score
     floor_error: float  # standard error of the floor; 0 where exact
     ceiling: float  # the best known policy's mean score
-    kind: str  # of the ceiling: "exact optimum" or "solved"
+    kind: str  # of the ceiling: "exact optimum", "solved" or "given ceiling"
     measure: str  # "return" or "-steps": what a score is
 
     @classmethod
@@ -75,20 +76,27 @@ class ScoreScale:
 
 def score_scale_for(entry: EnvEntry, seeds: Sequence[int]) -> ScoreScale | None:
     """The scale of an environment's scores on these evaluation episodes, or None where none is known."""
-    if entry.id in MEASURED and not entry.changed_settings().keys() - {"reset_seed"}:
-        random, error, solved = MEASURED[entry.id]
-        return ScoreScale(random, error, solved, "solved", "return")
+    if entry.scale is not None:
+        return ScoreScale(entry.scale.floor, 0.0, entry.scale.ceiling, "given ceiling", "return")
+    if entry.id in MEASURED and not entry.changed().keys() - {"reset_seed"}:
+        return measured_scale(entry.id)
     return _of_environment(entry.model_dump_json(), tuple(seeds))
+
+
+def measured_scale(env_id: str) -> ScoreScale | None:
+    """The scale of an environment as Gymnasium registers it, where its ends were measured."""
+    if env_id not in MEASURED:
+        return None
+    random, error, solved = MEASURED[env_id]
+    return ScoreScale(random, error, solved, "solved", "return")
 
 
 @lru_cache(maxsize=64)
 def _of_environment(entry: str, seeds: tuple[int, ...]) -> ScoreScale | None:
     """The exact scale of an entry (as JSON, which can be a key): every run of an experiment asks for the same."""
     env = make_evaluation_env(EnvEntry.model_validate_json(entry))
-    try:
+    with closing(env):
         return _exact_scale(env, seeds)
-    finally:
-        env.close()
 
 
 def score_measure(env: gym.Env[Any, Any]) -> str:
@@ -98,7 +106,7 @@ def score_measure(env: gym.Env[Any, Any]) -> str:
     there are pits, or exits that pay.
     """
     maze = env.unwrapped
-    if not isinstance(maze, MazeEnv) or maze.source.recipe.reward == STEP:
+    if not isinstance(maze, MazeEnv) or why_no_model(env) is not None or maze.source.recipe.reward == STEP:
         return "return"
     usual = 1.0 if maze.source.recipe.reward == GOAL else 0.0
     ends_differ = maze.level.pits.any() or (maze.source.recipe.exit_rewards != usual).any()
@@ -108,7 +116,7 @@ def score_measure(env: gym.Env[Any, Any]) -> str:
 def _exact_scale(env: gym.Env[Any, Any], seeds: Sequence[int]) -> ScoreScale | None:
     base: Any = env.unwrapped
     env.reset(seed=seeds[0])  # toy_text has no state before
-    if not has_model(base) or not hasattr(base, "s"):
+    if why_no_model(env) is not None or not hasattr(base, "s"):
         return None
     if len(base.initial_state_distrib) not in range(1, MAX_STATES + 1):
         return None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from agents.registry import find_agent, make_agent
 from experiments.errors import InputError, unknown
-from experiments.evaluation.environments import make_evaluation_env
+from experiments.evaluation.environments import closing, make_evaluation_env
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.drive import Listener, drive
 from experiments.execution.executor import LocalExecutor, limit_threads
@@ -15,7 +15,8 @@ from experiments.execution.run_source import RunList
 from experiments.results.stored_run import StoredRun
 from experiments.runs.manifest import Manifest
 from experiments.runs.run_folder import EPISODES
-from experiments.specs.spec import EnvEntry, Figure, RunSpec
+from experiments.specs.figure import Figure
+from experiments.specs.spec import EnvEntry, RunSpec
 from experiments.training.run_logs import info_columns
 from experiments.training.train_run import check_run_spec
 
@@ -95,8 +96,5 @@ def _check_columns(figure: Figure, run_specs: Sequence[RunSpec]) -> None:
 
 def _reported(entry: EnvEntry) -> list[str]:
     """What an environment reports at the end of an episode of random actions."""
-    env = make_evaluation_env(entry)
-    try:
+    with closing(make_evaluation_env(entry)) as env:
         return info_columns(evaluate_agent(make_agent("random", env), env, [0]))
-    finally:
-        env.close()

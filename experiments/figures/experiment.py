@@ -9,7 +9,9 @@ from experiments.figures.spec_figure import write_figure
 from experiments.results.groups import group_runs
 from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.run_folder import find_runs
-from experiments.specs.spec import Figure, RunSpec
+from experiments.specs.figure import Figure
+from experiments.specs.labels import folder_name
+from experiments.specs.spec import RunSpec
 
 
 def draw_experiment(
@@ -18,24 +20,23 @@ def draw_experiment(
     """Draw the figure that a spec asks for, else the learning curves; the files. `known` runs are not read again."""
     if figure is None:
         return _draw_curves(run_specs, out, known)
-    return write_figure(figure, out / run_specs[0].experiment, [run_spec.agent.label for run_spec in run_specs])
+    return write_figure(
+        figure, out / folder_name(run_specs[0].experiment), [run_spec.agent.label for run_spec in run_specs]
+    )
 
 
 def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, StoredRun]) -> list[Path]:
     """The learning curves of the environments that were trained in, with all the agents that are there."""
     figures: list[Path] = []
     for experiment, env in dict.fromkeys((run_spec.experiment, run_spec.env.label) for run_spec in run_specs):
-        runs = read_runs([out / experiment / env], skip_damaged=True, known=known)
+        folder = out / folder_name(experiment)
+        runs = read_runs([out / folder_name(experiment) / folder_name(env)], skip_damaged=True, known=known)
         try:
-            figures += write_curves(
-                group_runs(run.results() for run in runs), out / experiment, _agents_in(out / experiment)
-            )
+            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder))
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same
             mine = {(out / run_spec.folder).resolve() for run_spec in run_specs}
             runs = [run for run in runs if run.folder.path.resolve() in mine]
-            figures += write_curves(
-                group_runs(run.results() for run in runs), out / experiment, _agents_in(out / experiment)
-            )
+            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder))
     return figures
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from experiments.comparison.learning_curve import GRID_POINTS, align, iqm_curve
 from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, TITLE, Look, look, save_figure
+from experiments.files import make_folder
 from experiments.results.groups import Groups
 from experiments.results.run_result import Curve, RunResult
+from experiments.specs.labels import folder_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,8 +37,7 @@ def write_curves(groups: Groups, folder: Path, agents_before: Sequence[str] = ()
         agents = {agent: [run for run in runs if run.finished] for (of, agent), runs in groups.items() if of == env}
         agents = {agent: runs for agent, runs in agents.items() if runs}
         if agents:
-            target = folder / env
-            target.mkdir(parents=True, exist_ok=True)
+            target = make_folder(folder, folder_name(env))
             written += save_figure(target / FILE_NAME, SIZE, partial(_draw, env=env, agents=agents, order=order))
     return written
 

@@ -3,19 +3,19 @@
 It is drawn from the logs of the runs; `figure.csv` has its numbers.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.comparison.bootstrap import BOOTSTRAP_SEED, CONFIDENCE, FloatArray
 from experiments.errors import InputError, unknown
 from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, TITLE, Look, look, save_figure
+from experiments.files import csv_bytes, replace_file
 from experiments.results.stored_run import StoredRun, read_runs
-from experiments.specs.spec import Figure
+from experiments.specs.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -57,12 +57,11 @@ def write_figure(figure: Figure, folder: Path, order: Sequence[str] = ()) -> lis
     runs.sort(key=lambda run: place.get(run.run_spec.agent.label, len(place)))
     lines = figure_lines(figure, runs)
     path = folder / NAME
-    with path.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["line", figure.x, "mean", "low", "high", "runs"])
-        for line in lines:
-            for row in zip(line.x.tolist(), line.mean.tolist(), line.low.tolist(), line.high.tolist(), strict=True):
-                writer.writerow([line.label, *row, line.num_runs])
+    rows: list[list[Any]] = [["line", figure.x, "mean", "low", "high", "runs"]]
+    for line in lines:
+        for row in zip(line.x.tolist(), line.mean.tolist(), line.low.tolist(), line.high.tolist(), strict=True):
+            rows.append([line.label, *row, line.num_runs])
+    replace_file(path.with_suffix(".csv"), csv_bytes(rows))
     return [*draw(figure, lines, path), path.with_suffix(".csv")]
 
 

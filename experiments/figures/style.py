@@ -1,9 +1,12 @@
 """The one style of all figures, and the one way to save them."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from experiments.files import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +21,7 @@ TITLE: Any = {"fontsize": 12, "fontweight": "bold"}
 DETAIL: Any = {"fontsize": 9, "color": "#555555"}  # small print
 BAND_ALPHA = 0.15  # of an interval around a line
 DOTS_PER_INCH = 130  # of PNGs
+SVG_OPTIONS: Any = {"metadata": {"Date": None}}
 
 RC: Any = {
     "svg.hashsalt": "rl-lab",  # the same picture is the same bytes
@@ -68,6 +72,8 @@ def save_figure(path: Path, size: tuple[float, float], draw: Callable[["Figure"]
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        figure.savefig(png, dpi=DOTS_PER_INCH, metadata={"Software": None})
-        figure.savefig(svg, metadata={"Date": None})
+        for file, options in ((png, {"dpi": DOTS_PER_INCH, "metadata": {"Software": None}}), (svg, SVG_OPTIONS)):
+            written = io.BytesIO()
+            figure.savefig(written, format=file.suffix[1:], **options)
+            replace_file(file, written.getvalue())
     return [png, svg]

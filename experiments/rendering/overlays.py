@@ -47,6 +47,8 @@ def maze_overlay(
     maze = env.unwrapped
     if not isinstance(maze, MazeEnv) or kind == "none":
         return None
+    if kind != "visits" and env.observation_space != maze.observation_space:
+        return None  # what the agent observes is not what the maze shows of a cell
     if kind == "visits":
         return Overlay(visits=np.zeros(maze.num_cells, dtype=np.int64) if visits is None else visits)
     if kind == "path":

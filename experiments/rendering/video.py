@@ -1,6 +1,7 @@
 """Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +19,11 @@ from experiments.evaluation.rollout import rollout
 from experiments.rendering.overlays import maze_overlay, oracle_overlay, with_one_scale
 
 FORMATS = (".mp4", ".gif")
-DEFAULT_FPS = 30
+DEFAULT_FPS = 30.0
+LEAST_FPS, MOST_FPS = 0.1, 240.0
 HOLD_SECONDS = 1.0  # the last frame of an episode stays this long
 CAPTION_PIXELS = 28
+BACKGROUND = (24, 28, 32)
 CAPTION_WIDTH = 400  # pixels that a caption may take
 GIF_MAX_FPS = 25  # a GIF's clock ticks in hundredths of a second
 
@@ -75,7 +78,8 @@ def play(
                     if oracle:
                         theirs = oracle_overlay(maze, overlay, _discount(agent, maze))
                         maze.overlay, theirs = with_one_scale(maze.overlay, theirs)
-            picture = env.render()
+            picture = env.render()  # nothing, where the environment has a window of its own
+            picture = None if env.render_mode == "human" else as_picture(picture)
             if oracle and maze is not None:
                 caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
                 picture = _beside(picture, _drawn_with(maze, theirs))
@@ -105,9 +109,38 @@ def _beside(left: Any, right: Any) -> Any:
     return np.concatenate([left, right], axis=1)
 
 
-def frames_per_second(env: gym.Env[Any, Any]) -> int:
+def frames_per_second(env: gym.Env[Any, Any]) -> float:
     """The speed at which an environment is meant to be watched."""
-    return int(env.metadata.get("render_fps") or DEFAULT_FPS)
+    try:
+        speed = float(env.metadata.get("render_fps") or DEFAULT_FPS)
+    except (TypeError, ValueError):
+        return DEFAULT_FPS
+    return min(max(speed, LEAST_FPS), MOST_FPS) if math.isfinite(speed) else DEFAULT_FPS
+
+
+def as_picture(frame: Any) -> Any:
+    """What an environment drew, as an image [H, W, 3] of bytes; text stays text.
+
+    A list of frames, as `rgb_array_list` gives it, stands for its last; a grey image [H, W] gets three channels.
+
+    Raises:
+        InputError: it is no picture.
+    """
+    if isinstance(frame, str):
+        return frame
+    if isinstance(frame, list | tuple) and frame and not isinstance(frame[0], int | float):
+        return as_picture(frame[-1])
+    image: Any = np.asarray(frame) if frame is not None else np.zeros(0)
+    if image.ndim == 2:
+        image = np.repeat(image[:, :, None], 3, axis=2)
+    if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size or image.dtype.kind not in "fiub":
+        got = "nothing" if frame is None else f"{type(frame).__name__} of shape {list(image.shape)}"
+        raise InputError(f"render: expected an image [height, width, 3], got {got}")
+    image = image[:, :, :3]
+    if image.dtype.kind == "f":  # shares of full brightness, unless there is a larger number
+        image = np.nan_to_num(image)
+        image = image * 255.0 if image.max() <= 1.0 else image
+    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 def captioned(picture: Image, caption: str) -> Image:
@@ -118,7 +151,7 @@ def captioned(picture: Image, caption: str) -> Image:
     scale = -(-CAPTION_WIDTH // picture.shape[1])  # small pictures are enlarged until the text fits
     picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
     height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
-    canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), (24, 28, 32))
+    canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), BACKGROUND)
     canvas.paste(PillowImage.fromarray(picture[:height, :width]), (0, 0))
     font = ImageFont.load_default(size=15)
     ImageDraw.Draw(canvas).text((10, height + 5), caption, fill=(235, 235, 235), font=font)
@@ -141,13 +174,14 @@ def check_video_path(path: Path) -> None:
         raise InputError(f"{path}: the folder {path.parent} does not exist")
 
 
-def write_video(path: Path, frames: Iterator[Frame], fps: int) -> int:
+def write_video(path: Path, frames: Iterator[Frame], fps: float) -> int:
     """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
     pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
     coming = path.with_name(f".coming-{path.name}")  # a video that is there stays until the new one is complete
     try:
-        coming.touch()
+        coming.unlink(missing_ok=True)
+        coming.touch(exist_ok=False)
         count = write(coming, pictures, fps)
         coming.replace(path)
     except OSError as error:
@@ -160,13 +194,21 @@ def write_video(path: Path, frames: Iterator[Frame], fps: int) -> int:
 
 
 def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:
+    """Pictures with their captions, all of one size: an environment may change its pictures', and a video's is one."""
+    from PIL import Image as PillowImage
+
+    size: tuple[int, int] | None = None  # width and height of the first
     for frame in frames:
-        picture = captioned(frame.picture, frame.caption)
+        picture = frame.picture
+        size = size or (picture.shape[1], picture.shape[0])
+        if picture.shape[:2] != size[::-1]:
+            picture = np.asarray(PillowImage.fromarray(picture).resize(size))
+        picture = captioned(picture, frame.caption)
         for _ in range(hold if frame.last else 1):
             yield picture
 
 
-def _write_mp4(path: Path, pictures: Iterator[Image], fps: int) -> int:
+def _write_mp4(path: Path, pictures: Iterator[Image], fps: float) -> int:
     import imageio_ffmpeg
 
     count, writer = 0, None
@@ -184,11 +226,11 @@ def _write_mp4(path: Path, pictures: Iterator[Image], fps: int) -> int:
     return count
 
 
-def _write_gif(path: Path, pictures: Iterator[Image], fps: int) -> int:
+def _write_gif(path: Path, pictures: Iterator[Image], fps: float) -> int:
     from PIL import Image as PillowImage
 
     step = max(1, round(fps / GIF_MAX_FPS))
     images = [PillowImage.fromarray(picture) for index, picture in enumerate(pictures) if index % step == 0]
-    duration = round(1000 * step / fps)
+    duration = max(10, round(1000 * step / fps))
     images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=True)
     return len(images)

@@ -6,7 +6,9 @@ judged, is left open, and said where it matters.
 
 import csv
 import json
+import math
 import re
+import unicodedata
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from experiments.errors import InputError, located
+from experiments.evaluation.score_scale import measured_scale
+from experiments.files import LARGEST_TEXT, open_regular, read_text
 from experiments.results.run_result import NOTHING, Curve, FloatArray, Identity, RunResult, finite
 from experiments.results.score_file import is_scores, scores_to_results
+from experiments.specs.labels import LONGEST
 
 NOT_SHARED = "its evaluation episodes are its own, not the lab's shared ones"
 CURVES_LAST = "its score is the last evaluation of its learning curve"
@@ -24,7 +29,8 @@ TRAINING_LAST = "its score is the mean of its last 100 training episodes, with e
 LAST_EPISODES = 100
 CSV_COLUMNS = ("agent", "env", "seed", "step", "return")
 RETURN_NAMES = ("return", "mean_episode_return", "episode_return", "mean_return", "returns", "mean_norm_return")
-ZOO_RUN = re.compile(r"(?P<env>.+-v\d+)_(?P<number>\d+)")
+ZOO_RUN = re.compile(r"(?P<env>.+)_(?P<number>\d+)")
+VERSIONED = re.compile(r".+-v\d+")
 MONITOR, EVALUATIONS = "monitor.csv", "evaluations.npz"
 
 
@@ -40,7 +46,7 @@ def read_file(path: Path) -> list[RunResult]:
         return _plain_csv(path)
     if path.suffix == ".json":
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(read_text(path))
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: damaged: {error}") from error
         return scores_to_results(values, str(path)) if is_scores(values) else _marl_eval(values, path)
@@ -97,8 +103,13 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
     if not len(scores):
         raise InputError(f"{folder}: no episode has ended")
     ends = [steps[-1] for steps, _ in (curve, training) if len(steps)]
+    named = zoo is not None and (
+        VERSIONED.fullmatch(zoo["env"]) is not None or not env
+    )  # else the monitor knows better
+    env_id = zoo["env"] if zoo is not None and named else env or folder.name
+    scale = measured_scale(env_id)
     return RunResult(
-        env=_label(zoo["env"] if zoo else env or folder.name),
+        env=_label(env_id),
         agent=_label((folder.parent if name is None else folder).name or "agent"),
         identity=Identity((folder.parent if name is None else folder).name),
         seed=seed,
@@ -106,6 +117,8 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
         scores=scores,
         curve=curve,
         training=training,
+        scale=scale,
+        curve_scale=scale,
         env_steps=int(max(ends)),
         notes=(NOT_SHARED, note),
     )
@@ -114,42 +127,76 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
 def _zoo_seed(folder: Path) -> int | None:
     """The seed in the Zoo's args.yml, which is read as text: its YAML would make objects."""
     for path in folder.glob("*/args.yml"):
-        found = re.search(r"- - seed\n\s+- (\d+)", path.read_text(encoding="utf-8", errors="replace"))
+        found = re.search(r"- - seed\n\s+- (\d+)", read_text(path))
         if found:
             return int(found[1])
     return None
 
 
 def _monitors(paths: Sequence[Path]) -> tuple[Curve, str]:
-    """Training episodes of one run, from a monitor.csv for each copy of its environment; and the environment's id."""
-    rows: list[tuple[float, float, float]] = []  # time, return, length
+    """Training episodes of one run, from a monitor.csv for each copy of its environment; and the environment's id.
+
+    Rows stand in the order in which episodes ended. Their clock `t` begins again where another process went on with
+    the file, so the copies' episodes are put in order session by session.
+    """
+    rows: list[tuple[int, float, float, float]] = []  # session, time, return, length
     env = ""
     for path in paths:
         with located(f"{path}: damaged"):
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = read_text(path).splitlines()
             if not lines or not lines[0].startswith("#"):
                 raise InputError("expected a first line that begins with '#'")
             head = json.loads(lines[0].lstrip("#"))
             env = env or str(head.get("env_id") or "")
-            begun = float(head.get("t_start", 0.0))
-            rows += [(begun + float(row["t"]), float(row["r"]), float(row["l"])) for row in csv.DictReader(lines[1:])]
-    rows.sort(key=lambda row: row[0])
-    steps = np.cumsum([length for _, _, length in rows]) if rows else np.zeros(0)
+            rows += _monitor_rows(lines[1:], float(head.get("t_start", 0.0)))
+    if len(paths) > 1:
+        rows.sort(key=lambda row: row[:2])  # stable: rows of one file stay in their order
+    steps = np.cumsum([length for _, _, _, length in rows]) if rows else np.zeros(0)
     with located(f"{paths[0]}: damaged"):
-        return (finite(steps), finite([total for _, total, _ in rows])), env
+        return (finite(steps), finite([total for _, _, total, _ in rows])), env
+
+
+def _monitor_rows(lines: Sequence[str], begun: float) -> list[tuple[int, float, float, float]]:
+    """The rows of a monitor.csv after its first line: session, time, return, length."""
+    reader = csv.reader(lines)
+    names = next(reader, [])
+    if missing := {"r", "l", "t"} - set(names):
+        raise InputError(f"line 2: expected columns r, l, t, got none called {min(missing)}")
+    total, length, clock = (names.index(name) for name in ("r", "l", "t"))
+    rows, session, last = [], 0, -math.inf
+    for line, row in enumerate(reader, start=3):
+        if not row:
+            continue
+        if len(row) != len(names):
+            raise InputError(f"line {line}: expected {len(names)} fields, got {len(row)}: two processes wrote it?")
+        try:
+            now, reward, steps = float(row[clock]), float(row[total]), float(row[length])
+        except ValueError as error:
+            raise InputError(f"line {line}: {error}") from None
+        session += now < last
+        last = now
+        rows.append((session, begun + now, reward, steps))
+    return rows
 
 
 def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
     """The curve of an evaluations.npz, and the returns of its last evaluation."""
     with located(f"{path}: damaged"):
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with open_regular(path) as file, np.load(file, allow_pickle=False) as arrays:
+                _check_sizes(arrays.zip, path)
                 steps, results = finite(arrays["timesteps"]), finite(arrays["results"])
         except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"expected the arrays timesteps and results: {error}") from error
         if results.ndim != 2 or len(steps) != len(results) or not len(steps):
             raise InputError(f"expected results [points, episodes], got shape {results.shape}")
         return (steps, results.mean(axis=1)), results[-1]
+
+
+def _check_sizes(archive: Any, path: Path) -> None:
+    """Raise where the arrays of a file are larger than results can be: their sizes stand before them."""
+    if sum(entry.file_size for entry in archive.infolist()) > LARGEST_TEXT:
+        raise InputError(f"expected at most {LARGEST_TEXT:,} bytes of arrays")
 
 
 # -- plain CSV --------------------------------------------------------------------------------------------
@@ -159,11 +206,17 @@ def _plain_csv(path: Path) -> list[RunResult]:
     """A row an evaluation episode, or a mean of some: agent, env, seed, step, return."""
     runs: dict[tuple[str, str, int], dict[float, list[float]]] = {}
     with located(str(path)):
-        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        text = read_text(path)
+        first = text.partition("\n")[0]
+        # A spreadsheet may part columns by something else, where the comma is the decimal sign.
+        delimiter = next((one for one in (";", "\t") if one in first and "," not in first), ",")
+        reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
         missing = [name for name in CSV_COLUMNS if name not in (reader.fieldnames or [])]
         if missing:
             raise InputError(f"expected columns {', '.join(CSV_COLUMNS)}, got {', '.join(reader.fieldnames or [])}")
         for line, row in enumerate(reader, start=2):
+            if None in row or None in row.values():
+                raise InputError(f"line {line}: expected {len(reader.fieldnames or [])} fields, got others")
             try:
                 key = (row["env"], row["agent"], _seed(row["seed"]))
                 runs.setdefault(key, {}).setdefault(_finite(row["step"]), []).append(_finite(row["return"]))
@@ -185,7 +238,10 @@ def _finite(text: Any) -> float:
 
 
 def _seed(text: Any) -> int:
-    seed = int(text)
+    number = float(text)
+    seed = int(text) if str(text).strip().lstrip("+-").isdecimal() else int(number)  # 0.0, as pandas writes it
+    if number != seed:
+        raise ValueError(f"expected a whole number as seed, got {text!r}")
     if not 0 <= seed < 1 << 63:
         raise ValueError(f"expected a seed of at least 0, got {text!r}")
     return seed
@@ -200,6 +256,7 @@ def _of_points(
     scores = finite(points[steps[-1]] if final is None else final)
     if not len(scores):
         raise ValueError(f"{place}: no episode of the final evaluation")
+    scale = measured_scale(env)
     return RunResult(
         env=_label(env),
         agent=_label(agent),
@@ -208,14 +265,17 @@ def _of_points(
         place=place,
         scores=scores,
         curve=curve,
+        scale=scale,
+        curve_scale=scale,
         env_steps=int(steps[-1]),
         notes=(NOT_SHARED,) if final is not None else (NOT_SHARED, CURVES_LAST),
     )
 
 
 def _label(text: str) -> str:
-    """A name that can be a folder's."""
-    return re.sub(r"[^A-Za-z0-9._=+-]+", "-", text).strip("-.") or "unnamed"
+    """A name as it can be shown in a line; it keeps its script."""
+    plain = "".join(one if one.isprintable() else " " for one in unicodedata.normalize("NFC", text))
+    return re.sub(r"[^\w.=+-]+", "-", plain).strip("-.")[:LONGEST] or "unnamed"
 
 
 # -- marl-eval --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from experiments.errors import shown
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.runs.manifest import Git, Manifest
 from experiments.runs.run_folder import RunFolder
@@ -56,8 +57,7 @@ class Task:
     @classmethod
     def of(cls, run_spec: RunSpec) -> Self:
         """That of a run of ours."""
-        environment = run_spec.env.model_dump(include={"id", "settings", "reset_seed"})
-        return cls(environment, EpisodeSet(run_spec.evaluation.seed, run_spec.evaluation.final_episodes))
+        return cls(run_spec.env.task(), EpisodeSet(run_spec.evaluation.seed, run_spec.evaluation.final_episodes))
 
     def to_json(self) -> dict[str, Any]:
         """As in a score file: what is known."""
@@ -119,9 +119,16 @@ class MadeWith:
     @classmethod
     def from_json(cls, values: Mapping[str, Any], command: str) -> Self:
         """What `to_json` gave."""
+
+        def text(value: Any) -> Any:
+            return shown(value) if isinstance(value, str) else None if value is None else int(value)
+
         git = None if values.get("git") is None else Git.model_validate(values["git"])
-        versions, machine = dict(values.get("versions") or {}), dict(values.get("machine") or {})
-        return cls(versions, machine, git, command, values.get("started"))
+        versions, machine = (
+            {shown(str(name)): text(value) for name, value in (values.get(key) or {}).items()}
+            for key in ("versions", "machine")
+        )
+        return cls(versions, machine, git, shown(command), text(values.get("started")))
 
 
 UNKNOWN_TASK, UNKNOWN_MAKING = Task(), MadeWith()

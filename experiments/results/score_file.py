@@ -8,11 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import InputError, located
+from experiments.errors import InputError, located, shown
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.files import read_text, replace_file
 from experiments.results.groups import Groups
 from experiments.results.run_result import Identity, MadeWith, RunResult, Task, finite
-from experiments.specs.spec import check_label
+from experiments.specs.labels import check_label
 
 FORMAT = "rl-lab-scores-1"
 
@@ -50,7 +51,8 @@ def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
     made_with = next((one for one in known_making if one), {})
     head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
     text = json.dumps(head, indent=1).removesuffix("\n}")
-    path.write_text(text + ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n", encoding="utf-8")
+    text += ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n"
+    replace_file(path, text.encode())
 
 
 def check_scores_path(path: Path) -> None:
@@ -63,7 +65,7 @@ def check_scores_path(path: Path) -> None:
         raise InputError(f"{path}: the folder {path.parent} does not exist")
     if path.exists():
         try:
-            known = is_scores(json.loads(path.read_text(encoding="utf-8")))
+            known = is_scores(json.loads(read_text(path)))
         except (OSError, ValueError, RecursionError):
             known = False
         if not known:
@@ -116,7 +118,7 @@ def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> Run
         "identity": Identity.from_json(entry["identity"]),
         "budget": dict(entry["budget"]),
         "retries": int(run["retries"]),
-        "notes": tuple(str(note) for note in run["notes"]),
+        "notes": tuple(shown(str(note)) for note in run["notes"]),
         "made_with": MadeWith.from_json(values["made_with"], str(values["command"])),
     }
     if run["status"] != "finished":

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError
+from experiments.files import make_folder
 from experiments.results.run_result import RunResult
 
 FOLDER = "tensorboard"
@@ -40,7 +41,7 @@ class EventWriter:
         from tensorboard.compat.proto.event_pb2 import Event, SessionLog
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-        self._writer: Any = EventFileWriter(str(folder))
+        self._writer: Any = EventFileWriter(str(make_folder(folder.parent, folder.name)))
         if from_step is not None:
             start = Event(step=from_step, session_log=SessionLog(status=SessionLog.START))
             self._writer.add_event(start)

@@ -10,7 +10,6 @@ linked, with the digests that they had: a checkpoint writes what is new. They go
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,10 @@ from agents import storage
 from agents.base import Agent
 from agents.storage import State
 from experiments.errors import InputError
+from experiments.files import read_bytes, remove_folder
 from experiments.runs.digests import digest_of, digests_below
 
+LARGEST_LIST = 50_000_000  # bytes of digests.json
 AGENT, RUN, TIMING, DIGESTS = "agent", "run", "timing.json", "digests.json"
 
 
@@ -47,7 +48,7 @@ class CheckpointFolder:
 
     def write(self, agent: Agent, state: State, timing: dict[str, Any]) -> None:
         """Replace it. Where that fails, such as on a full disk, the one before it stays."""
-        self._remove(self._coming)
+        remove_folder(self._coming)
         earlier, known = self._earlier()
         try:
             agent.save(self._coming / AGENT, None if earlier is None else earlier / AGENT)
@@ -56,13 +57,13 @@ class CheckpointFolder:
             digests = digests_below(self._coming, earlier or self._coming, known)
             (self._coming / DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
         except OSError:
-            self._remove(self._coming)
+            remove_folder(self._coming)
             raise
         if self._newest.exists():
-            self._remove(self._previous)
+            remove_folder(self._previous)
             self._newest.rename(self._previous)
         self._coming.rename(self._newest)
-        self._remove(self._previous)
+        remove_folder(self._previous)
 
     def _earlier(self) -> tuple[Path | None, dict[str, str]]:
         """The newest checkpoint and its digests, which the next one may take over; None where these are damaged."""
@@ -106,11 +107,7 @@ class CheckpointFolder:
     def remove(self) -> None:
         """Forget it."""
         for path in (self._newest, self._coming, self._previous):
-            self._remove(path)
-
-    @staticmethod
-    def _remove(path: Path) -> None:
-        shutil.rmtree(path, ignore_errors=True)
+            remove_folder(path)
 
 
 def _listed(path: Path) -> dict[str, str]:
@@ -120,6 +117,9 @@ def _listed(path: Path) -> dict[str, str]:
         InputError: they are missing or damaged.
     """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+        listed = json.loads(read_bytes(path, largest=LARGEST_LIST, follow=False))
+        return {str(name): str(digest) for name, digest in dict(listed).items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: missing or damaged: {error}") from error

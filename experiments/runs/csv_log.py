@@ -11,6 +11,7 @@ from typing import IO, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.errors import InputError
+from experiments.files import open_again, open_new, open_regular, read_text
 
 Cell = str | bool | int | float | None
 Rows = list[dict[str, str]]  # by their columns' names, as text
@@ -31,7 +32,7 @@ class LogOffset(BaseModel):
             InputError: it does not.
         """
         found = b""
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        with contextlib.suppress(OSError), open_regular(path, follow=False) as file:
             found = file.read(self.bytes)
         if len(found) != self.bytes or hashlib.sha256(found).hexdigest() != self.sha256:
             raise InputError(f"{path}: damaged: its first {self.bytes} bytes are not what the run wrote")
@@ -54,13 +55,12 @@ class CsvLog:
         self._digest, self._length = hashlib.sha256(), 0
         self._writer = csv.writer(self, lineterminator="\n")
         if offset is None:
-            self._file: IO[bytes] = path.open("wb")
+            self._file: IO[bytes] = open_new(path)
             self._writer.writerow(self.columns)
             return
         offset.check(path)
-        with path.open("rb") as file:
-            self._count(file.read(offset.bytes))
-        self._file = path.open("r+b")
+        self._file = open_again(path)
+        self._count(self._file.read(offset.bytes))
         self._file.truncate(self._length)
         self._file.seek(self._length)
 
@@ -106,10 +106,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> Rows:
     Raises:
         InputError: the log is missing or damaged.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: missing or damaged: {error}") from error
+    text = read_text(path, follow=False)
     reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
     if list(reader.fieldnames or [])[: len(columns)] != list(columns):
         raise InputError(f"{path}: damaged: expected columns {', '.join(columns)}, got {reader.fieldnames}")
@@ -126,7 +123,7 @@ def read_from(path: Path, offset: int) -> tuple[str, int]:
     A log that has become shorter, since its run was resumed from a checkpoint, is read again from its beginning.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=False) as file:
             size = file.seek(0, io.SEEK_END)
             file.seek(offset if size >= offset else 0)
             begin = file.tell()

@@ -2,15 +2,17 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any, cast
 
 from agents.ring import CHUNKS
+from experiments.files import open_regular
 
 
 def digest_of(path: Path) -> str | None:
     """A file's digest; None where it cannot be read."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with open_regular(path, follow=False) as file:
+            return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
     except OSError:
         return None
 

@@ -16,6 +16,9 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from experiments.errors import InputError
+from experiments.files import open_new, read_bytes
+
 FILE = "heartbeat.json"
 EVERY = 2.0  # seconds between two beats
 FRESH = 30.0  # seconds, within which the last beat of another machine counts
@@ -51,10 +54,8 @@ def writer(run: Path) -> Heartbeat | None:
     """The process that writes a run, if one does. Changes nothing."""
     path = run / FILE
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
-            return None
-        heartbeat = Heartbeat.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
+        heartbeat = Heartbeat.model_validate_json(read_bytes(path, largest=LARGEST, follow=False))
+    except (InputError, ValidationError):
         return None
     return heartbeat if heartbeat.is_alive(path) else None
 
@@ -70,8 +71,8 @@ class Heart:
 
     def __enter__(self) -> "Heart":
         """Begin."""
-        with contextlib.suppress(OSError):
-            self._path.write_text(json.dumps(Heartbeat.of_this_process().model_dump()), encoding="utf-8")
+        with contextlib.suppress(OSError), open_new(self._path) as file:
+            file.write(json.dumps(Heartbeat.of_this_process().model_dump()).encode())
         Heart._beating.add(self._path)
         if Heart._thread is None or not Heart._thread.is_alive():  # one for all runs; a forked child has none
             Heart._thread = threading.Thread(target=Heart._beat, daemon=True)

@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 from pydantic_core import to_json
 
-from experiments.errors import InputError, explain
+from experiments.errors import InputError, explain, shown
 from experiments.specs.spec import Budget, RunSpec
 
 FORMAT = 3
@@ -20,15 +20,18 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+Shown = Annotated[str, AfterValidator(shown)]  # only to be shown: without what would command a terminal
+
+
 class Attempt(_Record):
     """One time that a process trained the run."""
 
-    started: str  # UTC
+    started: Shown  # UTC
     process: int
     from_step: int = 0  # env steps that were made before
-    ended: str | None = None
+    ended: Shown | None = None
     interrupted: bool = False
-    error: str | None = None
+    error: Shown | None = None
 
 
 class Seeds(_Record):
@@ -78,8 +81,8 @@ class TableSize(_Record):
 class Git(_Record):
     """From which commit of the lab the run was made."""
 
-    commit: str
-    dirty: str | None = None  # digest of what differs from it
+    commit: Shown
+    dirty: Shown | None = None  # digest of what differs from it
 
 
 class Manifest(_Record):
@@ -91,18 +94,18 @@ class Manifest(_Record):
     agent_settings: dict[str, JsonValue] = {}  # resolved
     spaces: dict[str, dict[str, JsonValue]] | None = None  # "observation" and "action"
     seeds: Seeds | None = None
-    command: list[str] = []
+    command: list[Shown] = []
     git: Git | None = None
-    versions: dict[str, str | None] = {}
-    machine: dict[str, str | int | None] = {}
-    threads: dict[str, str | None] = {}
+    versions: dict[Shown, Shown | None] = {}
+    machine: dict[Shown, Shown | int | None] = {}
+    threads: dict[Shown, Shown | None] = {}
     code: dict[str, str] = {}  # digest of each module of the user's own
     attempts: list[Attempt] = []
     budgets: list[Budget] = []  # that it was given one after the other: a finished run may be extended
     wrappers: list[Wrapper] = []  # around the environment, the outermost first
     limits: Limits = Limits()
     factory: str | None = None  # `module:function` that made the environment
-    engine: str | None = None  # how it was trained, in words
+    engine: Shown | None = None  # how it was trained, in words
     backend: str | None = None  # of vector environments
     measure: str | None = None  # what a score is: "return" or "-steps"
     columns: dict[str, list[str]] = {}  # of the logs whose columns depend on the run
@@ -115,7 +118,8 @@ class Manifest(_Record):
     scale: dict[str, float] | None = None  # that the user gave
     stopping_rule: dict[str, JsonValue] | None = None  # of seeds that are added until a pair is decided
     digests: dict[str, str] = {}  # SHA-256 of every result
-    error: str | None = None
+    notes: list[Shown] = []  # what a reader must know of the run
+    error: Shown | None = None
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True)
 

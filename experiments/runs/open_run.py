@@ -16,7 +16,7 @@ from agents.base import Agent
 from agents.policy import Spaces
 from agents.registry import make_agent
 from experiments.errors import InputError, located
-from experiments.evaluation.environments import check_same_spaces, make_evaluation_env
+from experiments.evaluation.environments import check_same_spaces, closing, make_evaluation_env
 from experiments.runs.manifest import Manifest
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.snapshots import nearest_snapshot, read_snapshot
@@ -71,9 +71,8 @@ class OpenRun:
         """Those that the agent was made for."""
         if self.manifest.spaces is not None:
             return spaces_from_json(self.manifest.spaces)
-        env = make_evaluation_env(self.run_spec.env)
-        env.close()
-        return Spaces.of(env)
+        with closing(make_evaluation_env(self.run_spec.env)) as env:
+            return Spaces.of(env)
 
     def agent(self, env_step: int | None = None) -> Agent:
         """The trained agent, which can act; as it was at the last snapshot at or before an env step, if one is given.

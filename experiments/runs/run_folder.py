@@ -18,6 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from experiments.errors import InputError
+from experiments.files import make_folder, open_regular, read_bytes, replace_file
 from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
 from experiments.runs.csv_log import Rows, read_rows
@@ -61,8 +62,10 @@ class RunFolder:
         Raises:
             LockedError: another process writes it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent, self.path.name)
         lock = FileLock(self.path / LOCK)
+        if (self.path / LOCK).is_symlink():
+            raise InputError(f"{self.path / LOCK}: expected a file, got a link, and nothing is written through one")
         try:
             lock.acquire(timeout=1.0)
         except Timeout:
@@ -91,20 +94,15 @@ class RunFolder:
 
     def write_error(self, text: str) -> None:
         """Write down why an attempt failed, below earlier ones."""
-        with (self.path / ERROR).open("a", encoding="utf-8") as file:
-            file.write(text.rstrip() + "\n\n")
+        before = b""
+        with contextlib.suppress(InputError):
+            before = read_bytes(self.path / ERROR, follow=False)
+        replace_file(self.path / ERROR, before + text.rstrip().encode(errors="replace") + b"\n\n")
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace run.json at once."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        coming = self.path / (MANIFEST + ".new")
-        try:
-            coming.write_text(manifest.to_json(), encoding="utf-8")
-            coming.replace(self.path / MANIFEST)
-        except OSError:
-            with contextlib.suppress(OSError):
-                coming.unlink()
-            raise
+        make_folder(self.path.parent, self.path.name)
+        replace_file(self.path / MANIFEST, manifest.to_json().encode())
 
     # -- reading ----------------------------------------------------------------------------------------------
 
@@ -118,14 +116,14 @@ class RunFolder:
             raise InputError(f"{self.path}: expected a run folder, got {'a file' if self.path.exists() else 'nothing'}")
         path = self.path / MANIFEST
         try:
-            with path.open("rb") as file:
+            with open_regular(path, follow=False) as file:
                 data = file.read(LARGEST + 1)
         except FileNotFoundError as error:
             inside = next(run_paths(self.path), None)
             hint = f"; there are runs below it, such as {inside}" if inside else ""
             raise InputError(f"{self.path}: no run folder: it has no {MANIFEST}{hint}") from error
         except OSError as error:
-            raise InputError(f"{path}: damaged: {error}") from error
+            raise InputError(f"{path}: damaged: {error.strerror or error}") from error
         if len(data) > LARGEST:
             raise InputError(f"{path}: damaged: expected at most {LARGEST:,} bytes")
         return parse_manifest(data, path)

@@ -6,7 +6,6 @@ that goes on from a checkpoint writes again what came after it.
 
 import contextlib
 import json
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ import numpy as np
 from agents import storage
 from agents.storage import State
 from experiments.errors import InputError
+from experiments.files import remove_folder
 
 FOLDER = "snapshots"
 MOST = 64  # snapshots of a run
@@ -45,8 +45,8 @@ class Snapshots:
         self._point, self._stride = 0, 1
         self._kept: list[Kept] = []
         if known is None:
-            if self._folder.exists():
-                shutil.rmtree(self._folder, ignore_errors=True)
+            if self._folder.exists() or self._folder.is_symlink():
+                remove_folder(self._folder)
             return
         self._point, self._stride = int(known["points"]), int(known["stride"])
         self._kept = [Kept(*map(int, one)) for one in known["kept"]]
@@ -77,13 +77,15 @@ class Snapshots:
         """A snapshot is there whole, or not at all; one that cannot be written, on a full disk, is done without."""
         target, coming = self._folder / str(env_step), self._folder / ".new"
         with contextlib.suppress(OSError):
-            shutil.rmtree(coming, ignore_errors=True)
+            if self._folder.is_symlink():
+                remove_folder(self._folder)
+            remove_folder(coming)
             storage.write(coming, policy)
-            shutil.rmtree(target, ignore_errors=True)
+            remove_folder(target)
             coming.rename(target)
 
     def _remove(self, env_step: int) -> None:
-        shutil.rmtree(self._folder / str(env_step), ignore_errors=True)
+        remove_folder(self._folder / str(env_step))
 
 
 def _num_bytes(state: State) -> int:

@@ -15,10 +15,14 @@ from envs.registry import (
     ENVIRONMENTS,
     EnvironmentVersionError,
     UnknownEnvironmentError,
-    env_options,
+    find_options,
+    find_wrapper,
 )
 from experiments.errors import InputError, explain, located, unknown
-from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, Figure, Spec, check_label
+from experiments.files import read_text
+from experiments.specs.figure import Figure
+from experiments.specs.labels import check_label
+from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
 
 
 def parse_spec(values: dict[str, Any], place: str) -> Spec:
@@ -46,6 +50,9 @@ def _known_keys(error: ValidationError) -> list[str]:
         "agents": AgentEntry,
     }
     model = models.get(location[0], Spec) if len(location) > 1 else Spec
+    if location[0] == "envs" and len(location) > 3:
+        parts: dict[str, type[BaseModel]] = {"scale": GivenScale, "wrappers": WrapperEntry}
+        model = parts.get(str(location[2]), model)
     return list(model.model_fields)
 
 
@@ -110,7 +117,7 @@ def check_env_entry(entry: EnvEntry) -> None:
     """Check an environment's id, label and option names; their values are checked when it is made."""
     with located("envs"):
         try:
-            options = env_options(entry.id)
+            options, are_all = find_options(entry.id)
         except UnknownEnvironmentError as error:
             if ":" in entry.id or isinstance(error, EnvironmentVersionError):
                 raise
@@ -120,10 +127,14 @@ def check_env_entry(entry: EnvEntry) -> None:
             hint = unknown("environment", entry.id, choices).args[0].split(";")[0]
             raise InputError(f"{hint}; 'rl-lab list envs' shows the lab's, and every Gymnasium id works") from error
         for key in entry.settings:
-            if key not in options:
-                raise InputError(f"{entry.id}: {unknown('option', key, [*options, 'name', 'reset_seed'])}")
+            if key not in options and are_all:
+                own = set(EnvEntry.model_fields) - {"id", "settings"}
+                raise InputError(f"{entry.id}: {unknown('option', key, [*options, *own])}")
             if entry.id not in CHECKED_BY_THEMSELVES:
-                _check_option_type(entry.id, key, entry.settings[key], options[key])
+                _check_option_type(entry.id, key, entry.settings[key], options.get(key))
+        for wrapper in entry.wrappers:
+            with located(f"{entry.id}: wrappers"):
+                find_wrapper(wrapper.id)
         if entry.name is not None:
             check_label("name", entry.name)
 
@@ -157,6 +168,9 @@ def check_agent_entry(entry: AgentEntry) -> None:
             check_label("name", entry.name)
 
 
+LARGEST_SPEC = 10_000_000  # bytes
+
+
 def suite_names() -> list[str]:
     """The names of the bundled suites."""
     folder = resources.files("experiments.specs") / "suites"
@@ -173,15 +187,11 @@ def load_spec(source: str) -> Spec:
     if source in suite_names():
         text = (resources.files("experiments.specs") / "suites" / f"{source}.toml").read_text(encoding="utf-8")
     elif path.suffix == ".toml" or path.exists():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise InputError(f"{source}: cannot read the spec: {reason}") from error
+        text = read_text(path, largest=LARGEST_SPEC, wrong="cannot read the spec")
     else:
         raise InputError(f"{unknown('suite', source, suite_names())}; or give a file that ends in .toml")
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # such as brackets within brackets, or a number of 5,000 digits
         raise InputError(f"{source}: broken TOML: {error}") from error
     return parse_spec(values, source)

@@ -8,27 +8,19 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from agents.base import Engine
 from agents.registry import find_agent
-from envs.registry import env_options
-from experiments.errors import InputError
+from envs.registry import env_options, plain
+from experiments.specs.figure import Figure
+from experiments.specs.labels import check_label, folder_name
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 NUM_CURVE_POINTS = 10  # after the one at step 0
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]*")
-
-
-def check_label(key: str, label: str) -> None:
-    """Raise where a label could not be a folder's name, or is a path."""
-    if not LABEL.fullmatch(label):
-        raise InputError(
-            f"{key}: expected a plain name (letters, digits, '.', '_', '-', '+', '='), no path, got {label!r}"
-        )
 
 
 class _Strict(BaseModel):
@@ -71,22 +63,34 @@ class _Entry(_Strict):
     @model_validator(mode="before")
     @classmethod
     def _gather_settings(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or isinstance(values.get("settings"), dict):
+        """Keys that are not the entry's own are settings; one that has the name of such a key stands in `settings`."""
+        if not isinstance(values, dict):
             return values
         own = {key: value for key, value in values.items() if key in cls.model_fields and key != "settings"}
-        return own | {"settings": {key: value for key, value in values.items() if key not in own}}
+        beside = {key: value for key, value in values.items() if key not in own}
+        if isinstance(values.get("settings"), dict):
+            within = beside.pop("settings")
+            if twice := sorted(beside.keys() & within.keys()):
+                expected = f"{twice[0]} once"
+                raise PydanticCustomError("twice", "settings: Input should have {expected}", {"expected": expected})
+            beside |= within
+        return own | {"settings": beside}
 
     def changed_settings(self) -> dict[str, Any]:
         """The settings that differ from their defaults."""
         raise NotImplementedError
+
+    def changed(self) -> dict[str, Any]:
+        """All in which the entry differs from what its id alone stands for."""
+        return self.changed_settings()
 
     @property
     def label(self) -> str:
         """The entry's name, else its id with a short digest of its non-default settings: a folder's name."""
         if self.name is not None:
             return self.name
-        label = re.sub(r"[^A-Za-z0-9._=+-]", "-", self.id)
-        changed = self.changed_settings()
+        label = re.sub(r"[^\w.=+-]", "-", self.id)
+        changed = self.changed()
         if changed:
             canonical = json.dumps(changed, sort_keys=True)
             label += "-" + hashlib.sha256(canonical.encode()).hexdigest()[:6]
@@ -101,19 +105,70 @@ class _Entry(_Strict):
         return self.model_copy(update={"name": self.label, "settings": changed})
 
 
+class WrapperEntry(_Strict):
+    """A wrapper around an environment: `module:Class`, and its arguments beside the environment."""
+
+    id: str
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_settings(cls, values: Any) -> Any:
+        if isinstance(values, str):
+            return {"id": values}
+        if not isinstance(values, dict) or isinstance(values.get("settings"), dict):
+            return values
+        return {"id": values.get("id"), "settings": {key: value for key, value in values.items() if key != "id"}}
+
+
+class GivenScale(_Strict):
+    """The scale of an environment's scores as the user knows it: at the floor a score is 0, at the ceiling 1."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    floor: float
+    ceiling: float
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.floor == self.ceiling:
+            raise PydanticCustomError("scale", "Input should have two different ends")
+        return self
+
+
 class EnvEntry(_Entry):
-    """An environment: `steps` or `episodes` override the experiment's, `reset_seed` begins every episode alike."""
+    """An environment: `steps` or `episodes` override the experiment's, `reset_seed` begins every episode alike.
+
+    `wrappers` are put around it, the first one innermost; `scale` is how its scores are read, and no part of the task.
+    """
 
     steps: Annotated[int, Field(ge=1)] | None = None
     episodes: Annotated[int, Field(ge=1)] | None = None
     reset_seed: Annotated[int, Field(ge=0)] | None = None
+    max_episode_steps: Annotated[int, Field(ge=1)] | None = None
+    wrappers: list[WrapperEntry] = []
+    scale: GivenScale | None = None
 
     def changed_settings(self) -> dict[str, Any]:
-        """The options that differ from their defaults, and the reset seed."""
+        """The options that differ from their defaults."""
         defaults = env_options(self.id)
-        changed = {key: value for key, value in self.settings.items() if value != defaults.get(key)}
-        changed = {key: float(value) if type(defaults[key]) is float else value for key, value in changed.items()}
-        return changed if self.reset_seed is None else changed | {"reset_seed": self.reset_seed}
+        changed = {key: plain(value) for key, value in self.settings.items()}
+        changed = {key: value for key, value in changed.items() if value != plain(defaults.get(key))}
+        return {key: float(value) if type(defaults.get(key)) is float else value for key, value in changed.items()}
+
+    def changed(self) -> dict[str, Any]:
+        """The options that differ, the reset seed, the limit and the wrappers."""
+        others = {key: value for key, value in self.task().items() if key not in ("id", "settings")}
+        return self.changed_settings() | {key: value for key, value in others.items() if value is not None}
+
+    def task(self) -> dict[str, Any]:
+        """What must be the same in runs that are compared: id, options, reset seed, limit and wrappers where given."""
+        task: dict[str, Any] = {"id": self.id, "settings": self.settings, "reset_seed": self.reset_seed}
+        if self.max_episode_steps is not None:
+            task["max_episode_steps"] = self.max_episode_steps
+        if self.wrappers:
+            task["wrappers"] = [wrapper.model_dump() for wrapper in self.wrappers]
+        return task
 
 
 class AgentEntry(_Entry):
@@ -154,7 +209,8 @@ class RunSpec(_Strict):
     @property
     def folder(self) -> Path:
         """The run folder, below the output folder."""
-        return Path(self.experiment) / self.env.label / self.agent.label / f"seed-{self.seed}"
+        names = (folder_name(label) for label in (self.experiment, self.env.label, self.agent.label))
+        return Path(*names) / f"seed-{self.seed}"
 
     def __str__(self) -> str:
         return f"{self.env.label} / {self.agent.label} / seed {self.seed}"
@@ -167,32 +223,6 @@ def _seeds(value: Any) -> Any:
         expected = "a count of at least 1 or a list of different seeds of at least 0"
         raise PydanticCustomError("seeds", "Input should be {expected}", {"expected": expected})
     return value
-
-
-class Figure(_Strict):
-    """A figure of the training episodes: what is drawn against what. A line for each agent."""
-
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    title: str
-    x: str = "episode"  # "episode", "env_step" (then y adds up), or a setting of the agents
-    y: str = "return"  # a column of episodes.csv
-    lines: str | None = None  # where x is a setting: the one that tells lines apart
-    xlabel: str | None = None
-    ylabel: str | None = None
-    xlim: tuple[float, float] | None = None
-    ylim: tuple[float, float] | None = None
-    yscale: Literal["linear", "log"] = "linear"
-    smooth: Annotated[int, Field(ge=1)] = 1  # episodes that a point is the mean of
-    factor: float = 1.0  # of y, such as 100 for percent
-    symbol: str | None = None  # that the legend has for `lines`
-    marks: dict[str, float] = {}  # horizontal lines, by their label
-    marks_x: dict[str, float] = {}  # vertical ones
-
-    @field_validator("xlim", "ylim", mode="before")
-    @classmethod
-    def _pair(cls, value: Any) -> Any:
-        return tuple(value) if isinstance(value, list) else value
 
 
 def _expanded(agents: Any) -> Any:
@@ -216,7 +246,7 @@ def _expanded(agents: Any) -> Any:
         for values in itertools.product(*grid.values()):
             chosen = dict(zip(grid, values, strict=True))
             words = "-".join(f"{key}={value}" for key, value in chosen.items())
-            name = re.sub(r"[^A-Za-z0-9._=+-]+", "-", f"{agent.get('name') or agent.get('id')}-{words}").strip("-")
+            name = re.sub(r"[^\w.=+-]+", "-", f"{agent.get('name') or agent.get('id')}-{words}").strip("-")
             expanded.append(rest | chosen | {"name": name})
     return expanded
 

@@ -16,9 +16,17 @@ from agents.env_snapshot import NotReplayedError, set_env_state
 from agents.policy import Spaces
 from agents.registry import make_agent
 from agents.seeding import integer
+from envs.contract import check_contract
 from envs.wrappers import step_limit
-from experiments.errors import InputError, located
-from experiments.evaluation.environments import episode_limit, make_evaluation_env, make_training_env
+from experiments.errors import InputError, in_words, located
+from experiments.evaluation.environments import (
+    close,
+    closing,
+    episode_limit,
+    make_evaluation_env,
+    make_training_env,
+    num_beyond_bounds,
+)
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import score_measure, score_scale_for
 from experiments.results.tensorboard import check_installed
@@ -47,12 +55,12 @@ def check_run_spec(run_spec: RunSpec) -> dict[str, Any]:
         check_installed()
     with located(f"envs: {run_spec.env.id}"):
         env = make_training_env(run_spec.env)
-    try:
+    with closing(env):
+        with located(f"envs: {run_spec.env.id}"):
+            check_contract(env, integer(run_spec.seed, "environment"))
         with located(f"agents: {run_spec.agent.id} on {run_spec.env.id}"):
             agent = make_agent(run_spec.agent.id, env, seed=run_spec.seed, **run_spec.agent.settings)
             agent.choose_engine(run_spec.engine, env, most_steps(run_spec.budget, episode_limit(env)))
-    finally:
-        env.close()
     return agent.settings.model_dump(mode="json")
 
 
@@ -111,8 +119,8 @@ class _Attempt:
             self._note(interrupted=True)
             self.folder.write_manifest(self.manifest.with_(status="interrupted"))
             raise
-        except Exception as error:
-            message = " ".join(f"{type(error).__name__}: {error}".split())
+        except BaseException as error:  # sys.exit of the user's own code too
+            message = in_words(error)
             self._note(error=message)
             self.manifest = self.manifest.with_(status="failed", error=message)
             with contextlib.suppress(OSError):  # such as on a full disk, of which the message tells then
@@ -120,7 +128,7 @@ class _Attempt:
                 self.folder.write_manifest(self.manifest)
         finally:
             for env in envs:
-                env.close()
+                close(env)
         return self.manifest
 
     def _note(self, **values: Any) -> None:
@@ -153,7 +161,10 @@ class _Attempt:
             monitor.logs.flush()
         finally:
             monitor.close()
-        self.manifest = self.manifest.with_(env_steps=monitor.env_step, episodes=monitor.num_episodes)
+        beyond = num_beyond_bounds(env) + num_beyond_bounds(evaluation_env)
+        self.manifest = self.manifest.with_(
+            env_steps=monitor.env_step, episodes=monitor.num_episodes, notes=_notes(beyond)
+        )
         self.manifest = self._finished(agent) if finishes else self.manifest.with_(status="interrupted")
 
     def _monitor(self, env: gym.Env[Any, Any], evaluation_env: gym.Env[Any, Any], agent: Agent) -> RunMonitor:
@@ -191,6 +202,11 @@ class _Attempt:
             curve_reference=_scale(self.run_spec, "curve", self.run_spec.evaluation.episodes),
             digests=result_digests(self.folder.path),
         )
+
+
+def _notes(beyond: int) -> list[str]:
+    """What a reader must know of a run."""
+    return [f"{beyond:,} observations left the bounds of their space"] if beyond else []
 
 
 def _info_columns(manifest: Manifest, agent: Agent) -> list[str]:

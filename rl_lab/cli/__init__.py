@@ -1,6 +1,15 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
-from rl_lab.cli import experiments, pictures, results
-from rl_lab.cli.app import run_app as main
 
-__all__ = ["experiments", "main", "pictures", "results"]
+def main() -> int:
+    """Run the command line; its exit code. Ctrl-C while its modules are imported ends it as later."""
+    from rl_lab import on_interrupt
+
+    try:
+        from rl_lab.cli import experiments, pictures, results  # noqa: F401  they register their commands
+        from rl_lab.cli.app import run_app
+
+        on_interrupt.restore()
+        return run_app()
+    except KeyboardInterrupt:
+        return on_interrupt.leave()

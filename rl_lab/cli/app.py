@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from rl_lab.text.printable import make_printable
+
 app = typer.Typer(
     name="rl-lab",
     rich_markup_mode=None,
@@ -129,6 +131,7 @@ def run_app() -> int:
     """Run the command line; the exit code: 0 good, 1 a run failed, 2 bad input, 130 interrupted."""
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before numpy and torch read it; see experiments.execution.executor
+    make_printable()
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # `module:Class` of the user's own; last, so that it shadows nothing
     try:
@@ -146,6 +149,8 @@ def run_app() -> int:
     except BrokenPipeError:  # the reader of our output has gone: `rl-lab list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (MemoryError, RecursionError) as error:
+        return _complain(f"{type(error).__name__}: {error}: it asks for more than this machine has")
     except Exception as error:
         from experiments.errors import InputError
 
@@ -157,6 +162,8 @@ def run_app() -> int:
 
 
 def _complain(message: str) -> int:
+    from experiments.errors import shown
+
     label = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
-    print(f"{label} {' '.join(message.split())}", file=sys.stderr)
+    print(f"{label} {shown(' '.join(message.split()))}", file=sys.stderr)
     return BAD_INPUT

@@ -1,7 +1,7 @@
 """The compare command: reads runs, and writes everything that a comparison is kept in."""
 
-import csv
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -10,17 +10,28 @@ from typing import Any
 
 from experiments.comparison.bootstrap import Estimate
 from experiments.comparison.comparison import Comparison, compare_groups
-from experiments.errors import located
+from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
+from experiments.files import csv_bytes, make_folder, open_regular, replace_file
 from experiments.results.groups import Groups
 from experiments.results.reading import read_groups
 from experiments.results.score_file import check_scores_path, write_scores
+from experiments.specs.labels import folder_name
 from rl_lab.report.latex import latex_table
 from rl_lab.report.page import write_report
 
 RESULTS, SCORES, SUMMARY, LATEX, REPORT = "results.json", "scores.csv", "summary.csv", "table.tex", "report.html"
+BEGINNINGS = {  # by which the lab's own files are known, of this version and of those before
+    RESULTS: '{\n  "records":',
+    SCORES: "env,agent,seed,score,normalised",
+    SUMMARY: "env,agent,runs_planned,",
+    LATEX: "% \\usepackage{booktabs}\n\\begin{tabular}",
+    REPORT: '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" '
+    'content="width=device-width, initial-scale=1">\n<title>Comparison: ',
+}
+GENERATOR = '<meta name="generator" content="RL Lab">'
 
 
 def compare_folders(
@@ -51,25 +62,72 @@ def compare_folders(
     """
     target = out or _target(places)
     check_output(target)
+    _check_replaceable(target, places)
     if save_scores is not None:
         with located("--save-scores"):
             check_scores_path(save_scores)
     groups = read_groups(places, against)
     comparison = compare_groups(groups)
-    on_compared(comparison)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / RESULTS).write_text(json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    _make_target(target, ours=out is None)
+    replace_file(target / RESULTS, (json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n").encode())
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
         write_scores(groups, save_scores, name, _commands(groups))
         written.append(save_scores)
+    gone = _tell(on_compared, comparison)
     written += [*write_curves(groups, target), *write_figures(comparison, target)]
     if tensorboard:
         written.append(_write_tensorboard(groups, target))
     if report:
         written.append(write_report(target / REPORT, comparison, groups, videos=videos))
+    if gone is not None:
+        raise gone
     return comparison, written
+
+
+def _tell(on_compared: Callable[[Comparison], None], comparison: Comparison) -> BrokenPipeError | None:
+    """Tell of the comparison; the error, if who reads what is printed has gone: the files are written all the same."""
+    try:
+        on_compared(comparison)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return error
+    return None
+
+
+def _make_target(target: Path, *, ours: bool) -> None:
+    """Make the folder of a comparison. Its own name may be a link where the user gave it, not where we chose it."""
+    if ours:
+        make_folder(target.parent, target.name)
+    else:
+        target.mkdir(parents=True, exist_ok=True)
+
+
+def _check_replaceable(target: Path, places: Sequence[Path]) -> None:
+    """Raise where writing a comparison would replace something else than an earlier one.
+
+    Raises:
+        InputError: what is read lies where something is to be written, or a file there is not the lab's.
+    """
+    files = [target / name for name in (RESULTS, SCORES, SUMMARY, LATEX, REPORT)]
+    for place in places:
+        if place.is_file() and place.resolve() in {file.resolve() for file in files}:
+            raise InputError(f"--out {target}: {place} is compared, and would be replaced: expected another folder")
+    for file in files:
+        if (file.exists() or file.is_symlink()) and not _is_ours(file):
+            raise InputError(f"{file}: is there, and no comparison of the lab's wrote it: expected another --out")
+
+
+def _is_ours(file: Path) -> bool:
+    """Does a file begin as ours of that name do?"""
+    try:
+        with open_regular(file, follow=False) as opened:
+            begin = opened.read(400).decode("utf-8", errors="replace")
+    except OSError:
+        return False
+    return begin.startswith(BEGINNINGS[file.name]) or (file.name == REPORT and GENERATOR in begin)
 
 
 def _target(places: Sequence[Path]) -> Path:
@@ -102,9 +160,8 @@ def _write_tables(comparison: Comparison, target: Path) -> list[Path]:
              *_cells(one.area.mean_height if one.area else None)]
         )  # fmt: skip
     for path, values in ((target / SCORES, runs), (target / SUMMARY, rows)):
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(values)
-    (target / LATEX).write_text(latex_table(comparison), encoding="utf-8")
+        replace_file(path, csv_bytes(values))
+    replace_file(target / LATEX, latex_table(comparison).encode())
     return [target / SCORES, target / SUMMARY, target / LATEX]
 
 
@@ -119,5 +176,5 @@ def _write_tensorboard(groups: Groups, target: Path) -> Path:
     folder = target / "tensorboard"
     for (env, agent), runs in groups.items():
         for run in runs:
-            write_events(run, folder / env / agent.replace(":", "-") / f"seed-{run.seed}")
+            write_events(run, folder / folder_name(env) / folder_name(agent) / f"seed-{run.seed}")
     return folder

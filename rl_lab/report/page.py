@@ -14,9 +14,11 @@ from experiments.comparison.pair import AgentPair
 from experiments.comparison.ranking import ranked
 from experiments.errors import InputError
 from experiments.figures.learning_curves import FILE_NAME
+from experiments.files import replace_file
 from experiments.results.groups import Groups
 from experiments.results.run_result import RunResult
 from experiments.runs.open_run import open_run
+from experiments.specs.labels import folder_name
 from rl_lab.show.watch import can_be_drawn, watch_run
 
 TEMPLATE = "report.html.jinja"
@@ -55,14 +57,14 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         verdicts=_verdicts(comparison),
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
-        curves={env: _picture(folder / env / f"{FILE_NAME}.svg") for env in envs},
+        curves={env: _picture(folder / folder_name(env) / f"{FILE_NAME}.svg") for env in envs},
         videos={} if videos is False else _videos(groups, of_own_code=videos is True),
         failed=[run for run in runs if not run.finished],
         manifests=_manifests(groups),
         counts=_counts(runs),
         notes=sorted({(note, run.agent, run.env) for run in runs for note in run.notes}),
     )
-    path.write_text(text, encoding="utf-8")
+    replace_file(path, text.encode())
     return path
 
 
@@ -105,7 +107,7 @@ def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, An
                 if not can_be_drawn(open_run(run.folder.path)):
                     continue
                 watch_run(run.folder.path, 1, file, terminal=False)
-            except InputError as error:
+            except (InputError, OSError) as error:
                 videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "error": str(error)})
                 continue
             data = _data("video/mp4", file.read_bytes())

@@ -1,5 +1,6 @@
 """The draw command: a maze as a file, with what an agent thinks of it or with what is true."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from envs.registry import env_options
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.files import replace_file
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
 from experiments.runs.open_run import open_run
 from experiments.specs.loading import check_env_entry
@@ -91,7 +93,9 @@ def _write(maze: MazeEnv, file: Path, size: int) -> None:
         raise InputError(f"{file}: the folder {file.parent} does not exist")
     ending = file.suffix.lower()
     if ending == ".png":
-        Image.fromarray(np.asarray(maze.render())).save(file, optimize=True)
+        picture = io.BytesIO()
+        Image.fromarray(np.asarray(maze.render())).save(picture, format="png", optimize=True)
+        replace_file(file, picture.getvalue())
     else:
         text = draw_svg(maze.scene(), size) if ending == ".svg" else draw_box(maze.scene()) + "\n"
-        file.write_text(text, encoding="utf-8")
+        replace_file(file, text.encode())

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
 from experiments.errors import InputError, located
+from experiments.evaluation.environments import closing
 from rl_lab.show.draw import entry_of
 from rl_lab.show.watch import CLEAR, HIDE_CURSOR, HOME, PLAIN_WIDTH, SHOW_CURSOR, as_text, has_display, terminal_mode
 
@@ -31,11 +32,9 @@ def play(env_id: str, options: dict[str, Any], *, seed: int, terminal: bool) -> 
     mode = terminal_mode(entry) if terminal else "rgb_array"
     with located(f"envs: {env_id}"):
         env = make_env(env_id, render_mode=mode, **options)
-    try:
+    with closing(env):
         keys = action_keys(env)
         return _in_terminal(env, keys, seed) if terminal else _in_window(env, keys, seed)
-    finally:
-        env.close()
 
 
 def action_keys(env: gym.Env[Any, Any]) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Watching a trained agent: in a window, in the terminal, or as a file."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -11,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.base import Agent
+from agents.planning.trust import why_no_model
 from envs.mazes.env import MazeEnv
 from experiments.errors import InputError, located
-from experiments.evaluation.environments import make_evaluation_env
+from experiments.evaluation.environments import close, closing, make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.rendering.overlays import check_kind
 from experiments.rendering.video import Frame, check_video_path, frames_per_second, play, write_video
@@ -62,10 +64,12 @@ def watch_run(
     with located(f"{run}: envs: {opened.run_spec.env.id}"):
         _require_pictures(opened)
     env = opened.make_env(mode)
-    try:
+    with closing(env), _told(run, opened.run_spec.env.id):
         _require_mode(env, mode, opened.run_spec.env.id)
         if oracle and not isinstance(env.unwrapped, MazeEnv):
             raise InputError(f"--oracle: expected a maze, whose optimum is known, got {opened.run_spec.env.id}")
+        if oracle and (reason := why_no_model(env)):
+            raise InputError(f"--oracle: expected a maze whose model is known, and {reason}")
         agents = _agents(opened, moments)
         seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
         fps = frames_per_second(env)
@@ -81,8 +85,18 @@ def watch_run(
         if terminal:
             return {"episodes": played, "frames": show_in_terminal(frames, fps)}
         return {"episodes": played, "frames": sum(1 for _ in frames)}  # the environment draws into its own window
-    finally:
-        env.close()
+
+
+@contextlib.contextmanager
+def _told(run: Path, env_id: str) -> Iterator[None]:
+    """Say in a line what an environment makes of being played, drawn or closed; who reads our output may go."""
+    try:
+        with located(f"{run}: envs: {env_id}"):
+            yield
+    except InputError as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            raise error.__cause__ from None
+        raise
 
 
 def _agents(opened: OpenRun, moments: Moments) -> list[tuple[str, Agent]]:
@@ -117,7 +131,7 @@ def terminal_mode(entry: EnvEntry) -> str:
         env = make_evaluation_env(entry)
     modes = env.metadata.get("render_modes", [])
     columns = getattr(env.unwrapped, "cols", None)
-    env.close()
+    close(env)
     fits = not isinstance(columns, int) or 2 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
     return "ansi" if "ansi" in modes and fits else "rgb_array"
 
@@ -125,7 +139,7 @@ def terminal_mode(entry: EnvEntry) -> str:
 def can_be_drawn(opened: OpenRun) -> bool:
     """Has the run's environment any pictures?"""
     env = opened.make_env()
-    env.close()
+    close(env)
     return bool(env.metadata.get("render_modes"))
 
 

@@ -6,7 +6,7 @@ from typing import get_args
 from agents.registry import AGENTS, find_agent
 from agents.tabular.settings import TabularSettings
 from envs.registry import ENTRIES, ENVIRONMENTS, env_options
-from experiments.errors import InputError, located, unknown
+from experiments.errors import InputError, located, shown, unknown
 from experiments.runs.run_folder import find_runs
 from experiments.specs.loading import load_spec, suite_names
 
@@ -95,5 +95,5 @@ def _runs(out: Path) -> list[str]:
             status: str = run.read_manifest().status
         except InputError:
             status = "damaged"
-        lines.append(f"{status:<12} {run.path}")
+        lines.append(f"{status:<12} {shown(str(run.path))}")
     return lines or [f"no runs in {out}"]

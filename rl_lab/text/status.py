@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from experiments.errors import InputError
+from experiments.errors import InputError, shown
 from experiments.results.status import STATES, ExperimentStatus
 from experiments.runs.run_folder import MANIFEST, RunFolder, find_runs
 from experiments.training.verification import Verification, verify_run
@@ -26,9 +26,9 @@ def print_status(status: ExperimentStatus) -> None:
     print(f"{status.folder}: {number}: {', '.join(counts)}")
     for state in ("running", "stopped"):
         for run in status.of(state):
-            print(f"  {state} {run.run}: {run.share:.0%}, {run.env_step:,} env steps, {_time(run.seconds)}")
+            print(f"  {state} {shown(run.run)}: {run.share:.0%}, {run.env_step:,} env steps, {_time(run.seconds)}")
     for run in status.of("failed"):
-        print(f"  failed {run.run}: {run.error} (more in error.txt)")
+        print(f"  failed {shown(run.run)}: {run.error} (more in error.txt)")
     retried = sum(run.retries for run in status.runs)
     if retried:
         print(f"  attempts that failed before: {retried}")

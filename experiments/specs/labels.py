@@ -1,0 +1,37 @@
+"""Labels: what users call experiments, environments and agents, in any script; and the folders of these names."""
+
+import hashlib
+import re
+import unicodedata
+from functools import lru_cache
+
+from experiments.errors import InputError
+
+LONGEST = 200  # characters of a label
+LONGEST_NAME = 120  # bytes of a folder's name, of which file systems take 255
+PLAIN = re.compile(r"[\w=+][\w .=+-]*")  # a folder can be called that, wherever it is
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+
+
+def check_label(key: str, label: str) -> None:
+    """Raise where a label could not be shown in a line, or is a path.
+
+    Raises:
+        InputError: it is empty, too long, a path, or has characters that command a terminal.
+    """
+    unfit = not label.strip() or label.strip(".") == "" or len(label) > LONGEST or label[0] in "-. "
+    if unfit or any(one in "/\\:" or not one.isprintable() for one in label):
+        expected = "a plain name (letters, digits, spaces, '.', '_', '-', '+', '=' and the like), no path"
+        raise InputError(f"{key}: expected {expected}, got {label!r}")
+
+
+@lru_cache(maxsize=1024)
+def folder_name(label: str) -> str:
+    """The folder of a label: the label itself, where every file system can hold it; else a part of it, and a digest."""
+    name = unicodedata.normalize("NFC", label)
+    fits = PLAIN.fullmatch(name) and name[-1] not in ". " and len(name.encode()) <= LONGEST_NAME
+    if fits and name == label and name.split(".")[0].lower() not in RESERVED:
+        return name
+    part = re.sub(r"[^\w.=+-]+", "-", name).strip(".-")
+    part = part.encode()[: LONGEST_NAME - 10].decode(errors="ignore")
+    return f"{part}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
