@@ -16,6 +16,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from agents.env_copy import maker_of, spec_of
 from agents.env_snapshot import Replayable, get_space_state, set_space_state
 from agents.storage import State
 
@@ -63,13 +64,12 @@ def make_training_envs(
     Raises:
         ValueError: the environment was not made by `gymnasium.make`, so that it cannot be made again.
     """
-    if env.spec is None:
-        raise ValueError(f"expected an environment that gymnasium.make can make again, got {env}")
-    if _has_own_vector(env.spec):
+    spec = spec_of(env, "many environments")
+    if _has_own_vector(spec):
         options: dict[str, Any] = {"autoreset_mode": autoreset_mode}
-        own = gym.make_vec(env.spec, num_envs=count, vectorization_mode="vector_entry_point", **options)
+        own = gym.make_vec(spec, num_envs=count, vectorization_mode="vector_entry_point", **options)
         return cast(TrainingEnvs, own)
-    return ReplayableEnvs([_made_again(env.spec)] * count, autoreset_mode)
+    return ReplayableEnvs([maker_of(env, "many environments")] * count, autoreset_mode)
 
 
 def _has_own_vector(spec: EnvSpec) -> bool:
@@ -78,10 +78,6 @@ def _has_own_vector(spec: EnvSpec) -> bool:
         return False
     creator: Any = spec.vector_entry_point
     return hasattr(load_env_creator(creator) if isinstance(creator, str) else creator, "get_snapshot")
-
-
-def _made_again(spec: EnvSpec) -> Callable[[], gym.Env[Any, Any]]:
-    return lambda: gym.make(spec, disable_env_checker=True)
 
 
 def begin_training(envs: TrainingEnvs, seed: int, snapshot: State | None) -> Results:

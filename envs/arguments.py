@@ -18,7 +18,7 @@ class UnknownOptionError(TypeError, ValueError):
 
 
 def checked(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Check arguments by their annotations; a wrong one is a ValueError of one line, an unknown one also a TypeError."""
+    """Check arguments by their annotations; one that is wrong is a ValueError, an unknown one a TypeError too."""
     validated = validate_call(config=ConfigDict(strict=True, allow_inf_nan=False))(function)
     known = [name for name in inspect.signature(function).parameters if name != "self"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 
 from agents.base import Agent
+from agents.env_copy import spec_of
 from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
@@ -66,6 +67,7 @@ def train(
     steps: int | None = None,
     episodes: int | None = None,
     seed: int = 0,
+    evaluation: dict[str, int] | None = None,
     engine: str = "auto",
     out: str | Path = "runs",
     name: str = "train",
@@ -79,6 +81,7 @@ def train(
         steps: budget in env steps; without `steps` and `episodes` 100,000.
         episodes: budget in episodes.
         seed: of the run.
+        evaluation: what of it shall be other than usual: `every` (env steps), `episodes`, `final_episodes`, `seed`.
         engine: "auto", "python" or "compiled": how tabular agents are trained; the result is the same.
         out: where run folders go.
         name: the experiment's name, the first folder below `out`.
@@ -94,7 +97,8 @@ def train(
     agent_values = {"id": agent} if isinstance(agent, str) else _agent_values(agent)
     result = train_entries(
         env_values, agent_values,
-        steps=steps, episodes=episodes, seed=seed, engine=engine, out=Path(out), name=name, progress=progress,
+        steps=steps, episodes=episodes, seed=seed, evaluation=evaluation or {},
+        engine=engine, out=Path(out), name=name, progress=progress,
     )  # fmt: skip
     if isinstance(agent, Agent) and result["status"] == "finished":
         agent.load(RunFolder(Path(result["run"])).checkpoint.agent)
@@ -102,7 +106,11 @@ def train(
 
 
 def evaluate(
-    run: str | Path, *, episodes: int | None = None, env_options: dict[str, Any] | None = None
+    run: str | Path,
+    *,
+    episodes: int | None = None,
+    env_options: dict[str, Any] | None = None,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Evaluate the trained agent of a run on the episodes of its final score, or on the first or more of them.
 
@@ -110,6 +118,7 @@ def evaluate(
         run: the run's folder.
         episodes: how many; all of the final score if not given.
         env_options: options of the environment that are other than the run's, such as `{"split": "test"}`.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
 
     Returns:
         What `rl-lab evaluate --json` prints.
@@ -120,7 +129,7 @@ def evaluate(
     """
     if episodes is not None and episodes < 1:
         raise InputError(f"episodes: expected at least 1, got {episodes}")
-    opened = open_run(Path(run))
+    opened = open_run(Path(run), trust_code=trust_code)
     run_spec = opened.run_spec
     count = run_spec.evaluation.final_episodes if episodes is None else episodes
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
@@ -169,6 +178,7 @@ def watch(
     oracle: bool = False,
     at: int | None = None,
     through_training: bool = False,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Watch the trained agent of a run: in a window, in the terminal, or recorded as MP4 or GIF.
 
@@ -181,6 +191,7 @@ def watch(
         oracle: draw the optimum beside the agent; of a recording or the terminal.
         at: an env step of the training: the agent as it was at the last snapshot at or before it.
         through_training: the agent as it was at every snapshot, one after the other; six seconds of an episode at most.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
 
     Returns:
         episodes, frames and, of a recording, its file.
@@ -190,7 +201,7 @@ def watch(
     """
     file = None if record is None else Path(record)
     moments = Moments(at=at, through_training=through_training)
-    return watch_run(Path(run), episodes, file, terminal, overlay, oracle, moments)
+    return watch_run(Path(run), episodes, file, terminal, overlay, oracle, moments, trust_code)
 
 
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:
@@ -199,6 +210,7 @@ def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:
         raise InputError("env: expected an environment from make_env or gymnasium.make, got one without a spec")
     env_id = spec.id if spec.id in gym.registry else str(spec.entry_point)
     registered = gym.registry.get(spec.id, spec)
+    spec = spec_of(env, "env")
     if spec.additional_wrappers or spec.max_episode_steps != registered.max_episode_steps:
         raise InputError(f"env: a run makes its own {env_id} and cannot repeat wrappers or limits put around this one")
     known = env_options(env_id)

@@ -1,7 +1,7 @@
 """Training one run, or all of a spec's, with progress on the screen."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from experiments.specs.loading import check_engine, load_spec, parse_spec
 from experiments.specs.spec import RunSpec, Spec
 from rl_lab.text.progress import ProgressDisplay, Silence
 
+NO_CHANGES: Mapping[str, int | None] = {}
+
 
 def train_entries(
     env: dict[str, Any],
@@ -23,6 +25,7 @@ def train_entries(
     episodes: int | None,
     seed: int,
     out: Path,
+    evaluation: Mapping[str, int | None] = NO_CHANGES,
     engine: str = "auto",
     name: str = "train",
     tensorboard: bool = False,
@@ -31,6 +34,7 @@ def train_entries(
     """`train`, for an environment and an agent as they stand in a spec."""
     values: dict[str, Any] = {"name": name, "seeds": [seed], "engine": engine, "envs": [env], "agents": [agent]}
     values["tensorboard"] = tensorboard
+    values["evaluation"] = {key: value for key, value in evaluation.items() if value is not None}
     values |= {key: value for key, value in (("steps", steps), ("episodes", episodes)) if value is not None}
     spec = parse_spec(values, "train")
     (run_spec,) = spec.run_specs()

@@ -12,6 +12,7 @@ import pytest
 
 os.environ["SDL_VIDEODRIVER"] = "dummy"
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["RL_LAB_DATA"] = tempfile.mkdtemp(prefix="rl-lab-tests-")  # what is run here is nobody's code
 
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., "subprocess.CompletedProcess[str]"]

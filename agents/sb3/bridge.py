@@ -12,6 +12,7 @@ from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.base import Episode, Monitor, Settings
+from agents.env_copy import maker_of
 from agents.env_snapshot import Replayable
 from agents.policy import Spaces
 from agents.sb3.model_state import Model, get_generators, set_generators
@@ -58,7 +59,10 @@ def explore(model: Model, observation: Any, mask: NDArray[np.bool_] | None) -> A
 def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monitor: Monitor) -> None:
     """Train until the monitor's budget is spent."""
     snapshots = [None] * num_envs if monitor.env_snapshot is None else _in_order(monitor.env_snapshot["envs"])
-    copies = [env] + [_copy(env) for _ in range(num_envs - 1)]
+    copies = [env]
+    if num_envs > 1:
+        make = maker_of(env, "num_envs")
+        copies += [make() for _ in range(num_envs - 1)]
     for index, copy in enumerate(copies[1:], start=1):
         copy.action_space.seed(seed + index)
     replayable = [Replayable(copy, snapshot) for copy, snapshot in zip(copies, snapshots, strict=True)]
@@ -82,11 +86,6 @@ def _in_order(numbered: State) -> list[State]:
 
 def _same(env: gym.Env[Any, Any]) -> Any:
     return lambda: env
-
-
-def _copy(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    assert env.spec is not None
-    return gym.make(env.spec, disable_env_checker=True)
 
 
 class _Reporter(BaseCallback):

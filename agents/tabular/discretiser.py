@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agents.env_copy import maker_of
 from agents.seeding import integer
 from agents.tabular.settings import TabularSettings
 
@@ -102,9 +103,7 @@ def fitted_edges(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -
 
 def random_play(env: gym.Env[Any, Any], seed: int) -> NDArray[np.float64]:
     """The observations [RANDOM_STEPS, D] of random actions in a copy of an environment."""
-    if env.spec is None:
-        raise ValueError("bins = 'quantile' plays in a copy of the environment: expected one from gymnasium.make")
-    copy = gym.make(env.spec, disable_env_checker=True)
+    copy = maker_of(env, "bins = 'quantile'")()
     try:
         copy.action_space.seed(integer(seed, "environment"))
         observation, _ = copy.reset(seed=integer(seed, "environment"))

@@ -1,5 +1,6 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
+import copy
 import shutil
 from array import array
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from envs.arguments import checked
@@ -146,6 +148,7 @@ class MazeEnv(gym.Env[Any, int]):
         render_size: maze_options.RenderSize = 480,
     ) -> None:
         options = {name: value for name, value in locals().items() if name != "self"}
+        self._spec: EnvSpec | None = None
         self.render_mode = render_mode
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
         self.source = make_source(options)
@@ -173,6 +176,17 @@ class MazeEnv(gym.Env[Any, int]):
         self._state = self.start_states[0]
         self._steps = 0
         self._trail = [self._state]
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """What Gymnasium made it from. It tells the limit of moves, which wrappers look for there."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = copy.copy(spec)
+        if self._spec is not None:
+            self._spec.max_episode_steps = self.max_steps
 
     # -- the maze -----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from experiments.runs.run_folder import EPISODES
 from experiments.specs.figure import Figure
 from experiments.specs.spec import EnvEntry, RunSpec
 from experiments.training.run_logs import info_columns
-from experiments.training.train_run import check_run_spec
+from experiments.training.train_run import CheckedSpec, check_run_spec
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,11 @@ def run_experiment(
         InputError: something is wrong; nothing has been written then.
     """
     check_output(out)
-    settings = {}
+    checked: dict[tuple[str, str], CheckedSpec] = {}
     for run_spec in run_specs:
-        key = (run_spec.env.model_dump_json(), run_spec.agent.model_dump_json())
-        if key not in settings:
-            settings[key] = check_run_spec(run_spec)
-    output = Output(out, run_specs)
+        if _kind(run_spec) not in checked:
+            checked[_kind(run_spec)] = check_run_spec(run_spec)
+    output = Output(out, run_specs, [checked[_kind(run_spec)].code for run_spec in run_specs])
     output.check()
     if figure is not None:
         _check_columns(figure, run_specs)
@@ -67,7 +66,7 @@ def run_experiment(
     there = [output.known(run_spec) for run_spec in run_specs if output.is_finished(run_spec)]
     skipped = [run for run in there if run is not None]
     for run_spec in to_run:
-        output.enter(run_spec, settings[run_spec.env.model_dump_json(), run_spec.agent.model_dump_json()])
+        output.enter(run_spec, checked[_kind(run_spec)])
     limit_threads()
     executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
     manifests = drive(RunList(to_run), executor, listener, retries)
@@ -77,6 +76,11 @@ def run_experiment(
     return Outcome(
         manifests, skipped, longer, {path: run for path, run in output.stored.items() if path not in trained}
     )
+
+
+def _kind(run_spec: RunSpec) -> tuple[str, str]:
+    """What runs that differ in their seeds alone have in common."""
+    return run_spec.env.model_dump_json(), run_spec.agent.model_dump_json()
 
 
 def _check_columns(figure: Figure, run_specs: Sequence[RunSpec]) -> None:

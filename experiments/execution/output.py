@@ -3,16 +3,18 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from experiments.errors import InputError
 from experiments.results.groups import check_same_task
 from experiments.results.run_result import Task
 from experiments.results.stored_run import StoredRun, read_runs
+from experiments.runs.manifest import FORMAT
+from experiments.runs.own_code import Code, differing
 from experiments.runs.provenance import describe
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
 from experiments.training.resume import resumable
+from experiments.training.train_run import CheckedSpec
 
 
 def check_output(out: Path) -> None:
@@ -38,13 +40,15 @@ class Output:
     Args:
         out: the output folder.
         run_specs: the experiment's runs.
+        code: the user's own code that each is made of.
 
     Raises:
         InputError: one of their own folders is damaged.
     """
 
-    def __init__(self, out: Path, run_specs: Sequence[RunSpec]) -> None:
+    def __init__(self, out: Path, run_specs: Sequence[RunSpec], code: Sequence[Code]) -> None:
         self._out, self._run_specs = out, run_specs
+        self._code = {(out / run_spec.folder).parent: one for run_spec, one in zip(run_specs, code, strict=True)}
         self.stored: dict[Path, StoredRun] = {}  # by their folders
         self._of_environment: dict[Path, RunSpec] = {}
         for run_spec in run_specs:
@@ -74,6 +78,9 @@ class Output:
                 resumable(run_spec, run.folder, run.manifest)  # refuses what cannot be gone on with
             if run.folder.is_written():
                 raise run.folder.locked_error()
+        for path, run in self.stored.items():  # seeds of one agent are of one code
+            if path.parent in self._code:
+                _check_same_code(run, self._code[path.parent])
         for neighbours, run_spec in self._of_environment.items():  # runs under one environment's label are of one task
             for path, run in self.stored.items():
                 if path.is_relative_to(neighbours):
@@ -88,10 +95,22 @@ class Output:
         run = self.known(run_spec)
         return run is not None and run.finished and run.run_spec.budget.covers(run_spec.budget)
 
-    def enter(self, run_spec: RunSpec, settings: dict[str, Any]) -> None:
+    def enter(self, run_spec: RunSpec, checked: CheckedSpec) -> None:
         """Enter a run in its folder as pending, unless one is there, which stays as it is until this one starts."""
         if self.known(run_spec) is None:
-            RunFolder(self._out / run_spec.folder).write_manifest(describe(run_spec, "pending", settings))
+            RunFolder(self._out / run_spec.folder).write_manifest(
+                describe(run_spec, "pending", checked.settings).with_(code=checked.code)
+            )
+
+
+def _check_same_code(known_run: StoredRun, code: Code) -> None:
+    """Raise where a run that has begun is of other code than is loaded now."""
+    manifest = known_run.manifest
+    if manifest.attempts and manifest.format >= FORMAT and (names := differing(manifest.code, code)):
+        raise InputError(
+            f"{known_run.folder.path}: was made by other code: {', '.join(names)} differs; seeds of one agent are of "
+            "one code: give it a name of its own (name=...) or another --out"
+        )
 
 
 def _check_same_run(known_run: StoredRun, run_spec: RunSpec) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import signal
@@ -18,6 +19,8 @@ from experiments.runs.provenance import COMMAND_VARIABLE, THREAD_VARIABLES, comm
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
 from experiments.training.observers import Progress
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = 10.0  # seconds that a worker has to stop cleanly
 
@@ -52,6 +55,12 @@ class Workers:
                 if worker.run_spec is not None:
                     return worker.run_spec, worker.record_death()
                 worker.close()
+            elif "warning" in message:
+                _log.warning("%s", message["warning"])
+            elif "stale" in message:
+                run_spec, worker.run_spec, worker.takes_more = worker.run_spec, None, False
+                assert run_spec is not None
+                self.begin(run_spec, worker.on_progress, alone=worker.alone)
             elif "progress" in message:
                 worker.on_progress(Progress(*message["progress"]))
             else:
@@ -78,7 +87,7 @@ class _Worker:
     def __init__(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
         self.run_spec: RunSpec | None = None
         self.on_progress: Callable[[Progress], None] = lambda progress: None
-        self.takes_more = True
+        self.takes_more, self.alone = True, False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
         environment |= dict.fromkeys(THREAD_VARIABLES, "1") | {COMMAND_VARIABLE: json.dumps(command())}
@@ -96,7 +105,7 @@ class _Worker:
     def begin(self, run_spec: RunSpec, out: Path, on_progress: Callable[[Progress], None], *, last: bool) -> None:
         """Start a run; the process ends after the last."""
         assert self.process.stdin is not None
-        self.run_spec, self.on_progress, self.takes_more = run_spec, on_progress, not last
+        self.run_spec, self.on_progress, self.takes_more, self.alone = run_spec, on_progress, not last, last
         self.folder = RunFolder(out / run_spec.folder)
         request = {"run_spec": run_spec.model_dump(mode="json"), "out": str(out), "last": last}
         with contextlib.suppress(BrokenPipeError):  # it has died: the thread that hears it says so

@@ -1,17 +1,22 @@
 """A process that trains runs, one after the other: `python -m experiments.execution.worker`, for the executor.
 
 It reads lines of JSON (a run and the output folder each) from standard input and writes lines of JSON to standard
-output: `{"progress": [...]}` now and then, `{"manifest": "..."}` (the text of run.json) at the end of a run. When
-standard input closes it ends; if that is in the middle of a run, its parent is gone, and it stops as if interrupted.
+output: `{"progress": [...]}` and `{"warning": "..."}` now and then, `{"manifest": "..."}` (the text of run.json) at the
+end of a run; `{"stale": true}` if the user's code has changed since it was loaded, and another process must train it.
+When standard input closes it ends; if that is in the middle of a run, its parent is gone, and it stops as if
+interrupted.
 """
 
 import _thread
+import contextlib
 import json
+import logging
 import os
 import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +36,20 @@ def main() -> int:
         except BrokenPipeError:  # the parent is gone
             raise KeyboardInterrupt from None
 
+    logging.getLogger().addHandler(_Relay(answer))
     signal.signal(signal.SIGINT, _interrupt_once)
     requests = _Requests()
     try:
         while (request := requests.next()) is not None:
+            from experiments.runs.own_code import stale_modules
             from experiments.specs.spec import RunSpec
             from experiments.training.observers import OnProgress
             from experiments.training.train_run import train_run
 
+            if stale_modules():  # the user's code has changed since: a new process loads it
+                requests.busy = False
+                answer({"stale": True})
+                break
             run_spec = RunSpec.model_validate(request["run_spec"])
             manifest = train_run(run_spec, Path(request["out"]), [OnProgress(report)])
             requests.busy = False
@@ -48,6 +59,19 @@ def main() -> int:
     except (KeyboardInterrupt, BrokenPipeError):
         return 130
     return 0
+
+
+class _Relay(logging.Handler):
+    """Hands warnings on to the parent, whose terminal they are for."""
+
+    def __init__(self, answer: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._answer = answer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand one on."""
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone
+            self._answer({"warning": record.getMessage()})
 
 
 class _Requests:

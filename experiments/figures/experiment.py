@@ -30,6 +30,8 @@ def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, S
     figures: list[Path] = []
     for experiment, env in dict.fromkeys((run_spec.experiment, run_spec.env.label) for run_spec in run_specs):
         folder = out / folder_name(experiment)
+        if not (folder / folder_name(env)).is_dir():  # moved away while its runs were trained
+            continue
         runs = read_runs([out / folder_name(experiment) / folder_name(env)], skip_damaged=True, known=known)
         try:
             figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder))

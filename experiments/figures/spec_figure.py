@@ -132,15 +132,10 @@ def _by_setting(figure: Figure, groups: dict[str, list[StoredRun]]) -> list[Line
 
 def _column(run: StoredRun, name: str) -> FloatArray:
     """A column of the training episodes, as numbers; true is 1."""
-    rows = run.folder.episodes()
-    if not rows:
+    values = run.folder.episode_columns(name)[name]
+    if not len(values):
         raise InputError(f"{run.folder.path}: no episode has ended, so that there is nothing to draw")
-    if rows and name not in rows[0]:
-        raise unknown("column", name, rows[0])
-    try:
-        return np.array([{"true": 1.0, "false": 0.0}.get(row[name], row[name] or "nan") for row in rows], dtype=float)
-    except ValueError as error:
-        raise InputError(f"{run.folder.path}: episodes.csv: damaged: {name}: {error}") from error
+    return values
 
 
 def _line(label: str, x: FloatArray, values: FloatArray) -> Line:

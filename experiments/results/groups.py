@@ -1,9 +1,11 @@
 """Runs by environment and agent; which may be pooled, and which compared."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from experiments.errors import InputError
 from experiments.results.run_result import RunResult, Task
+from experiments.runs.own_code import differing
 
 Groups = dict[tuple[str, str], list[RunResult]]  # (environment label, agent label) -> runs
 
@@ -34,7 +36,17 @@ def group_runs(results: Iterable[RunResult]) -> Groups:
         if group:
             _check_same_agent(group, run)
         group.append(run)
-    return groups
+    return {key: _noting_code(runs) for key, runs in groups.items()}
+
+
+def _noting_code(runs: list[RunResult]) -> list[RunResult]:
+    """The runs, with a note where they are of different code."""
+    codes = [run.manifest.code for run in runs if run.manifest is not None and run.manifest.attempts]
+    names = sorted({name for code in codes for name in differing(codes[0], code)})
+    if not names:
+        return runs
+    note = f"its runs differ in their code: {', '.join(names)}"
+    return [replace(run, notes=(*run.notes, note)) for run in runs]
 
 
 def _check_same_agent(group: list[RunResult], run: RunResult) -> None:

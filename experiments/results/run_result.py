@@ -29,7 +29,10 @@ def finite(values: Any) -> FloatArray:
     Raises:
         ValueError: they are none, or too large to be added up.
     """
-    array = np.asarray(values, dtype=float)
+    try:
+        array = np.asarray(values, dtype=float)
+    except OverflowError as error:  # an integer of hundreds of digits
+        raise ValueError(f"expected finite numbers below {LARGEST:g}: {error}") from None
     if not (np.abs(array) < LARGEST).all():
         raise ValueError(f"expected finite numbers below {LARGEST:g}, got {array[~(np.abs(array) < LARGEST)][0]}")
     return array

@@ -5,14 +5,18 @@ The bundled results of suites are such files (`experiments/results/bundled/`).
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from experiments.errors import InputError, located, shown
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from experiments.errors import InputError, explain, located
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.files import read_text, replace_file
 from experiments.results.groups import Groups
-from experiments.results.run_result import Identity, MadeWith, RunResult, Task, finite
+from experiments.results.run_result import LARGEST, Identity, MadeWith, RunResult, Task, finite
+from experiments.runs.manifest import Git, Scale, Shown, Status
 from experiments.specs.labels import check_label
 
 FORMAT = "rl-lab-scores-1"
@@ -92,6 +96,60 @@ def is_scores(values: Any) -> bool:
     return isinstance(values, dict) and values.get("format") == FORMAT
 
 
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+
+Number = Annotated[float, Field(gt=-LARGEST, lt=LARGEST)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class _Making(_Record):
+    """How the runs were made, as far as that is known."""
+
+    versions: dict[Shown, Shown | None] = {}
+    machine: dict[Shown, Shown | Count | None] = {}
+    git: Git | None = None
+    started: Shown | None = None
+
+
+class _Entry(_Record):
+    """What the runs of an agent in an environment have in common."""
+
+    identity: dict[str, JsonValue]
+    budget: dict[str, Count]
+    task: dict[str, JsonValue]
+    measure: Literal["return", "-steps"]
+    reference: Scale | None = None
+    curve_reference: Scale | None = None
+
+
+class _Run(_Record):
+    """A run: a line of the file."""
+
+    env: str
+    agent: str
+    seed: Count
+    status: Status
+    retries: Count
+    notes: list[Shown]
+    score: Number | None = None
+    env_steps: Count = 0
+    seconds: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
+    steps_per_second: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
+    curve: Annotated[list[list[Number]], Field(min_length=2, max_length=2)] = [[], []]
+
+
+class _Scores(_Record):
+    """A file of scores."""
+
+    name: str
+    command: Shown
+    made_with: _Making
+    entries: dict[str, _Entry]
+    runs: list[_Run]
+
+
 def scores_to_results(values: dict[str, Any], place: str) -> list[RunResult]:
     """The runs of a file of scores.
 
@@ -99,42 +157,51 @@ def scores_to_results(values: dict[str, Any], place: str) -> list[RunResult]:
         InputError: it is damaged.
     """
     with located(f"{place}: damaged"):
-        return [_run_results(run, values, place) for run in values["runs"]]
+        try:
+            scores = _Scores.model_validate_json(json.dumps(values))
+        except ValidationError as error:
+            raise InputError(explain(error)) from None
+        made_with = MadeWith.from_json(values["made_with"], scores.command)
+        return [_run_results(run, scores, made_with, place) for run in scores.runs]
 
 
-def _run_results(run: dict[str, Any], values: dict[str, Any], place: str) -> RunResult:
-    env, agent = str(run["env"]), str(run["agent"])
-    for label in (env, *agent.split(":")):
+def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) -> RunResult:
+    for label in (run.env, *run.agent.split(":")):
         check_label("label", label)
-    entry = values["entries"][f"{env}/{agent}"]
-    known: dict[str, Any] = {
-        "env": env,
-        "agent": agent,
-        "seed": int(run["seed"]),
-        "place": f"{place} ({agent} on {env}, seed {run['seed']})",
-        "experiment": str(values["name"]),
-        "status": str(run["status"]),
-        "task": Task.from_json(entry["task"]),
-        "identity": Identity.from_json(entry["identity"]),
-        "budget": dict(entry["budget"]),
-        "retries": int(run["retries"]),
-        "notes": tuple(shown(str(note)) for note in run["notes"]),
-        "made_with": MadeWith.from_json(values["made_with"], str(values["command"])),
-    }
-    if run["status"] != "finished":
-        return RunResult(**known)
-    scale, curve_scale = (
-        None if entry[key] is None else ScoreScale.from_json(entry[key]) for key in ("reference", "curve_reference")
+    entry = scores.entries[f"{run.env}/{run.agent}"]
+    known = RunResult(
+        env=run.env,
+        agent=run.agent,
+        seed=run.seed,
+        place=f"{place} ({run.agent} on {run.env}, seed {run.seed})",
+        experiment=scores.name,
+        status=run.status,
+        task=Task.from_json(entry.task),
+        identity=Identity.from_json(entry.identity),
+        budget=entry.budget,
+        retries=run.retries,
+        notes=tuple(run.notes),
+        made_with=made_with,
     )
-    steps, heights = run["curve"]
-    return RunResult(
-        **known,
-        scale=scale,
-        curve_scale=curve_scale,
-        measure=str(entry["measure"]),
-        scores=finite([run["score"]]),
+    if run.status != "finished":
+        return known
+    if run.score is None:
+        raise InputError(f"{known.place}: score: expected a number, got nothing")
+    steps, heights = run.curve
+    if len(steps) != len(heights):
+        raise InputError(f"{known.place}: curve: expected as many scores as env steps")
+    return replace(
+        known,
+        scale=_score_scale(entry.reference),
+        curve_scale=_score_scale(entry.curve_reference),
+        measure=entry.measure,
+        scores=finite([run.score]),
         curve=(finite(steps), finite(heights)),
-        env_steps=int(run["env_steps"]),
-        seconds=run["seconds"],
-        steps_per_second=run["steps_per_second"],
+        env_steps=run.env_steps,
+        seconds=run.seconds,
+        steps_per_second=run.steps_per_second,
     )
+
+
+def _score_scale(scale: Scale | None) -> ScoreScale | None:
+    return None if scale is None else ScoreScale.from_json(scale.model_dump())

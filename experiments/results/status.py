@@ -6,8 +6,9 @@ from pathlib import Path
 
 from experiments.errors import InputError
 from experiments.results.stored_run import StoredRun, read_runs
+from experiments.specs.spec import MOST_UNITS
 
-STATES = ("finished", "running", "stopped", "failed", "pending")
+STATES = ("finished", "running", "stopped", "failed", "damaged", "pending")
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ def experiment_status(folder: Path) -> ExperimentStatus:
     Raises:
         InputError: there is no run.
     """
-    runs = read_runs([folder], skip_damaged=True)
+    damaged: dict[Path, InputError] = {}
+    runs = read_runs([folder], damaged=damaged)
     statuses = [_run_status(run) for run in runs]
-    return ExperimentStatus(str(folder), statuses, _seconds_left(runs, statuses))
+    seconds_left = _seconds_left(runs, statuses)
+    statuses += [RunStatus(str(path), "damaged", 0.0, 0, 0.0, str(error), 0) for path, error in damaged.items()]
+    return ExperimentStatus(str(folder), statuses, seconds_left)
 
 
 def _run_status(run: StoredRun) -> RunStatus:
@@ -68,7 +72,10 @@ def _run_status(run: StoredRun) -> RunStatus:
 def _last_timing(run: StoredRun) -> tuple[int, int, float]:
     try:
         last = run.folder.timing()[-1]
-        return int(last["env_step"]), int(last["episodes"]), float(last["seconds"])
+        env_step, episodes, seconds = (float(last[name]) for name in ("env_step", "episodes", "seconds"))
+        if not all(0 <= number < MOST_UNITS for number in (env_step, episodes, seconds)):
+            raise ValueError("expected times and counts")
+        return int(env_step), int(episodes), seconds
     except (InputError, LookupError, ValueError):
         return 0, 0, 0.0
 

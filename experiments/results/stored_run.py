@@ -1,5 +1,6 @@
 """Runs of ours, read back from their folders. No code of theirs is imported."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,10 +12,11 @@ import numpy as np
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task
+from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
 from experiments.runs.manifest import Manifest, Scale
-from experiments.runs.run_folder import RunFolder, find_runs
-from experiments.specs.spec import RunSpec
+from experiments.runs.run_folder import LOGS, RunFolder, find_runs
+from experiments.specs.spec import MOST_UNITS, RunSpec
 
 
 @dataclass(frozen=True)
@@ -54,37 +56,40 @@ class StoredRun:
         return _score_scale(self.manifest.curve_reference)
 
     @cached_property
-    def _evaluations(self) -> list[dict[str, str]]:
-        return self.folder.evaluations()
+    def _evaluations(self) -> Columns:
+        return self.folder.evaluation_columns()
 
-    def _score(self, row: dict[str, str]) -> float:
-        """An episode's score: its return, or minus its steps where the return does not tell how good it was."""
-        return -float(row["length"]) if self.manifest.measure == "-steps" else float(row["return"])
+    def _scores(self, phase: str, episode_set: str) -> tuple[FloatArray, FloatArray]:
+        """Env steps and scores [episodes] of a phase.
+
+        A score is the return, or minus the steps where the return does not tell how good an episode was.
+        """
+        numbers, texts = self._evaluations
+        chosen = np.array(
+            [(one, other) == (phase, episode_set) for one, other in zip(texts["phase"], texts["set"], strict=True)],
+            dtype=bool,
+        )
+        scores = -numbers["length"] if self.manifest.measure == "-steps" else numbers["return"]
+        return numbers["env_step"][chosen], scores[chosen]
 
     def final_scores(self, episode_set: str = "fresh") -> FloatArray:
         """The scores [episodes] of the final evaluation."""
-        rows = [row for row in self._evaluations if row["phase"] == "final" and row["set"] == episode_set]
-        if episode_set == "fresh" and len(rows) != self.run_spec.evaluation.final_episodes:
-            expected = self.run_spec.evaluation.final_episodes
-            raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, got {len(rows)}")
-        return np.array([self._score(row) for row in rows])
+        _, scores = self._scores("final", episode_set)
+        expected = self.run_spec.evaluation.final_episodes
+        if episode_set == "fresh" and len(scores) != expected:
+            raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, got {len(scores)}")
+        return scores
 
     def curve(self, episode_set: str = "fresh") -> Curve:
         """Env steps [points] and mean evaluation scores [points]."""
-        points: dict[int, list[float]] = {}
-        with located(f"{self.folder.path}: evaluations.csv: damaged"):
-            for row in self._evaluations:
-                if row["phase"] == "curve" and row["set"] == episode_set:
-                    points.setdefault(int(row["env_step"]), []).append(self._score(row))
-        steps = np.array(sorted(points), dtype=float)
-        return steps, np.array([np.mean(points[int(step)]) for step in steps])
+        steps, scores = self._scores("curve", episode_set)
+        points = np.unique(steps)
+        return points, np.array([np.mean(scores[steps == point]) for point in points])
 
     def training(self) -> Curve:
         """Env steps [episodes] at the end of each training episode, and the episodes' returns."""
-        rows = self.folder.episodes()
-        with located(f"{self.folder.path}: episodes.csv: damaged"):
-            numbers = [(float(row["env_step"]), float(row["return"])) for row in rows]
-        return np.array([step for step, _ in numbers]), np.array([total for _, total in numbers])
+        columns = self.folder.episode_columns("env_step", "return")
+        return columns["env_step"], columns["return"]
 
     def results(self) -> RunResult:
         """What it came to.
@@ -115,27 +120,39 @@ class StoredRun:
         if not self.finished:
             return known
         seconds, speed = self._timing()
-        digest = manifest.digests.get("evaluations.csv")
-        changed = digest is not None and digest != digest_of(self.folder.path / "evaluations.csv")
+        scores, curve, training = self.final_scores(), self.curve(), self.training()
+        notes = (*manifest.notes, *self._changed_logs())
+        if not all(np.isfinite(values).all() for values in (scores, *curve, *training)):
+            return replace(known, status="failed", notes=(*notes, "its scores or returns are not all finite numbers"))
         return replace(
             known,
             measure=manifest.measure or "return",
-            scores=self.final_scores(),
+            scores=scores,
             book_scores=self.final_scores("book"),
-            curve=self.curve(),
-            training=self.training(),
+            curve=curve,
+            training=training,
             env_steps=manifest.env_steps or 0,
             scale=self.scale,
             curve_scale=self.curve_scale,
             seconds=seconds,
             steps_per_second=speed,
-            notes=("evaluations.csv was changed after the run had ended",) if changed else (),
+            notes=notes,
         )
+
+    def _changed_logs(self) -> list[str]:
+        """Which logs are not as the run wrote them, in words."""
+        logs = {name: known for name, known in self.manifest.digests.items() if name in LOGS}
+        return [
+            f"{name} was changed after the run had ended"
+            for name, known in logs.items()
+            if digest_of(self.folder.path / name) != known
+        ]
 
     def _timing(self) -> tuple[float | None, float | None]:
         try:
             last = self.folder.timing()[-1]
-            return float(last["seconds"]), float(last["steps_per_second"] or "nan")
+            seconds, speed = float(last["seconds"]), float(last["steps_per_second"] or "nan")
+            return (seconds if 0 <= seconds < MOST_UNITS else None), (speed if 0 <= speed < MOST_UNITS else math.nan)
         except (InputError, LookupError, ValueError):
             return None, None
 
@@ -148,10 +165,14 @@ def read_runs(
     folders: Sequence[Path],
     *,
     skip_damaged: bool = False,
+    damaged: dict[Path, InputError] | None = None,
     may_be_empty: bool = False,
     known: Mapping[Path, StoredRun] | None = None,
 ) -> list[StoredRun]:
     """Every run at or below the folders; those that are known, by their folders, are not read again.
+
+    Damaged ones are left out where they are to be skipped, or where there is a dictionary for them: in it, by their
+    folders, is what is wrong.
 
     Raises:
         InputError: a folder is missing, holds no run, or a run is damaged (and damaged ones are not to be skipped).
@@ -168,7 +189,9 @@ def read_runs(
     for run_folder in found.values():
         try:
             runs.append((known or {}).get(run_folder.path) or StoredRun.load(run_folder))
-        except InputError:
-            if not skip_damaged:
+        except InputError as error:
+            if damaged is not None:
+                damaged[run_folder.path] = error
+            elif not skip_damaged:
                 raise
     return runs

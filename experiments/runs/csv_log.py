@@ -4,15 +4,22 @@ import contextlib
 import csv
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+import math
+import os
+import sys
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.errors import InputError
-from experiments.files import open_again, open_new, open_regular, read_text
+from experiments.errors import InputError, unknown
+from experiments.files import as_input_error, open_again, open_new, open_regular
 
+LARGEST_LOG = 1_000_000_000  # bytes; a million episodes take a tenth of it
 Cell = str | bool | int | float | None
 Rows = list[dict[str, str]]  # by their columns' names, as text
 
@@ -106,15 +113,76 @@ def read_rows(path: Path, columns: Sequence[str]) -> Rows:
     Raises:
         InputError: the log is missing or damaged.
     """
-    text = read_text(path, follow=False)
-    reader = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    if list(reader.fieldnames or [])[: len(columns)] != list(columns):
-        raise InputError(f"{path}: damaged: expected columns {', '.join(columns)}, got {reader.fieldnames}")
-    rows = list(reader)
-    for line, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise InputError(f"{path}: damaged: line {line} has not {len(reader.fieldnames or [])} values")
-    return rows
+    with _reading(path, columns) as (names, rows):
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class Columns(NamedTuple):
+    """Some columns of a log, by their names; all are of its length."""
+
+    numbers: dict[str, NDArray[np.float64]]  # [rows] nan where a cell is blank; true is 1
+    texts: dict[str, list[str]]
+
+
+def read_columns(path: Path, columns: Sequence[str], numbers: Sequence[str], texts: Sequence[str] = ()) -> Columns:
+    """Some columns of a log that begins with `columns`: a few bytes a cell, however long it is.
+
+    Args:
+        path: the log.
+        columns: what it begins with.
+        numbers: names of columns of numbers.
+        texts: names of columns of text.
+
+    Raises:
+        InputError: the log is missing or damaged, or has no such column.
+    """
+    with _reading(path, columns) as (names, rows):
+        for name in (*numbers, *texts):
+            if name not in names:
+                raise unknown("column", name, names)
+        of_numbers = [(array("d"), names.index(name)) for name in numbers]
+        of_texts: list[tuple[list[str], int]] = [([], names.index(name)) for name in texts]
+        for row in rows:
+            for values, index in of_numbers:
+                cell = row[index]
+                values.append(_WORDS[cell] if cell in _WORDS else float(cell))
+            for words, index in of_texts:
+                words.append(sys.intern(row[index]))
+    return Columns(
+        {name: np.array(values) for name, (values, _) in zip(numbers, of_numbers, strict=True)},
+        {name: words for name, (words, _) in zip(texts, of_texts, strict=True)},
+    )
+
+
+_WORDS = {"": math.nan, "true": 1.0, "false": 0.0}
+
+
+@contextlib.contextmanager
+def _reading(path: Path, columns: Sequence[str]) -> Iterator[tuple[list[str], Iterator[list[str]]]]:
+    """A log's columns, and its rows one after the other."""
+    line = 1
+    try:
+        with as_input_error(path), open_regular(path, follow=False) as file:
+            if (size := os.fstat(file.fileno()).st_size) > LARGEST_LOG:
+                raise InputError(f"{path}: damaged: expected at most {LARGEST_LOG:,} bytes, got {size:,}")
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+            reader = csv.reader(one for one in text if one.endswith("\n"))
+            names = next(reader, [])
+            if names[: len(columns)] != list(columns):
+                raise InputError(f"{path}: damaged: expected columns {', '.join(columns)}, got {names or None}")
+
+            def rows() -> Iterator[list[str]]:
+                nonlocal line
+                for line, row in enumerate(reader, start=2):
+                    if len(row) != len(names):
+                        raise InputError(f"{path}: damaged: line {line} has not {len(names)} values")
+                    yield row
+
+            yield names, rows()
+    except (ValueError, csv.Error) as error:  # bytes that are no text, text that is no number
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: damaged: after line {line}: {error}") from error
 
 
 def read_from(path: Path, offset: int) -> tuple[str, int]:

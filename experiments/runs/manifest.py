@@ -172,6 +172,7 @@ def parse_manifest(data: bytes, place: Path) -> Manifest:
             raise InputError(f"{place}: damaged: expected the manifest of a run")
         if "format" not in values:
             raise InputError(f"{place}: damaged: expected the manifest of a run, got none of its formats")
+        _check_named(values, place)
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         raise InputError(f"{place}: damaged: expected the manifest of a run: {explain(error)}") from error
@@ -179,3 +180,11 @@ def parse_manifest(data: bytes, place: Path) -> Manifest:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{place}: damaged: {error}") from error
+
+
+def _check_named(values: dict[str, Any], place: Path) -> None:
+    """Raise where an entry has no name: its label would have to be made from its class, which reading never imports."""
+    for part in ("env", "agent"):
+        entry = values.get("trial", {}).get(part) if isinstance(values.get("trial"), dict) else None
+        if isinstance(entry, dict) and not isinstance(entry.get("name"), str):
+            raise InputError(f"{place}: damaged: trial.{part}.name: expected a label, got {entry.get('name')!r}")

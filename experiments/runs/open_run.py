@@ -1,12 +1,12 @@
 """Opening a run: the only way in for whoever plays, judges or trains it again.
 
-This is the one place that decides whether code may be imported for a run. Listing and comparing import nothing: they
-read manifests and logs.
+This is the one place that decides whether code may be imported for a run: the lab's, Gymnasium's and
+stable-baselines3's own; code that this user has run (see `experiments.runs.own_code`); or any, where the user says so.
+Listing and comparing import nothing: they read manifests and logs.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from agents.registry import make_agent
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import check_same_spaces, closing, make_evaluation_env
 from experiments.runs.manifest import Manifest
+from experiments.runs.own_code import check_trusted
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.snapshots import nearest_snapshot, read_snapshot
 from experiments.runs.spaces import spaces_from_json
@@ -102,27 +103,20 @@ class OpenRun:
         return make_agent(spec.agent.id, where, seed=spec.seed, **spec.agent.settings)
 
 
-def open_run(path: Path) -> OpenRun:
-    """Open a run. Its agent's and its environment's code may be imported then, if it is anyone's but the folder's.
+def open_run(path: Path, *, trust_code: bool = False) -> OpenRun:
+    """Open a run. Its agent's, environment's and wrappers' code may be imported then.
+
+    Args:
+        path: the run's folder.
+        trust_code: import code that this user has not run here, too.
 
     Raises:
-        InputError: this is no run folder, it is damaged, or its code lies among the runs.
+        InputError: this is no run folder, it is damaged, or its code is not known here.
     """
     folder = RunFolder(path)
     manifest = folder.read_manifest()
-    with located(str(path)):
-        for name in (manifest.run_spec.env.id, manifest.run_spec.agent.id):
-            _refuse_code_inside(path, name)
+    if not trust_code:
+        env, agent = manifest.run_spec.env, manifest.run_spec.agent
+        with located(str(path)):
+            check_trusted([env.id, agent.id, *(wrapper.id for wrapper in env.wrappers)])
     return OpenRun(folder, manifest)
-
-
-def _refuse_code_inside(folder: Path, name: str) -> None:
-    """Raise if a `module:Class` would be imported from among the runs: reading a run folder runs no code from it."""
-    parents = folder.resolve().parents
-    # <output>/<experiment>/<env>/<agent>/seed-<n>; of a copy elsewhere, what lies beside it too
-    output = parents[3] if len(parents) > 4 else parents[0]
-    module = name.rpartition(":")[0].split(".")[0]
-    found = find_spec(module) if module else None
-    places = [] if found is None else [found.origin, *(found.submodule_search_locations or [])]
-    if any(place and Path(place).resolve().is_relative_to(output) for place in places):
-        raise InputError(f"{name} would be imported from {output}, and code that lies among runs is not run")

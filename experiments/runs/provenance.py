@@ -15,7 +15,8 @@ from typing import Any
 
 from agents.seeding import STREAMS, integer
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.runs.manifest import Git, Manifest, Seeds, Status
+from experiments.runs.manifest import FORMAT, Git, Manifest, Seeds, Status
+from experiments.runs.own_code import Code, differing
 from experiments.specs.spec import RunSpec
 
 PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "pydantic")
@@ -80,9 +81,15 @@ def threads() -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in THREAD_VARIABLES}
 
 
-def changed_facts(manifest: Manifest) -> list[str]:
-    """What was otherwise when a manifest was written, in words."""
+def changed_facts(manifest: Manifest, code: Code) -> list[str]:
+    """What was otherwise when a manifest was written, in words; `code` is the user's own code now."""
     changed = []
+    if manifest.format >= FORMAT:
+        names = differing(manifest.code, code)
+        changed += [
+            f"code: {name}: {_shown(manifest.code.get(name))[:15]} then, {_shown(code.get(name))[:15]} now"
+            for name in names
+        ]
     if manifest.git != git_state():
         changed.append(f"git: {_shown(manifest.git)} then, {_shown(git_state())} now")
     kinds: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [

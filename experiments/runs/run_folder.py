@@ -9,22 +9,26 @@ timing.csv        wall-clock times, apart, so that the other logs are the same b
 checkpoint/       what the run needs to go on, the agent's whole learning state with it
 snapshots/        the policy at points of the learning curve
 heartbeat.json    who writes the run, while somebody does
+before/           the results of a finished run that is trained anew, since its extension could not go on from it
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
 from experiments.errors import InputError
-from experiments.files import make_folder, open_regular, read_bytes, replace_file
+from experiments.files import make_folder, open_regular, read_bytes, remove_folder, replace_file
 from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
-from experiments.runs.csv_log import Rows, read_rows
+from experiments.runs.csv_log import Columns, Rows, read_columns, read_rows
 from experiments.runs.manifest import LARGEST, Manifest, parse_manifest
 
-MANIFEST, ERROR, LOCK = "run.json", "error.txt", ".lock"
+MANIFEST, ERROR, LOCK, BEFORE = "run.json", "error.txt", ".lock", "before"
 EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG = "episodes.csv", "evaluations.csv", "timing.csv"
 LEARNING_LOG, INFO_LOG = "learning.csv", "info.csv"
 LOGS = (EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG, LEARNING_LOG, INFO_LOG)
@@ -42,12 +46,17 @@ class LockedError(InputError):
     """Another process writes the run folder."""
 
 
+class MovedError(InputError):
+    """The run folder is not where it was when writing it began."""
+
+
 class RunFolder:
     """The files of one run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoint = CheckpointFolder(path)
+        self._identity: tuple[int, int] | None = None  # of the folder, while it is locked
 
     def exists(self) -> bool:
         """Is a run there?"""
@@ -71,9 +80,20 @@ class RunFolder:
         except Timeout:
             raise self.locked_error() from None
         try:
+            self._identity = _identity(self.path)
             yield
         finally:
+            self._identity = None
             lock.release()
+
+    def check_in_place(self) -> None:
+        """Check that the folder that is locked is still the one at its path.
+
+        Raises:
+            MovedError: it was moved or removed; nothing is to be written in its place.
+        """
+        if self._identity is not None and _identity(self.path) != self._identity:
+            raise MovedError(f"{self.path}: the run's folder was moved or removed while the run was trained")
 
     def locked_error(self) -> LockedError:
         """The error that says which process writes the folder."""
@@ -92,16 +112,37 @@ class RunFolder:
             (self.path / name).unlink(missing_ok=True)
         snapshots.Snapshots(self.path)
 
+    def set_aside(self) -> None:
+        """Put the results of a finished run aside, into `before/`, until others have taken their place."""
+        aside = self.path / BEFORE
+        remove_folder(aside)
+        aside.mkdir()
+        for name in (*LOGS, MANIFEST, "checkpoint", snapshots.FOLDER):
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).rename(aside / name)
+
+    def forget_aside(self) -> None:
+        """Remove what was put aside."""
+        if (self.path / BEFORE).exists():
+            remove_folder(self.path / BEFORE)
+
     def write_error(self, text: str) -> None:
         """Write down why an attempt failed, below earlier ones."""
+        self.check_in_place()
         before = b""
         with contextlib.suppress(InputError):
             before = read_bytes(self.path / ERROR, follow=False)
         replace_file(self.path / ERROR, before + text.rstrip().encode(errors="replace") + b"\n\n")
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace run.json at once."""
-        make_folder(self.path.parent, self.path.name)
+        """Replace run.json at once.
+
+        Raises:
+            MovedError: see `check_in_place`.
+        """
+        self.check_in_place()
+        if self._identity is None:
+            make_folder(self.path.parent, self.path.name)
         replace_file(self.path / MANIFEST, manifest.to_json().encode())
 
     # -- reading ----------------------------------------------------------------------------------------------
@@ -132,6 +173,15 @@ class RunFolder:
         """The training episodes."""
         return read_rows(self.path / EPISODES_LOG, EPISODES)
 
+    def episode_columns(self, *names: str) -> dict[str, NDArray[np.float64]]:
+        """Columns [episodes] of the training episodes, as numbers; true is 1, nan where a cell is blank."""
+        return read_columns(self.path / EPISODES_LOG, EPISODES, names).numbers
+
+    def evaluation_columns(self) -> Columns:
+        """Of the evaluation episodes [episodes]: the numbers env_step, return, length; the texts phase and set."""
+        numbers, texts = ("env_step", "return", "length"), ("phase", "set")
+        return read_columns(self.path / EVALUATIONS_LOG, EVALUATIONS, numbers, texts)
+
     def evaluations(self) -> Rows:
         """The evaluation episodes."""
         return read_rows(self.path / EVALUATIONS_LOG, EVALUATIONS)
@@ -141,6 +191,14 @@ class RunFolder:
         return read_rows(self.path / TIMING_LOG, TIMING)
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def find_runs(folder: Path) -> list[RunFolder]:
     """Every run folder at or below a folder, in the order of their paths."""
     return [RunFolder(path) for path in run_paths(folder)]
@@ -148,4 +206,9 @@ def find_runs(folder: Path) -> list[RunFolder]:
 
 def run_paths(folder: Path) -> Iterator[Path]:
     """The paths of the run folders at or below a folder, in order."""
-    yield from sorted(manifest.parent for manifest in folder.rglob(MANIFEST))
+    found = []
+    for place, folders, files in os.walk(folder):
+        if MANIFEST in files:
+            found.append(Path(place))
+            folders.clear()  # no run lies within another
+    yield from sorted(found)

@@ -9,6 +9,7 @@ from experiments.errors import InputError
 
 LONGEST = 200  # characters of a label
 LONGEST_NAME = 120  # bytes of a folder's name, of which file systems take 255
+LABEL = re.compile(r"[\w=+][\w .=+(),%&@!~'-]*")
 PLAIN = re.compile(r"[\w=+][\w .=+-]*")  # a folder can be called that, wherever it is
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 
@@ -17,10 +18,9 @@ def check_label(key: str, label: str) -> None:
     """Raise where a label could not be shown in a line, or is a path.
 
     Raises:
-        InputError: it is empty, too long, a path, or has characters that command a terminal.
+        InputError: it is empty, too long or a path, or has characters that mean something to a terminal or a page.
     """
-    unfit = not label.strip() or label.strip(".") == "" or len(label) > LONGEST or label[0] in "-. "
-    if unfit or any(one in "/\\:" or not one.isprintable() for one in label):
+    if not LABEL.fullmatch(label) or len(label) > LONGEST:
         expected = "a plain name (letters, digits, spaces, '.', '_', '-', '+', '=' and the like), no path"
         raise InputError(f"{key}: expected {expected}, got {label!r}")
 

@@ -22,7 +22,7 @@ from experiments.errors import InputError, explain, located, unknown
 from experiments.files import read_text
 from experiments.specs.figure import Figure
 from experiments.specs.labels import check_label
-from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
+from experiments.specs.spec import MOST_RUNS, AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
 
 
 def parse_spec(values: dict[str, Any], place: str) -> Spec:
@@ -58,6 +58,9 @@ def _known_keys(error: ValidationError) -> list[str]:
 
 def _check(spec: Spec) -> None:
     check_label("name", spec.name)
+    num_seeds = spec.seeds if isinstance(spec.seeds, int) else len(spec.seeds)
+    if num_seeds * len(spec.envs) * len(spec.agents) > MOST_RUNS:
+        raise InputError(f"expected at most {MOST_RUNS:,} trials (environments x agents x seeds), got more")
     budgets = [("the experiment", spec.steps, spec.episodes)]
     budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
     for place, steps, episodes in budgets:
@@ -89,6 +92,7 @@ def _check(spec: Spec) -> None:
 
 def _check_figure(figure: Figure, agents: Sequence[AgentEntry]) -> None:
     """Its settings are settings of every agent; whether its column is there is known when a run has ended."""
+    _check_formulas(figure)
     if figure.x in ("episode", "env_step"):
         if figure.lines is not None:
             raise InputError(f"figure: lines: expected none where x is {figure.x!r} (a line for each agent)")
@@ -100,6 +104,21 @@ def _check_figure(figure: Figure, agents: Sequence[AgentEntry]) -> None:
                 raise InputError(f"figure: {key}: {unknown('setting', name, ['episode', 'env_step', *settings])}")
         if type(settings[figure.x].default) not in (int, float):
             raise InputError(f"figure: x: expected a setting that is a number, got {figure.x}")
+
+
+def _check_formulas(figure: Figure) -> None:
+    """Raise where a text has a formula between dollar signs that cannot be set."""
+    texts = {"title": figure.title, "xlabel": figure.xlabel, "ylabel": figure.ylabel, "symbol": figure.symbol}
+    texts |= {f"marks.{label}": label for label in (*figure.marks, *figure.marks_x)}
+    for key, text in texts.items():
+        if text is not None and "$" in text:
+            from matplotlib.mathtext import MathTextParser
+
+            try:
+                MathTextParser("path").parse(text)
+            except ValueError as error:
+                reason = " ".join(str(error).split())
+                raise InputError(f"figure: {key}: expected a formula between $ signs, got {text!r}: {reason}") from None
 
 
 def check_engine(engine: str) -> str:

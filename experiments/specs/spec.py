@@ -6,6 +6,7 @@ Runs = environments x agents x seeds. Reading one, and checking the names in it:
 import hashlib
 import itertools
 import json
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -20,6 +21,9 @@ from experiments.specs.figure import Figure
 from experiments.specs.labels import check_label, folder_name
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
+MOST_EPISODES = 1_000_000  # of an evaluation
+MOST_RUNS = 100_000  # of an experiment
+MOST_UNITS = 10**15  # env steps or episodes of a budget
 NUM_CURVE_POINTS = 10  # after the one at step 0
 
 
@@ -30,8 +34,8 @@ class _Strict(BaseModel):
 class Budget(_Strict):
     """How long a run trains: env steps or episodes, one of the two."""
 
-    steps: Annotated[int, Field(ge=1)] | None = None
-    episodes: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
 
     def covers(self, other: "Budget") -> bool:
         """Is it as long as another of the same unit, or longer?"""
@@ -47,9 +51,9 @@ class Budget(_Strict):
 class Evaluation(_Strict):
     """When and on which episodes an agent is judged."""
 
-    every: Annotated[int, Field(ge=1)] | None = None  # env steps; None: ten times evenly over the budget
-    episodes: int = Field(10, ge=1)  # a curve point
-    final_episodes: int = Field(100, ge=1)  # the final score, on episodes that no curve has seen
+    every: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None  # env steps; None: ten times evenly over the budget
+    episodes: int = Field(10, ge=1, le=MOST_EPISODES)  # a curve point
+    final_episodes: int = Field(100, ge=1, le=MOST_EPISODES)  # the final score, on episodes that no curve has seen
     seed: int = Field(0, ge=0)  # the episodes depend on this alone
 
 
@@ -142,10 +146,10 @@ class EnvEntry(_Entry):
     `wrappers` are put around it, the first one innermost; `scale` is how its scores are read, and no part of the task.
     """
 
-    steps: Annotated[int, Field(ge=1)] | None = None
-    episodes: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     reset_seed: Annotated[int, Field(ge=0)] | None = None
-    max_episode_steps: Annotated[int, Field(ge=1)] | None = None
+    max_episode_steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     wrappers: list[WrapperEntry] = []
     scale: GivenScale | None = None
 
@@ -219,7 +223,8 @@ class RunSpec(_Strict):
 def _seeds(value: Any) -> Any:
     numbers = value if isinstance(value, list) else [value]
     least = 0 if isinstance(value, list) else 1
-    if not numbers or any(type(one) is not int or one < least for one in numbers) or len(set(numbers)) < len(numbers):
+    wrong = not numbers or any(type(one) is not int or not least <= one < 2**63 for one in numbers)
+    if wrong or len(set(numbers)) < len(numbers):
         expected = "a count of at least 1 or a list of different seeds of at least 0"
         raise PydanticCustomError("seeds", "Input should be {expected}", {"expected": expected})
     return value
@@ -243,6 +248,9 @@ def _expanded(agents: Any) -> Any:
         if set(grid) & set(rest):
             expected = f"{min(set(grid) & set(rest))} in the grid or beside it"
             raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
+        if math.prod(map(len, grid.values())) > MOST_RUNS:
+            expected = f"at most {MOST_RUNS:,} combinations"
+            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
         for values in itertools.product(*grid.values()):
             chosen = dict(zip(grid, values, strict=True))
             words = "-".join(f"{key}={value}" for key, value in chosen.items())
@@ -257,8 +265,8 @@ class Spec(_Strict):
     name: str
     description: str = ""
     seeds: Annotated[int | list[int], BeforeValidator(_seeds)] = 1  # a count (0 ... n - 1) or a list
-    steps: Annotated[int, Field(ge=1)] | None = None
-    episodes: Annotated[int, Field(ge=1)] | None = None
+    steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     evaluation: Evaluation = Evaluation()
     engine: Engine = "auto"
     tensorboard: bool = False

@@ -168,6 +168,7 @@ class RunMonitor:
     def _evaluate_curve(self) -> Sequence[EvaluationEpisode]:
         """A point of the learning curve: an evaluation, a snapshot, and a checkpoint at the next safe point."""
         episodes = self._evaluate("curve")
+        self._folder.check_in_place()
         self._snapshots.add(self.env_step, self.agent.policy_state())
         self._checkpoint_due = True
         return episodes
@@ -198,6 +199,7 @@ class RunMonitor:
 
     def _write_checkpoint(self, snapshot: Callable[[], State] | None = None) -> None:
         self._checkpoint_due = False
+        self._folder.check_in_place()
         self.logs.flush()
         offsets = self.logs.offsets()
         timing = Timing(self._clock.seconds(), self._clock.evaluation_seconds, offsets.pop(TIMING_LOG))

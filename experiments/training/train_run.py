@@ -1,15 +1,18 @@
 """One run from beginning to end: environment, agent, training, evaluation, run folder."""
 
 import contextlib
+import inspect
 import logging
 import os
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
+from gymnasium.envs.registration import load_env_creator
 from gymnasium.utils import RecordConstructorArgs
+from pydantic import JsonValue
 
 from agents.base import Agent
 from agents.env_snapshot import NotReplayedError, set_env_state
@@ -17,7 +20,8 @@ from agents.policy import Spaces
 from agents.registry import make_agent
 from agents.seeding import integer
 from envs.contract import check_contract
-from envs.wrappers import step_limit
+from envs.registry import find_spec
+from envs.wrappers import chain, step_limit
 from experiments.errors import InputError, in_words, located
 from experiments.evaluation.environments import (
     close,
@@ -33,10 +37,11 @@ from experiments.results.tensorboard import check_installed
 from experiments.runs.digests import result_digests
 from experiments.runs.heartbeat import Heart
 from experiments.runs.manifest import Attempt, Limits, Manifest, Scale, TableSize, Wrapper
+from experiments.runs.own_code import Code, code_of, remember
 from experiments.runs.provenance import describe, now
-from experiments.runs.run_folder import EPISODES, EPISODES_LOG, RunFolder
+from experiments.runs.run_folder import EPISODES, EPISODES_LOG, MovedError, RunFolder
 from experiments.runs.spaces import spaces_to_json
-from experiments.specs.spec import RunSpec
+from experiments.specs.spec import Budget, RunSpec
 from experiments.training.budget import most_steps
 from experiments.training.monitor import RunMonitor
 from experiments.training.observers import Observer, TensorBoard
@@ -45,8 +50,15 @@ from experiments.training.resume import budgets, resume
 _log = logging.getLogger(__name__)
 
 
-def check_run_spec(run_spec: RunSpec) -> dict[str, Any]:
-    """Build the run's environment and agent once, before anything is written; the agent's resolved settings.
+class CheckedSpec(NamedTuple):
+    """A run that can be trained."""
+
+    settings: dict[str, JsonValue]  # the agent's, resolved
+    code: Code  # of the user's own that it is made of
+
+
+def check_run_spec(run_spec: RunSpec) -> CheckedSpec:
+    """Build the run's environment and agent once, before anything is written.
 
     Raises:
         InputError: an option is wrong, or the agent cannot act in the environment.
@@ -61,7 +73,14 @@ def check_run_spec(run_spec: RunSpec) -> dict[str, Any]:
         with located(f"agents: {run_spec.agent.id} on {run_spec.env.id}"):
             agent = make_agent(run_spec.agent.id, env, seed=run_spec.seed, **run_spec.agent.settings)
             agent.choose_engine(run_spec.engine, env, most_steps(run_spec.budget, episode_limit(env)))
-    return agent.settings.model_dump(mode="json")
+    return CheckedSpec(agent.settings.model_dump(mode="json"), _code(run_spec, env, agent))
+
+
+def _code(run_spec: RunSpec, env: gym.Env[Any, Any], agent: Agent) -> Code:
+    """The user's own code behind a run."""
+    maker = find_spec(run_spec.env.id).entry_point
+    makers = [load_env_creator(maker) if isinstance(maker, str) else maker]
+    return code_of([type(agent), *map(type, chain(env)), *makers])
 
 
 def train_run(run_spec: RunSpec, out: Path, observers: Sequence[Observer] = (), until: int | None = None) -> Manifest:
@@ -82,24 +101,43 @@ def train_run(run_spec: RunSpec, out: Path, observers: Sequence[Observer] = (), 
                 return _Attempt(run_spec, folder, observers, until).run()
             except NotReplayedError as error:
                 _log.warning("%s: %s; the run begins anew", folder.path, error)
-                folder.forget_results()
-                return _Attempt(run_spec, folder, observers, until).run()
+                return _anew(run_spec, folder, observers, until)
     except InputError as error:  # the folder is another's, or holds what would be lost: it is left alone
         return describe(run_spec, "failed").with_(error=str(error))
+
+
+def _anew(run_spec: RunSpec, folder: RunFolder, observers: Sequence[Observer], until: int | None) -> Manifest:
+    """Train a run from its beginning, which could not be gone on with; what it had come to stays until it has again."""
+    known = folder.read_manifest()
+    if known.has_results:
+        folder.set_aside()
+    else:
+        folder.forget_results()
+    manifest = _Attempt(run_spec, folder, observers, until, before=known).run()
+    if manifest.finished:
+        folder.forget_aside()
+    return manifest
 
 
 class _Attempt:
     """One time that a run is trained, until it has finished, failed or was stopped."""
 
-    def __init__(self, run_spec: RunSpec, folder: RunFolder, observers: Sequence[Observer], until: int | None) -> None:
+    def __init__(
+        self,
+        run_spec: RunSpec,
+        folder: RunFolder,
+        observers: Sequence[Observer],
+        until: int | None,
+        before: Manifest | None = None,
+    ) -> None:
         self.run_spec, self.folder, self.observers, self.until = run_spec, folder, list(observers), until
-        self.saved, known = resume(run_spec, folder)
-        if self.saved is None and known is not None:
+        self.saved, known = resume(run_spec, folder) if before is None else (None, before)
+        if before is None and self.saved is None and known is not None:
             folder.forget_results()
         begun = Attempt(started=now(), process=os.getpid(), from_step=self.saved.state.env_step if self.saved else 0)
         self.manifest = describe(run_spec, "running").with_(
             attempts=[*(known.attempts if known else []), begun],
-            budgets=budgets(run_spec, self.saved, known),
+            budgets=budgets(run_spec, self.saved, known) if before is None else _with(before.budgets, run_spec.budget),
             columns=known.columns if known and self.saved else {},
         )
 
@@ -117,13 +155,14 @@ class _Attempt:
             raise
         except KeyboardInterrupt:
             self._note(interrupted=True)
-            self.folder.write_manifest(self.manifest.with_(status="interrupted"))
+            with contextlib.suppress(MovedError):
+                self.folder.write_manifest(self.manifest.with_(status="interrupted"))
             raise
         except BaseException as error:  # sys.exit of the user's own code too
             message = in_words(error)
             self._note(error=message)
             self.manifest = self.manifest.with_(status="failed", error=message)
-            with contextlib.suppress(OSError):  # such as on a full disk, of which the message tells then
+            with contextlib.suppress(OSError, MovedError):  # such as on a full disk, of which the message tells then
                 self.folder.write_error(traceback.format_exc())
                 self.folder.write_manifest(self.manifest)
         finally:
@@ -140,7 +179,12 @@ class _Attempt:
         run_spec = self.run_spec
         where = Spaces.of(env) if self.saved else env  # an agent that goes on has been prepared
         agent = make_agent(run_spec.agent.id, where, seed=run_spec.seed, **run_spec.agent.settings)
+        code = _code(run_spec, env, agent)
+        remember(code)  # who trains it vouches for it
+        maker = find_spec(run_spec.env.id).entry_point
         self.manifest = self.manifest.with_(
+            code=code,
+            factory=run_spec.env.id if inspect.isfunction(maker) or _is_function(maker) else None,
             agent_settings=agent.settings.model_dump(mode="json"),
             spaces=spaces_to_json(Spaces.of(env)),
             wrappers=_wrappers(env),
@@ -202,6 +246,16 @@ class _Attempt:
             curve_reference=_scale(self.run_spec, "curve", self.run_spec.evaluation.episodes),
             digests=result_digests(self.folder.path),
         )
+
+
+def _with(before: Sequence[Budget], asked: Budget) -> list[Budget]:
+    """The budgets that a run was given, with the one that it has now."""
+    return [*before] if before and before[-1] == asked else [*before, asked]
+
+
+def _is_function(entry_point: Any) -> bool:
+    """Does an entry point name a function, which makes the environment?"""
+    return isinstance(entry_point, str) and inspect.isfunction(load_env_creator(entry_point))
 
 
 def _notes(beyond: int) -> list[str]:

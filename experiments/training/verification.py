@@ -8,6 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from experiments.errors import InputError
+from experiments.files import read_text
 from experiments.runs.digests import result_digests
 from experiments.runs.manifest import Manifest
 from experiments.runs.open_run import open_run
@@ -33,7 +34,9 @@ class Verification:
     changed: list[str] = field(default_factory=list)  # versions and facts of the machine that are others now
 
 
-def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None]) -> Verification:
+def verify_run(
+    path: Path, *, full: bool, on_progress: Callable[[Progress], None], trust_code: bool = False
+) -> Verification:
     """Train a run again, its first part or all of it, and compare.
 
     The first part is the first tenth of its env steps, with the curve's points in it. All of it is the logs, and the
@@ -43,7 +46,7 @@ def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None
     Raises:
         InputError: this is no run folder, it is damaged, or nothing of it is saved yet.
     """
-    run = open_run(path)
+    run = open_run(path, trust_code=trust_code)
     folder, manifest = run.folder, run.manifest
     if full and not manifest.finished:
         raise InputError(f"{path}: --full compares finished runs, and this one is {manifest.status}")
@@ -51,6 +54,7 @@ def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None
     until = None if full else max(1, -(-_env_steps(folder, manifest) // FIRST_PART))
     with tempfile.TemporaryDirectory(prefix="rl-lab-verify-") as out:
         again = _train_again(manifest, Path(out), until, on_progress)
+        code = again.read_manifest().code
         rows, differences = {}, []
         for name in COMPARED:
             rows[name], difference = _first_difference(folder.path / name, again.path / name, whole=full)
@@ -60,7 +64,7 @@ def verify_run(path: Path, *, full: bool, on_progress: Callable[[Progress], None
             differences += [f"{name}: other bytes" for name in sorted(known) if known[name] != found.get(name)]
     compared = "all of it, weights included" if full else f"its first {until:,} env steps"
     differences += touched
-    return Verification(str(path), not differences, compared, rows, differences, changed_facts(manifest))
+    return Verification(str(path), not differences, compared, rows, differences, changed_facts(manifest, code))
 
 
 def _env_steps(folder: RunFolder, manifest: Manifest) -> int:
@@ -98,7 +102,7 @@ def _train_again(
 
 def _first_difference(known: Path, again: Path, *, whole: bool) -> tuple[int, str | None]:
     """How many rows were compared, in the columns that the known log has, and where they first differ."""
-    of_known, of_again = (list(csv.reader(path.read_text(encoding="utf-8").splitlines())) for path in (known, again))
+    of_known, of_again = (list(csv.reader(read_text(path, follow=False).splitlines())) for path in (known, again))
     columns = of_known[0] if of_known else []
     if set(columns) <= set(of_again[0]):  # a later version may have more
         places = [of_again[0].index(name) for name in columns]

@@ -60,6 +60,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard outpu
 EnvOptions = Annotated[
     list[str] | None, typer.Option("--env", metavar="KEY=VALUE", help="An option of the environment.")
 ]
+TrustCode = Annotated[
+    bool, typer.Option("--trust-code", help="Import the run's module:Class, though you have not run that code here.")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
 
 

@@ -145,6 +145,19 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the agent.")
     ] = None,
     env_options: EnvOptions = None,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(parser=positive, metavar="N", help="Env steps between evaluations.", show_default="a tenth"),
+    ] = None,
+    eval_episodes: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Episodes an evaluation.", show_default="10")
+    ] = None,
+    final_episodes: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Episodes of the final score.", show_default="100")
+    ] = None,
+    eval_seed: Annotated[
+        int | None, typer.Option(parser=not_negative, metavar="N", help="Which episodes these are.", show_default="0")
+    ] = None,
     engine: EngineOption = None,
     out: Out = Path("runs"),
     tensorboard: Tensorboard = False,
@@ -154,12 +167,14 @@ def train(
     from rl_lab.run import train_entries
     from rl_lab.text.outcome import print_outcome
 
+    evaluation = {"every": eval_every, "episodes": eval_episodes, "final_episodes": final_episodes, "seed": eval_seed}
     result = train_entries(
         {"id": env} | assignments("--env", env_options),
         {"id": agent} | assignments("--set", set_),
         steps=steps,
         episodes=episodes,
         seed=seed,
+        evaluation=evaluation,
         engine=engine or "auto",
         out=out,
         tensorboard=tensorboard,

@@ -10,6 +10,7 @@ from rl_lab.cli.app import (
     EnvOptions,
     Json,
     RunArgument,
+    TrustCode,
     app,
     assignments,
     environments,
@@ -45,6 +46,7 @@ def watch(
         bool,
         typer.Option("--through-training", help="The agent at every snapshot of its training."),
     ] = False,
+    trust_code: TrustCode = False,
 ) -> None:
     """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
     from rl_lab.api import watch as watch_run
@@ -58,6 +60,7 @@ def watch(
         oracle=oracle,
         at=at,
         through_training=through_training,
+        trust_code=trust_code,
     )
     if record is not None:
         print(f"{result['frames']} frames: {result['file']}")
@@ -76,13 +79,13 @@ def draw(
     ] = None,
     seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the reset.")] = 0,
     size: Annotated[int, typer.Option(parser=positive, metavar="PIXELS", help="The longer side, about.")] = 480,
+    trust_code: TrustCode = False,
 ) -> None:
     """Draw a maze into a file: with its optimal values, or with those that a run's agent has learned."""
     from rl_lab.show.draw import draw as draw_file
 
-    result = draw_file(
-        what, file, assignments("--env", env_options), overlay=overlay, level=level, seed=seed, size=size
-    )
+    options = assignments("--env", env_options)
+    result = draw_file(what, file, options, overlay=overlay, level=level, seed=seed, size=size, trust_code=trust_code)
     print(f"{result['file']}: shortest path {result['shortest_path']} moves")
 
 

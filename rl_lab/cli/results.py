@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, app, assignments, positive
+from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, TrustCode, app, assignments, positive
 
 
 def bundled_suites() -> list[str]:
@@ -38,6 +38,7 @@ def verify(
     full: Annotated[
         bool, typer.Option("--full", help="Train all of it again, and compare the weights too; else its first tenth.")
     ] = False,
+    trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
     """Train a run again from its manifest, and say whether the same comes out, to the byte."""
@@ -46,7 +47,7 @@ def verify(
     runs = runs_to_verify(run)
     found = []
     for one in runs:
-        found.append(verify_with_progress(one, full=full, progress=not json_))
+        found.append(verify_with_progress(one, full=full, progress=not json_, trust_code=trust_code))
         if not json_:
             print_verification(found[-1], name=len(runs) > 1)
     if json_:
@@ -65,6 +66,7 @@ def evaluate(
         typer.Option(parser=positive, metavar="N", help="Episodes.", show_default="those of the final score"),
     ] = None,
     env_options: EnvOptions = None,
+    trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
     """Evaluate a run's trained agent, greedily, on the shared episodes of the final score.
@@ -73,7 +75,7 @@ def evaluate(
     """
     from rl_lab.api import evaluate as evaluate_run
 
-    result = evaluate_run(run, episodes=episodes, env_options=assignments("--env", env_options))
+    result = evaluate_run(run, episodes=episodes, env_options=assignments("--env", env_options), trust_code=trust_code)
     if json_:
         print(json.dumps(result))
         return
@@ -126,6 +128,7 @@ def compare(
     ] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     tensorboard: Tensorboard = False,
+    trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
     """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
@@ -140,6 +143,7 @@ def compare(
         report=report,
         videos=videos,
         tensorboard=tensorboard,
+        trust_code=trust_code,
         on_compared=(lambda comparison: None) if json_ else print_comparison,
     )
     if json_:

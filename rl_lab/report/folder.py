@@ -43,6 +43,7 @@ def compare_folders(
     report: bool = True,
     videos: bool | None = None,
     tensorboard: bool = False,
+    trust_code: bool = False,
     on_compared: Callable[[Comparison], None] = lambda comparison: None,
 ) -> tuple[Comparison, list[Path]]:
     """Compare the runs at some places; the comparison, and the files written.
@@ -55,6 +56,7 @@ def compare_folders(
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
         tensorboard: write TensorBoard's event files too.
+        trust_code: for videos, import code that this user has not run here, too.
         on_compared: hears of the comparison before figures and videos are made, which takes longer.
 
     Raises:
@@ -80,7 +82,7 @@ def compare_folders(
     if tensorboard:
         written.append(_write_tensorboard(groups, target))
     if report:
-        written.append(write_report(target / REPORT, comparison, groups, videos=videos))
+        written.append(write_report(target / REPORT, comparison, groups, videos=videos, trust_code=trust_code))
     if gone is not None:
         raise gone
     return comparison, written

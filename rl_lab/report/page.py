@@ -25,7 +25,9 @@ TEMPLATE = "report.html.jinja"
 MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
 
 
-def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: bool | None) -> Path:
+def write_report(
+    path: Path, comparison: Comparison, groups: Groups, *, videos: bool | None, trust_code: bool = False
+) -> Path:
     """Write the report of a comparison whose figures lie beside it.
 
     Args:
@@ -34,6 +36,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         groups: the runs.
         videos: record the median runs; None records those whose agent and environment are not `module:Class`, so that
             comparing imports no code.
+        trust_code: import code that this user has not run here, too.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -58,7 +61,7 @@ def write_report(path: Path, comparison: Comparison, groups: Groups, *, videos: 
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / folder_name(env) / f"{FILE_NAME}.svg") for env in envs},
-        videos={} if videos is False else _videos(groups, of_own_code=videos is True),
+        videos={} if videos is False else _videos(groups, of_own_code=videos is True, trust_code=trust_code),
         failed=[run for run in runs if not run.finished],
         manifests=_manifests(groups),
         counts=_counts(runs),
@@ -89,7 +92,7 @@ def median_run(runs: Iterable[RunResult]) -> RunResult | None:
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
-def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, Any]]]:
+def _videos(groups: Groups, *, of_own_code: bool, trust_code: bool) -> dict[str, list[dict[str, Any]]]:
     """For each environment, a recording of each agent's median run, where there is a run folder to play from."""
     videos: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -101,12 +104,13 @@ def _videos(groups: Groups, *, of_own_code: bool) -> dict[str, list[dict[str, An
             try:
                 assert run.manifest is not None
                 run_spec = run.manifest.run_spec
-                for name in (run_spec.env.id, run_spec.agent.id):
+                wrappers = (wrapper.id for wrapper in run_spec.env.wrappers)
+                for name in (run_spec.env.id, run_spec.agent.id, *wrappers):
                     if ":" in name and not of_own_code:
                         raise InputError(f"{name} is code that comparing does not import: --videos plays it")
-                if not can_be_drawn(open_run(run.folder.path)):
+                if not can_be_drawn(open_run(run.folder.path, trust_code=trust_code)):
                     continue
-                watch_run(run.folder.path, 1, file, terminal=False)
+                watch_run(run.folder.path, 1, file, terminal=False, trust_code=trust_code)
             except (InputError, OSError) as error:
                 videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "error": str(error)})
                 continue

@@ -22,7 +22,15 @@ FORMATS = (".svg", ".png", ".txt")
 
 
 def draw(
-    what: str, file: Path, options: dict[str, Any], *, overlay: str, level: int | None, seed: int, size: int
+    what: str,
+    file: Path,
+    options: dict[str, Any],
+    *,
+    overlay: str,
+    level: int | None,
+    seed: int,
+    size: int,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Draw a maze: of an environment's id with what is optimal, of a run's folder with what its agent has learned.
 
@@ -45,7 +53,7 @@ def draw(
     if is_run:
         if options:
             raise InputError("--env: a run has its environment; expected none beside a run's folder")
-        opened = open_run(run)
+        opened = open_run(run, trust_code=trust_code)
         run_spec = opened.run_spec
         entry, seed = run_spec.env, episode_seeds(run_spec.evaluation.seed, "final", 1)[0]
     else:

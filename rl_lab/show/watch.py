@@ -46,6 +46,7 @@ def watch_run(
     overlay: str = "values",
     oracle: bool = False,
     moments: Moments = LAST,
+    trust_code: bool = False,
 ) -> dict[str, Any]:
     """Show greedy episodes of a run's agent; the first ones of its final evaluation."""
     check_kind(overlay)
@@ -57,7 +58,7 @@ def watch_run(
         raise InputError("--oracle: expected --record or --terminal beside it, got neither")
     if moments.at is not None and moments.through_training:
         raise InputError("expected --at or --through-training, got both")
-    opened = open_run(run)
+    opened = open_run(run, trust_code=trust_code)
     mode = _mode(opened, record, terminal)
     if mode != "human" and not has_display():
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint

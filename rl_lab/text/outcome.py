@@ -34,7 +34,7 @@ def print_outcome(result: dict[str, Any]) -> None:
     print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
     if metrics:
         print(f"after every episode: {', '.join(metrics)} in {folder / 'episodes.csv'}")
-    elif can_be_drawn(open_run(folder)):
+    elif can_be_drawn(open_run(folder, trust_code=True)):  # this very command has run it
         print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
     else:
         print(f"next: rl-lab compare {folder.parent.parent}")

@@ -20,7 +20,8 @@ def status_values(status: ExperimentStatus) -> dict[str, Any]:
 
 def print_status(status: ExperimentStatus) -> None:
     """A line of counts, then what is running and what has failed."""
-    words = {"finished": "finished", "running": "running", "stopped": "stopped", "failed": "failed", "pending": "to do"}
+    words = {"finished": "finished", "running": "running", "stopped": "stopped", "failed": "failed"}
+    words |= {"damaged": "damaged", "pending": "to do"}
     counts = [f"{len(status.of(state))} {words[state]}" for state in STATES if status.of(state)]
     number = f"{len(status.runs):,} trial{'' if len(status.runs) == 1 else 's'}"
     print(f"{status.folder}: {number}: {', '.join(counts)}")
@@ -29,6 +30,8 @@ def print_status(status: ExperimentStatus) -> None:
             print(f"  {state} {shown(run.run)}: {run.share:.0%}, {run.env_step:,} env steps, {_time(run.seconds)}")
     for run in status.of("failed"):
         print(f"  failed {shown(run.run)}: {run.error} (more in error.txt)")
+    for run in status.of("damaged"):
+        print(f"  damaged {shown(run.run)}: {shown(run.error or '')}")
     retried = sum(run.retries for run in status.runs)
     if retried:
         print(f"  attempts that failed before: {retried}")
@@ -46,15 +49,17 @@ def _time(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def verify_with_progress(run: Path, *, full: bool, progress: bool) -> Verification:
+def verify_with_progress(run: Path, *, full: bool, progress: bool, trust_code: bool = False) -> Verification:
     """Verify a run, with a bar."""
     if not progress:
-        return verify_run(run, full=full, on_progress=lambda now: None)
+        return verify_run(run, full=full, on_progress=lambda now: None, trust_code=trust_code)
     display = ProgressDisplay(1)
     run_spec = RunFolder(run).read_manifest().run_spec
     display.started(run_spec)
     try:
-        return verify_run(run, full=full, on_progress=lambda now: display.progress(run_spec, now))
+        return verify_run(
+            run, full=full, on_progress=lambda now: display.progress(run_spec, now), trust_code=trust_code
+        )
     finally:
         display.take_down(run_spec)
 

@@ -1,6 +1,7 @@
 """The Python face does what the commands do."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_every_bundled_suite_is_sound(name: str) -> None:
 def test_the_books_lander_has_the_books_settings() -> None:
     spec = load_spec("book-lander")
     run_spec = spec.run_specs()[0]
-    settings = check_run_spec(run_spec)
+    settings: dict[str, Any] = check_run_spec(run_spec).settings
     assert (run_spec.budget.episodes, run_spec.env.reset_seed) == (1000, 42)
     assert settings["edges"] == np.linspace(-1, 1, 10).tolist()
     book = {"learning_rate": 0.1, "discount": 0.99, "epsilon": 1.0, "epsilon_decay": 0.995, "epsilon_min": 0.01}
