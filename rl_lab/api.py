@@ -14,6 +14,7 @@ from agents.registry import make_agent as _make_agent
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
 from experiments.comparison.comparison import compare_runs
+from experiments.comparison.pair_choice import AUTO
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
@@ -153,19 +154,23 @@ def evaluate(
     }
 
 
-def compare(*folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = ()) -> dict[str, Any]:
+def compare(
+    *folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = (), pairs: str = AUTO
+) -> dict[str, Any]:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
     Args:
         folders: run folders, folders with them, and files with results of others.
         against: a bundled suite, or several, whose results join in.
+        pairs: which pairs of agents are tested: "all", "best" (the best against each), an agent's label (that one
+            against each), or "auto": all where these are at most 300, else the best's.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     places = [Path(folder) for several in given for folder in several]
-    return compare_runs(places, [against] if isinstance(against, str) else against).to_json()
+    return compare_runs(places, [against] if isinstance(against, str) else against, pairs).to_json()
 
 
 def watch(

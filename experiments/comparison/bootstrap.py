@@ -5,6 +5,7 @@ Scores come as one array [runs] a task; the number of runs may differ between ta
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -136,9 +137,12 @@ def percentile(value: float, draws: FloatArray) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def counts(num_runs: int, repetitions: int, rng: np.random.Generator) -> FloatArray:
-    """How often each run is drawn [repetitions, runs]: a bootstrap's draw, as weights."""
-    return rng.multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=repetitions).astype(np.float64)
+@lru_cache(maxsize=4)  # pairs of agents mostly have as many runs as other pairs
+def counts(sizes: tuple[int, ...], repetitions: int, seed: int) -> tuple[FloatArray, ...]:
+    """How often each run is drawn [repetitions, runs], for each of some samples: a bootstrap's draws, as weights."""
+    rng = np.random.default_rng(seed)
+    draws = (rng.multinomial(size, np.full(size, 1 / size), size=repetitions) for size in sizes)
+    return tuple(one.astype(np.float64) for one in draws)
 
 
 def profile(
@@ -151,12 +155,12 @@ def profile(
 
     Runs are resampled within each task.
     """
-    rng = np.random.default_rng(seed)
     shares, draws = [], []
-    for scores in tasks:
+    drawn = counts(tuple(map(len, tasks)), repetitions, seed)
+    for scores, of_task in zip(tasks, drawn, strict=True):
         above = (scores[:, None] > taus[None, :]).astype(np.float64)
         shares.append(above.mean(axis=0))
-        draws.append(counts(len(scores), repetitions, rng) @ above / len(scores))
+        draws.append(of_task @ above / len(scores))
     low, high = np.quantile(np.mean(draws, axis=0), QUANTILES, axis=0)
     return np.mean(shares, axis=0), low, high
 
@@ -181,12 +185,12 @@ def improvement(
 
     The runs of both are resampled, independently, within each task.
     """
-    rng = np.random.default_rng(seed)
     values, draws = [], []
+    drawn = iter(counts(tuple(len(side) for pair in zip(xs, ys, strict=True) for side in pair), repetitions, seed))
     for x, y in zip(xs, ys, strict=True):
         matrix = _win_matrix(x, y)
         values.append(matrix.mean())
-        of_x, of_y = counts(len(x), repetitions, rng), counts(len(y), repetitions, rng)
+        of_x, of_y = next(drawn), next(drawn)
         draws.append(((of_x @ matrix) * of_y).sum(axis=1) / matrix.size)
     return percentile(float(np.mean(values)), np.mean(draws, axis=0))
 

@@ -14,6 +14,7 @@ from experiments.comparison.bootstrap import (
 )
 from experiments.comparison.learning_curve import THRESHOLD
 from experiments.comparison.pair import AgentPair, make_pairs
+from experiments.comparison.pair_choice import AUTO, choose_pairs
 from experiments.comparison.permutation import ALPHA
 from experiments.comparison.sentence import sentence
 from experiments.comparison.summary import AgentSummary, summarise
@@ -37,6 +38,7 @@ class Method:
     bootstrap_seed: int = BOOTSTRAP_SEED
     alpha: float = ALPHA
     test: str = "exact permutation test of the probability of improvement, two-sided; Holm's correction over pairs"
+    pairs: str = "all"  # which pairs are tested
     threshold: float = THRESHOLD  # of a curve: the share of the way from the floor to the ceiling
 
     def to_json(self) -> dict[str, Any]:
@@ -84,17 +86,26 @@ class Comparison:
         }
 
 
-def compare_runs(places: Sequence[Path], against: Sequence[str] = ()) -> Comparison:
+def compare_runs(places: Sequence[Path], against: Sequence[str] = (), pairs: str = AUTO) -> Comparison:
     """Everything that `rl-lab compare` says of the runs at some places, with the bundled results of suites beside them.
 
     Raises:
         InputError: a place is missing, damaged, or holds runs that cannot be compared.
     """
-    return compare_groups(read_groups(places, against))
+    return compare_groups(read_groups(places, against), pairs)
 
 
-def compare_groups(groups: Groups) -> Comparison:
-    """The comparison of runs that have been read."""
+def compare_groups(groups: Groups, pairs: str = AUTO) -> Comparison:
+    """The comparison of runs that have been read.
+
+    Args:
+        groups: the runs.
+        pairs: which pairs of agents are tested: "all"; "best", the best against each; an agent's label, that one
+            against each; "auto", all where these are at most 300.
+
+    Raises:
+        InputError: there is no such agent, or a run is damaged.
+    """
     ranges = common_ranges(groups)
     summaries: list[AgentSummary] = []
     for (env, agent), runs in groups.items():
@@ -102,13 +113,29 @@ def compare_groups(groups: Groups) -> Comparison:
             summaries.append(summarise(env, agent, runs, ranges.get(env, (0.0, 0.0))))
     agents = list(dict.fromkeys(agent for _, agent in groups))
     finished = {(summary.env, summary.agent): summary for summary in summaries if summary.scores}
+    aggregates = make_aggregates(agents, summaries)
+    choice = choose_pairs(pairs, agents, summaries, aggregates)
+    bundled = [agent for agent in agents if agent.startswith(BUNDLED)]
+    made = make_pairs(agents, finished, bundled, choice.against, choice.tests)
     return Comparison(
         summaries=summaries,
-        aggregates=make_aggregates(agents, summaries),
-        pairs=make_pairs(agents, finished, [agent for agent in agents if agent.startswith(BUNDLED)]),
-        method=Method(),
+        aggregates=aggregates,
+        pairs=made,
+        method=Method(test=_test_words(made), pairs=choice.words),
         made_with=_made_with([run for runs in groups.values() for run in runs]),
     )
+
+
+def _test_words(pairs: Sequence[AgentPair]) -> str:
+    """How the tests were made, in words."""
+    everything = [*pairs, *(single for pair in pairs for single in pair.by_env or [])]
+    methods = {pair.evidence.method for pair in everything}
+    words = Method().test
+    if "drawn" in methods:
+        words += "; where there is too much to count, of 100,000 seeded draws"
+    if "normal" in methods:
+        words += "; with more than about 70 runs a side, by the normal approximation with ties"
+    return words
 
 
 def common_ranges(groups: Groups) -> dict[str, tuple[float, float]]:

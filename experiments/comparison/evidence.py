@@ -31,6 +31,7 @@ class Evidence:
     runs: list[tuple[int, int]]  # of x and y in each environment
     improvement: Interval  # probability that a run of x beats a run of y
     p: float
+    method: permutation.Method  # how p was found
     smallest_p: float  # that so many runs can give
     cohens_d: Interval | None  # in a single environment in which runs vary
     paired_difference: PairedDifference | None
@@ -65,6 +66,7 @@ class Evidence:
             "runs_each": self.runs_each,
             **self.improvement.to_json("probability_of_improvement"),
             "p": self.p,
+            **({} if self.method == "exact" else {"p_method": self.method}),
             "smallest_p": self.smallest_p,
             **self.cliffs_delta.to_json("cliffs_delta", "cliffs_delta_interval"),
             "cohens_d": None if effect is None else effect.value,
@@ -82,7 +84,7 @@ def gather(of_x: Sequence[AgentSummary], of_y: Sequence[AgentSummary]) -> Eviden
     return Evidence(
         runs=list(zip(*runs, strict=True)),
         improvement=bootstrap.improvement(xs, ys),
-        p=permutation.permutation_p(xs, ys),
+        **permutation.permutation_test(xs, ys)._asdict(),
         smallest_p=permutation.smallest_p(*runs),
         cohens_d=permutation.cohens_d_interval(xs[0], ys[0]) if len(xs) == 1 else None,
         paired_difference=_paired_difference(of_x, of_y),

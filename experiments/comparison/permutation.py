@@ -2,31 +2,47 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.comparison.bootstrap import BOOTSTRAP_SEED, QUANTILES, FloatArray, Interval, counts
 
+Method = Literal["exact", "drawn", "normal"]  # how a p was found
+
 ALPHA = 0.05
 DRAWS = 100_000
 POWER = 0.8
 SURELY_NORMAL = 1_000  # runs a side, from which on t is normal
 ROUNDING = 1e-9  # of scores: a spread below it is none
+BATCH = 10_000  # of the draws at a time
+MOST_WORK = 200_000_000  # additions that counting may take, about: 70 runs a side
 MAX_LATTICE = 1_000_000  # points of the statistic, beyond which arrangements are drawn instead of counted
 
 
-def permutation_p(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int = 0) -> float:
-    """Two-sided p of "the runs of x and y come from one distribution", runs exchanged within each task.
+class PermutationTest(NamedTuple):
+    """The two-sided p of a permutation test, and how it was found."""
+
+    p: float
+    method: Method
+
+
+def permutation_test(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int = 0) -> PermutationTest:
+    """Test "the runs of x and y come from one distribution", runs exchanged within each task.
 
     The statistic is the probability of improvement less one half, mean over tasks: only the order of the scores
     counts, so tasks need no common scale. All arrangements are counted, however many there are: those of a task by
     the sum of the ranks that x has in them (Mann & Whitney 1947, Streitberg & Roehmel 1986), tasks by convolution.
-    Only where tasks with many different numbers of runs leave too many values to count, 100,000 are drawn.
+    Where that is too much work it is normal, with the exact variance, which minds ties; where tasks with many
+    different numbers of runs leave too many values to count, 100,000 arrangements are drawn.
     """
     sizes = [(len(x), len(y)) for x, y in zip(xs, ys, strict=True)]
     ranks = [doubled_ranks(np.concatenate([x, y])) for x, y in zip(xs, ys, strict=True)]
+    if sum((num_x + num_y) ** 3 * num_x for num_x, num_y in sizes) > MOST_WORK:
+        return PermutationTest(_normal_p(ranks, sizes), "normal")
     # U / (N_x N_y) as a whole number of steps, the same step in every task; `centre` stands for one half.
     step = math.lcm(*(2 * num_x * num_y for num_x, num_y in sizes))
     weights = [step // (2 * num_x * num_y) for num_x, num_y in sizes]
@@ -38,7 +54,7 @@ def permutation_p(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int 
     centre = step * len(sizes) / 2
     extreme = abs(observed - centre)
     if step * len(sizes) > MAX_LATTICE:
-        return _drawn_p(ranks, sizes, weights, least, centre, extreme, seed)
+        return PermutationTest(_drawn_p(ranks, sizes, weights, least, centre, extreme, seed), "drawn")
     chances = np.ones(1)
     for weight, rank, (num_x, _), low in zip(weights, ranks, sizes, least, strict=True):
         of_task = rank_sum_chances(rank, num_x)[low:]
@@ -46,20 +62,50 @@ def permutation_p(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int 
         spread[::weight] = of_task
         chances = np.convolve(chances, spread)
     values = np.arange(len(chances))
-    return min(1.0, float(chances[np.abs(values - centre) >= extreme].sum()))
+    return PermutationTest(min(1.0, float(chances[np.abs(values - centre) >= extreme].sum())), "exact")
+
+
+def permutation_p(xs: Sequence[FloatArray], ys: Sequence[FloatArray], seed: int = 0) -> float:
+    """The two-sided p of `permutation_test`."""
+    return permutation_test(xs, ys, seed).p
+
+
+def _normal_p(ranks: list[NDArray[np.int64]], sizes: list[tuple[int, int]]) -> float:
+    """The p of the normal distribution with the statistic's exact mean and variance, and a continuity correction.
+
+    U's variance under exchange is N_x N_y / (N (N - 1)) times the sum of squares of the ranks around their mean.
+    """
+    difference, variance, steps = 0.0, 0.0, []
+    for rank, (num_x, num_y) in zip(ranks, sizes, strict=True):
+        count, halves = num_x + num_y, rank / 2.0
+        wins = (halves[:num_x].sum() - num_x * (num_x + 1) / 2) / (num_x * num_y)
+        difference += wins - 0.5
+        spread = num_x * num_y / (count * (count - 1)) * float(((halves - halves.mean()) ** 2).sum())
+        variance += spread / (num_x * num_y) ** 2
+        steps.append(0.5 / (num_x * num_y))  # half of what one exchange changes
+    if variance == 0:
+        return 1.0
+    beyond = max(0.0, abs(difference) - min(steps)) / math.sqrt(variance)
+    return min(1.0, math.erfc(beyond / math.sqrt(2)))
 
 
 def doubled_ranks(scores: FloatArray) -> NDArray[np.int64]:
     """Twice the rank of each score, ties in the middle: whole numbers."""
-    return np.array([2 * (scores < score).sum() + (scores == score).sum() + 1 for score in scores], dtype=np.int64)
+    ordered = np.sort(scores)
+    return np.searchsorted(ordered, scores, "left") + np.searchsorted(ordered, scores, "right") + 1
 
 
 def rank_sum_chances(ranks: NDArray[np.int64], size: int) -> FloatArray:
     """The chance of each sum [0 ... all of them] of `size` of the ranks, drawn without replacement."""
-    total = int(ranks.sum())
+    return _sum_chances(tuple(sorted(ranks.tolist())), size)
+
+
+@lru_cache(maxsize=256)  # without ties all samples of one size have the same ranks
+def _sum_chances(ranks: tuple[int, ...], size: int) -> FloatArray:
+    total = sum(ranks)
     ways = np.zeros((size + 1, total + 1))
     ways[0, 0] = 1.0
-    for rank in ranks.tolist():
+    for rank in ranks:
         ways[1:, rank:] += ways[:-1, : total + 1 - rank].copy()
     return np.asarray(ways[size] / math.comb(len(ranks), size))
 
@@ -76,8 +122,9 @@ def _drawn_p(
     rng = np.random.default_rng(seed)
     totals = np.zeros(DRAWS)
     for rank, (num_x, _), weight, low in zip(ranks, sizes, weights, least, strict=True):
-        chosen = np.argsort(rng.random((DRAWS, len(rank))), axis=1)[:, :num_x]
-        totals += weight * (rank[chosen].sum(axis=1) - low)
+        for begin in range(0, DRAWS, BATCH):  # so that the memory stays small
+            chosen = np.argsort(rng.random((BATCH, len(rank))), axis=1)[:, :num_x]
+            totals[begin : begin + BATCH] += weight * (rank[chosen].sum(axis=1) - low)
     at_least = int((np.abs(totals - centre) >= extreme).sum())
     return (at_least + 1) / (DRAWS + 1)  # the observed arrangement is one of them
 
@@ -109,7 +156,7 @@ def seeds_for_power(effect_size: float, num_tests: int = 1) -> int | None:
     efficiency of a test on ranks, 3 / pi; at least as many as can decide at all. For small effects it is the normal
     approximation, n = 2 ((z + z) / d)^2.
     """
-    from scipy import stats
+    from scipy import special
 
     if not effect_size or not math.isfinite(effect_size):
         return None
@@ -118,19 +165,22 @@ def seeds_for_power(effect_size: float, num_tests: int = 1) -> int | None:
     needed = max(2, math.floor(2 * (z / effect_size) ** 2))
     while needed < SURELY_NORMAL:
         freedom = 2 * needed - 2
-        critical = stats.t.ppf(1 - level / 2, freedom)
-        if stats.nct.sf(critical, freedom, effect_size * math.sqrt(needed / 2)) >= POWER:
+        critical = special.stdtrit(freedom, 1 - level / 2)
+        if 1 - special.nctdtr(freedom, effect_size * math.sqrt(needed / 2), critical) >= POWER:
             break
         needed += 1
     return max(math.ceil(needed * math.pi / 3), seeds_that_could_decide([(1, 1)], num_tests))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values (Holm 1979): reject where they are below alpha."""
+def holm(p_values: Sequence[float], more: int = 0) -> list[float]:
+    """Holm's adjusted p-values (Holm 1979): reject where they are below alpha; `more` tests of the family had larger p.
+
+    Those that were not made are counted as if: it makes no p smaller.
+    """
     adjusted = [0.0] * len(p_values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        highest = max(highest, min(1.0, (len(p_values) + more - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
 
@@ -154,10 +204,8 @@ def cohens_d_interval(
     value = cohens_d(x, y)
     if not math.isfinite(value) or min(len(x), len(y)) < 2:
         return None
-    rng = np.random.default_rng(seed)
     means, sums = [], []
-    for scores in (x, y):
-        drawn = counts(len(scores), repetitions, rng)
+    for scores, drawn in zip((x, y), counts((len(x), len(y)), repetitions, seed), strict=True):
         centred = scores - scores.mean()  # so that squares lose no digits
         mean = drawn @ centred / len(scores)
         means.append(mean + scores.mean())

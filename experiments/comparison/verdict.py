@@ -1,5 +1,6 @@
 """What may be said of two agents: better, worse, undecided, or too few seeds."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,17 +39,24 @@ class Verdict:
         }
 
 
-def judge(family: Sequence[Evidence]) -> list[Verdict]:
-    """The verdicts on pairs whose tests are one family for Holm's correction."""
+def judge(family: Sequence[Evidence], tests: int | None = None) -> list[Verdict]:
+    """The verdicts on pairs whose tests are one family for Holm's correction.
+
+    Args:
+        family: what was measured.
+        tests: how many tests the family has; more than are given where these were chosen among others by their data.
+    """
     p_values = [evidence.p for evidence in family]
+    more = 0 if tests is None else tests - len(family)
+    ordered = sorted(p_values)
     verdicts = []
-    for index, (evidence, p_holm) in enumerate(zip(family, permutation.holm(p_values), strict=True)):
+    for evidence, p_holm in zip(family, permutation.holm(p_values, more), strict=True):
         # Holm multiplies the smallest p by the number of tests, the next by one less, ...: at best, this one's is
         # multiplied by the number of tests whose p is not below the smallest that its runs can give.
-        others = p_values[:index] + p_values[index + 1 :]
-        multiplier = 1 + sum(other >= evidence.smallest_p for other in others)
-        word, reason, seeds_needed = _verdict(evidence, p_holm, len(family), multiplier)
-        verdicts.append(Verdict(word, reason, p_holm, len(family), multiplier, seeds_needed))
+        others = len(family) - bisect_left(ordered, evidence.smallest_p) - (evidence.p >= evidence.smallest_p)
+        multiplier = 1 + others + more
+        word, reason, seeds_needed = _verdict(evidence, p_holm, len(family) + more, multiplier)
+        verdicts.append(Verdict(word, reason, p_holm, len(family) + more, multiplier, seeds_needed))
     return verdicts
 
 

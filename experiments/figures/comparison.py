@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from experiments.comparison.bootstrap import Estimate, Interval
 from experiments.comparison.comparison import Comparison
 from experiments.comparison.ranking import ranked
-from experiments.figures.style import BAND_ALPHA, Look, look, save_figure
+from experiments.figures.style import BAND_ALPHA, MOST_LINES, Look, look, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,16 +107,24 @@ def _unlike(comparison: Comparison) -> str:
 def draw_profiles(figure: "Figure", comparison: Comparison) -> None:
     """The share of runs above each normalised score, with pointwise bands."""
     axes = figure.subplots()
-    for row in ranked(comparison.aggregates):
+    rows = ranked(comparison.aggregates)
+    for row in rows[:MOST_LINES]:
         its, profile = _look(comparison, row.agent), row.profile
         axes.step(profile.tau, profile.share, where="post", linewidth=2, label=row.agent, **its.line)
         axes.fill_between(
             profile.tau, profile.low, profile.high, step="post", color=its.colour, alpha=BAND_ALPHA, linewidth=0
         )
     axes.set(xlabel="normalised score τ", ylabel="share of runs with a score above τ", ylim=(-0.02, 1.02))
-    axes.set_title(f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}", fontsize=11)
+    axes.set_title(
+        f"Performance profiles, with pointwise 95% bootstrap bands{_unlike(comparison)}{_left_out(len(rows))}",
+        fontsize=11,
+    )
     axes.grid(visible=True)
     figure.legend(loc="outside lower center", ncols=4)
+
+
+def _left_out(num_agents: int) -> str:
+    return f"\n(the best {MOST_LINES} of {num_agents} agents)" if num_agents > MOST_LINES else ""
 
 
 def draw_improvement(figure: "Figure", comparison: Comparison) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.comparison.learning_curve import GRID_POINTS, align, iqm_curve
-from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, TITLE, Look, look, save_figure
+from experiments.figures.style import BAND_ALPHA, CEILING, DETAIL, FLOOR, MOST_LINES, TITLE, Look, look, save_figure
 from experiments.files import make_folder
 from experiments.results.groups import Groups
 from experiments.results.run_result import Curve, RunResult
@@ -43,7 +43,10 @@ def write_curves(groups: Groups, folder: Path, agents_before: Sequence[str] = ()
 
 
 def _draw(figure: "Figure", env: str, agents: dict[str, list[RunResult]], order: list[str]) -> None:
-    first = next(iter(agents.values()))[0]
+    first, num_agents = next(iter(agents.values()))[0], len(agents)
+    if num_agents > MOST_LINES:
+        best = sorted(agents, key=lambda agent: -np.mean([run.score for run in agents[agent]]))[:MOST_LINES]
+        agents = {agent: runs for agent, runs in agents.items() if agent in best}
     training, evaluation = figure.subplots(1, 2)
     most_steps = max(run.env_steps for runs in agents.values() for run in runs)
     for agent, runs in agents.items():
@@ -69,7 +72,9 @@ def _draw(figure: "Figure", env: str, agents: dict[str, list[RunResult]], order:
     several = max(map(len, agents.values())) > 1
     detail = "IQM of the runs thick, each run thin, band: pointwise 95% bootstrap interval"
     figure.suptitle(f"{env}\n\n", **TITLE)
-    figure.text(0.5, 0.905, detail if several else "one run an agent", ha="center", **DETAIL)
+    detail = detail if several else "one run an agent"
+    detail += f"; the best {MOST_LINES} of {num_agents} agents" if num_agents > MOST_LINES else ""
+    figure.text(0.5, 0.905, detail, ha="center", **DETAIL)
 
 
 def _thousands(value: float, _: Any) -> str:

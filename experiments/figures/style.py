@@ -20,6 +20,7 @@ FLOOR: Any = {"color": "#AAAAAA", "linestyle": (0, (1, 2)), "linewidth": 1.2}
 TITLE: Any = {"fontsize": 12, "fontweight": "bold"}
 DETAIL: Any = {"fontsize": 9, "color": "#555555"}  # small print
 BAND_ALPHA = 0.15  # of an interval around a line
+MOST_LINES = 24  # agents that can be told apart in a figure of curves
 DOTS_PER_INCH = 130  # of PNGs
 SVG_OPTIONS: Any = {"metadata": {"Date": None}}
 

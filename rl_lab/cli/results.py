@@ -115,6 +115,14 @@ def compare(
             autocompletion=bundled_suites,
         ),
     ] = None,
+    pairs: Annotated[
+        str,
+        typer.Option(
+            metavar="all|best|AGENT",
+            help="Which pairs of agents are tested: all, the best against each, or this agent against each.",
+            show_default="all where these are at most 300, else the best's",
+        ),
+    ] = "auto",
     save_scores: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write every run's score and curve, to compare with later.")
     ] = None,
@@ -139,6 +147,7 @@ def compare(
         places,
         out,
         against=against or (),
+        pairs=pairs,
         save_scores=save_scores,
         report=report,
         videos=videos,

@@ -10,6 +10,7 @@ from typing import Any
 
 from experiments.comparison.bootstrap import Estimate
 from experiments.comparison.comparison import Comparison, compare_groups
+from experiments.comparison.pair_choice import AUTO
 from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
@@ -39,6 +40,7 @@ def compare_folders(
     out: Path | None = None,
     *,
     against: Sequence[str] = (),
+    pairs: str = AUTO,
     save_scores: Path | None = None,
     report: bool = True,
     videos: bool | None = None,
@@ -52,6 +54,7 @@ def compare_folders(
         places: folders and files with results.
         out: where everything goes; `comparison/`, inside the place if it is one folder.
         against: suites whose bundled results join in, on the environments that are there.
+        pairs: which pairs of agents are tested (see `compare_groups`).
         save_scores: a file for every run's score.
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
@@ -69,7 +72,7 @@ def compare_folders(
         with located("--save-scores"):
             check_scores_path(save_scores)
     groups = read_groups(places, against)
-    comparison = compare_groups(groups)
+    comparison = compare_groups(groups, pairs)
     _make_target(target, ours=out is None)
     replace_file(target / RESULTS, (json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n").encode())
     written = [target / RESULTS, *_write_tables(comparison, target)]

@@ -24,6 +24,8 @@ def print_verdicts(out: Console, comparison: Comparison, *, narrow: bool) -> Non
         out.print(
             f"  {decided} of {len(pairs)} pairs are decided; here those of {best}, the rest in the report", markup=False
         )
+    if comparison.method.pairs != "all":
+        out.print(f"  tested: {comparison.method.pairs} (--pairs chooses)", markup=False)
     for words, pair in sorted(shown, key=lambda one: not one[1].verdict.decided):
         out.print(f"  {words}", style="" if pair.verdict.decided else "dim", markup=False)
     out.print()

@@ -167,7 +167,7 @@ def test_a_run_folders_code_is_not_run(rl_lab: Command, tmp_path: Path) -> None:
     manifest = tmp_path / result["run"] / "run.json"
     text = manifest.read_text()
     (tmp_path / "evil.py").write_text("raise SystemExit('code from the folder was run')")  # beside us, as in `cd RUN`
-    refused = "and code that lies among runs is not run"
+    refused = "is code that you have not run here"
     for known, evil, expected in (
         ('"id": "random"', '"id": "evil:Agent"', refused),
         ('"id": "random"', '"id": "evil:Agent:x"', "no agent is called 'evil:Agent:x'"),

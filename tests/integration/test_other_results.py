@@ -234,7 +234,7 @@ def test_saved_scores_are_read_as_the_runs_they_are_of(rl_lab: Command, tmp_path
     (tmp_path / "scores.json").write_text(text.replace('"seed": 1', '"sead": 1'))
     bad = rl_lab("compare", "scores.json")
     assert bad.returncode == 2
-    assert "scores.json: damaged: KeyError: 'seed'" in bad.stderr
+    assert "scores.json: damaged: runs.1.seed: expected a value, got nothing" in bad.stderr
 
 
 def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path) -> None:
