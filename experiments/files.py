@@ -159,6 +159,20 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
+def sync_tree(folder: Path) -> None:
+    """Force everything below a folder to the disk, itself too."""
+    for place, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            sync_file(Path(place) / name)
+        sync_folder(Path(place))
+
+
+def sync_file(path: Path) -> None:
+    """Force a file to the disk."""
+    with contextlib.suppress(OSError), open_regular(path, follow=False) as file:
+        os.fsync(file.fileno())
+
+
 def make_folder(folder: Path, *names: str) -> Path:
     """A folder below another, made if it is not there.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from experiments.execution.executor import Executor
+from experiments.execution.forcing import Forcing
 from experiments.execution.run_source import RunSource
 from experiments.runs.manifest import Manifest
 from experiments.specs.spec import RunSpec
@@ -38,6 +39,7 @@ def drive(source: RunSource, executor: Executor, listener: Listener, retries: in
     """
     manifests: list[Manifest] = []
     failures: Counter[Path] = Counter()  # by the run's folder
+    forcing = Forcing()
 
     def begin(run_spec: RunSpec) -> None:
         listener.started(run_spec)
@@ -55,6 +57,7 @@ def drive(source: RunSource, executor: Executor, listener: Listener, retries: in
                 listener.retried(run_spec, manifest)
                 begin(run_spec)
                 continue
+            forcing.run_ended()
             listener.ended(run_spec, manifest)
             source.ended(run_spec, manifest)
             manifests.append(manifest)
@@ -63,6 +66,7 @@ def drive(source: RunSource, executor: Executor, listener: Listener, retries: in
         raise
     finally:
         executor.close()
+        forcing.close()
 
 
 def _reporter(listener: Listener, run_spec: RunSpec) -> Callable[[Progress], None]:

@@ -1,5 +1,6 @@
 """The output folder: is it free for an experiment, and what is in it already? Each run there is read once."""
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +12,12 @@ from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.manifest import FORMAT
 from experiments.runs.own_code import Code, differing
 from experiments.runs.provenance import describe
-from experiments.runs.run_folder import RunFolder
+from experiments.runs.run_folder import LOGS, MANIFEST, RunFolder
 from experiments.specs.spec import RunSpec
 from experiments.training.resume import resumable
 from experiments.training.train_run import CheckedSpec
+
+_log = logging.getLogger(__name__)
 
 
 def check_output(out: Path) -> None:
@@ -51,6 +54,7 @@ class Output:
         self._code = {(out / run_spec.folder).parent: one for run_spec, one in zip(run_specs, code, strict=True)}
         self.stored: dict[Path, StoredRun] = {}  # by their folders
         self._of_environment: dict[Path, RunSpec] = {}
+        self._torn: set[Path] = set()  # runs' folders that a power cut has left without what they had
         for run_spec in run_specs:
             self._of_environment.setdefault((out / run_spec.folder).parent.parent, run_spec)
         for neighbours in self._of_environment:
@@ -59,7 +63,15 @@ class Output:
                     self.stored[run.folder.path] = run
         for run_spec in run_specs:
             folder = RunFolder(out / run_spec.folder)
-            if folder.path not in self.stored and folder.exists():
+            if folder.path in self.stored:
+                if torn := torn_file(self.stored[folder.path]):
+                    _log.warning("%s: torn, as by a power cut; the run is trained anew", torn)
+                    del self.stored[folder.path]
+                    self._torn.add(folder.path)
+            elif folder.is_torn():
+                _log.warning("%s: torn, as by a power cut; the run is trained anew", folder.path / MANIFEST)
+                self._torn.add(folder.path)
+            elif folder.exists():
                 self.stored[folder.path] = StoredRun.load(folder)  # says how it is damaged
 
     def check(self) -> None:
@@ -98,9 +110,26 @@ class Output:
     def enter(self, run_spec: RunSpec, checked: CheckedSpec) -> None:
         """Enter a run in its folder as pending, unless one is there, which stays as it is until this one starts."""
         if self.known(run_spec) is None:
-            RunFolder(self._out / run_spec.folder).write_manifest(
-                describe(run_spec, "pending", checked.settings).with_(code=checked.code)
-            )
+            folder = RunFolder(self._out / run_spec.folder)
+            if folder.path in self._torn:
+                folder.forget_results()
+            folder.write_manifest(describe(run_spec, "pending", checked.settings).with_(code=checked.code))
+
+
+def torn_file(run: StoredRun) -> Path | None:
+    """A file of a finished run that a power cut has left empty, or taken away; found without reading any."""
+    if not run.finished:
+        return None
+    has_checkpoint = run.folder.checkpoint.exists()  # who needs room may have removed it
+    for name in run.manifest.digests:
+        path = run.folder.path / name
+        try:
+            if path.stat().st_size == 0:
+                return path
+        except OSError:
+            if has_checkpoint or name in LOGS:
+                return path
+    return None
 
 
 def _check_same_code(known_run: StoredRun, code: Code) -> None:

@@ -56,7 +56,7 @@ def write_scores(groups: Groups, path: Path, name: str, command: str) -> None:
     head = {"format": FORMAT, "name": name, "command": command, "made_with": made_with, "entries": entries}
     text = json.dumps(head, indent=1).removesuffix("\n}")
     text += ',\n "runs": [\n  ' + ",\n  ".join(sorted(lines)) + "\n ]\n}\n"
-    replace_file(path, text.encode())
+    replace_file(path, text.encode(), sync=True)
 
 
 def check_scores_path(path: Path) -> None:

@@ -5,6 +5,9 @@ run/           counts, the lengths of the logs, where the environment is
 timing.json    wall-clock times, apart: the files above are the same bytes in every equal run
 digests.json   SHA-256 of every file above: what is damaged is not taken for sound
 
+A checkpoint that is forced to the disk outlives a power cut. Those in between are not, and the last one that was stays
+beside them as `checkpoint.old`, so that a cut costs no more than what came after it.
+
 Chunks of a large replay buffer (see `agents.ring`) that are as they were in the checkpoint before are the same files,
 linked, with the digests that they had: a checkpoint writes what is new. They go when no checkpoint has them any more.
 """
@@ -17,7 +20,7 @@ from agents import storage
 from agents.base import Agent
 from agents.storage import State
 from experiments.errors import InputError
-from experiments.files import read_bytes, remove_folder
+from experiments.files import read_bytes, remove_folder, sync_folder, sync_tree
 from experiments.runs.digests import digest_of, digests_below
 
 LARGEST_LIST = 50_000_000  # bytes of digests.json
@@ -28,9 +31,12 @@ class CheckpointFolder:
     """The checkpoint of a run folder, replaced as a whole: a complete one is there at every instant."""
 
     def __init__(self, run: Path) -> None:
-        self._newest, self._coming, self._previous = (
-            run / name for name in ("checkpoint", "checkpoint.new", "checkpoint.old")
+        self._run = run
+        self._newest, self._coming, self._previous, self._gone = (
+            run / name for name in ("checkpoint", "checkpoint.new", "checkpoint.old", "checkpoint.gone")
         )
+        self._newest_is_forced = True  # what an earlier process has left has lasted
+        self._has_forced_before = False  # is `checkpoint.old` one that was forced to the disk?
 
     @property
     def path(self) -> Path:
@@ -46,8 +52,15 @@ class CheckpointFolder:
         """Is there one?"""
         return self.path.exists()
 
-    def write(self, agent: Agent, state: State, timing: dict[str, Any]) -> None:
-        """Replace it. Where that fails, such as on a full disk, the one before it stays."""
+    def write(self, agent: Agent, state: State, timing: dict[str, Any], *, sync: bool = False) -> None:
+        """Replace it. Where that fails, such as on a full disk, the one before it stays.
+
+        Args:
+            agent: whose state it holds.
+            state: the run's.
+            timing: wall-clock times.
+            sync: force it to the disk.
+        """
         remove_folder(self._coming)
         earlier, known = self._earlier()
         try:
@@ -59,11 +72,27 @@ class CheckpointFolder:
         except OSError:
             remove_folder(self._coming)
             raise
+        if sync:
+            sync_tree(self._coming)
+        self._swap(keep=not sync)
+        self._newest_is_forced = sync
+
+    def _swap(self, *, keep: bool) -> None:
+        """Put the new one in the place of the newest; the last one that was forced to the disk may have to stay."""
         if self._newest.exists():
-            remove_folder(self._previous)
-            self._newest.rename(self._previous)
+            if self._newest_is_forced or not self._previous.exists():
+                remove_folder(self._previous)
+                self._newest.rename(self._previous)
+            else:
+                remove_folder(self._gone)
+                self._newest.rename(self._gone)
         self._coming.rename(self._newest)
-        remove_folder(self._previous)
+        if not keep:
+            sync_folder(self._run)
+        remove_folder(self._gone)
+        if not (keep and self._newest_is_forced) and not (keep and self._has_forced_before):
+            remove_folder(self._previous)
+        self._has_forced_before = keep and self._previous.exists()
 
     def _earlier(self) -> tuple[Path | None, dict[str, str]]:
         """The newest checkpoint and its digests, which the next one may take over; None where these are damaged."""
@@ -86,6 +115,13 @@ class CheckpointFolder:
         except ValueError as error:
             raise InputError(str(error)) from error
 
+    def fall_back(self) -> bool:
+        """Go back to the one before, where the newest is damaged and there is one; was there?"""
+        if not (self._newest.exists() and self._previous.exists()):
+            return False
+        remove_folder(self._newest)
+        return True
+
     def check(self) -> None:
         """Check every file.
 
@@ -106,7 +142,7 @@ class CheckpointFolder:
 
     def remove(self) -> None:
         """Forget it."""
-        for path in (self._newest, self._coming, self._previous):
+        for path in (self._newest, self._coming, self._previous, self._gone):
             remove_folder(path)
 
 

@@ -89,9 +89,11 @@ class CsvLog:
         """How long the file is, and its digest."""
         return LogOffset(bytes=self._length, sha256=self._digest.hexdigest())
 
-    def flush(self) -> None:
-        """Hand everything to the operating system."""
+    def flush(self, *, sync: bool = False) -> None:
+        """Hand everything to the operating system; with `sync`, have it force it to the disk."""
         self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; what cannot be written any more is left out."""

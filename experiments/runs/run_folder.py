@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from experiments.errors import InputError
-from experiments.files import make_folder, open_regular, read_bytes, remove_folder, replace_file
+from experiments.files import make_folder, open_regular, read_bytes, remove_folder, replace_file, sync_file, sync_folder
 from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
 from experiments.runs.csv_log import Columns, Rows, read_columns, read_rows
@@ -40,6 +40,9 @@ ENDINGS = ("success", "unmet_share")  # of evaluations.csv too, since format 3
 TIMING = ("env_step", "episodes", "seconds", "training_seconds", "evaluation_seconds", "steps_per_second")
 LEARNING = ("env_step",)
 INFO = ("episode", "key", "value")
+
+
+NUM_LEVELS = 4  # of folders above a run's: agent, environment, experiment, output
 
 
 class LockedError(InputError):
@@ -61,6 +64,14 @@ class RunFolder:
     def exists(self) -> bool:
         """Is a run there?"""
         return (self.path / MANIFEST).exists()
+
+    def is_torn(self) -> bool:
+        """Has a power cut left its manifest empty?"""
+        try:
+            data = read_bytes(self.path / MANIFEST, largest=LARGEST, follow=False)
+        except InputError:
+            return False
+        return not data.strip(b"\0")
 
     # -- writing ----------------------------------------------------------------------------------------------
 
@@ -134,8 +145,14 @@ class RunFolder:
             before = read_bytes(self.path / ERROR, follow=False)
         replace_file(self.path / ERROR, before + text.rstrip().encode(errors="replace") + b"\n\n")
 
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Replace run.json at once.
+    def sync_manifest(self) -> None:
+        """Force run.json to the disk, and the folders on the way to it."""
+        sync_file(self.path / MANIFEST)
+        for folder in (self.path, *self.path.parents[:NUM_LEVELS]):
+            sync_folder(folder)
+
+    def write_manifest(self, manifest: Manifest, *, sync: bool = False) -> None:
+        """Replace run.json at once; with `sync`, force it to the disk.
 
         Raises:
             MovedError: see `check_in_place`.
@@ -143,7 +160,7 @@ class RunFolder:
         self.check_in_place()
         if self._identity is None:
             make_folder(self.path.parent, self.path.name)
-        replace_file(self.path / MANIFEST, manifest.to_json().encode())
+        replace_file(self.path / MANIFEST, manifest.to_json().encode(), sync=sync)
 
     # -- reading ----------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from experiments.training.run_logs import RunLogs, info_columns
 PROGRESS_EVERY = 0.2  # seconds
 TIMING_EVERY = 5.0  # seconds between rows of timing.csv, at most
 CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, about, at most
+SYNC_EVERY = 10.0  # seconds of training between two times that a run is forced to the disk, at least
 
 
 class RunMonitor:
@@ -76,6 +77,7 @@ class RunMonitor:
         self._checkpoint_due = self._to_be_pruned = self._pruned = False
         self._last = Progress(self._spending.env_step, self._spending.episodes, None, None)
         self._clock = _Clock(timing)
+        self._was_resumed = saved is not None
 
     # -- what the agent asks and tells ------------------------------------------------------------------------
 
@@ -142,6 +144,11 @@ class RunMonitor:
         return self._spending.episodes
 
     @property
+    def lasts(self) -> bool:
+        """Is it worth to force the run to the disk in the end? A short one is sooner trained again."""
+        return self._was_resumed or self._clock.seconds() >= SYNC_EVERY
+
+    @property
     def pruned(self) -> bool:
         """Has an observer stopped the run? It stops at the next safe point, so that it can go on later."""
         return self._pruned
@@ -153,9 +160,11 @@ class RunMonitor:
 
     def finish(self) -> None:
         """After training: the checkpoint, and the final score."""
-        if not self._is_saved:
-            self._write_checkpoint()
+        lasts = self.lasts
+        if not self._is_saved or lasts:
+            self._write_checkpoint(sync=lasts)
         self._evaluate("final")
+        self.logs.flush(sync=lasts)
 
     def close(self) -> None:
         """Close the logs and dismiss the observers."""
@@ -197,10 +206,11 @@ class RunMonitor:
         """Is the last checkpoint of this very point?"""
         return self._saved_at == (self.env_step, self.num_episodes)
 
-    def _write_checkpoint(self, snapshot: Callable[[], State] | None = None) -> None:
+    def _write_checkpoint(self, snapshot: Callable[[], State] | None = None, *, sync: bool = False) -> None:
         self._checkpoint_due = False
         self._folder.check_in_place()
-        self.logs.flush()
+        sync = sync or time.perf_counter() - self._clock.last_sync >= SYNC_EVERY
+        self.logs.flush(sync=sync)
         offsets = self.logs.offsets()
         timing = Timing(self._clock.seconds(), self._clock.evaluation_seconds, offsets.pop(TIMING_LOG))
         state = RunState(
@@ -213,7 +223,11 @@ class RunMonitor:
             env_snapshot=None if snapshot is None else snapshot(),
             snapshots=self._snapshots.to_state(),
         )
-        self._folder.checkpoint.write(self.agent, state.to_state(), timing.to_json())
+        if sync:
+            self._folder.sync_manifest()  # before the checkpoint that goes with it
+        self._folder.checkpoint.write(self.agent, state.to_state(), timing.to_json(), sync=sync)
+        if sync:
+            self._clock.last_sync = time.perf_counter()
         self._saved_at = (self.env_step, self.num_episodes)
         self._clock.last_checkpoint = time.perf_counter()
         for observer in self.observers:
@@ -251,7 +265,7 @@ class _Clock:
     """Wall-clock times of a run, over all its attempts; and when what is done now and then was last done."""
 
     def __init__(self, before: Timing) -> None:
-        self.last_progress = self.last_timing = self.last_checkpoint = time.perf_counter()
+        self.last_progress = self.last_timing = self.last_checkpoint = self.last_sync = time.perf_counter()
         self._start = self.last_progress - before.seconds
         self.evaluation_seconds = before.evaluation_seconds
         self._evaluation_begun = 0.0

@@ -33,9 +33,7 @@ def resumable(run_spec: RunSpec, folder: RunFolder, known: Manifest) -> Saved | 
     try:
         if known.format != FORMAT or EPISODES_LOG not in known.columns:
             raise InputError(f"{folder.path}: it was made by another version, which this one cannot go on with")
-        saved = read_checkpoint(folder.checkpoint)
-        for name, offset in saved.state.logs.items():
-            offset.check(folder.path / name)
+        saved = _newest_sound(folder)
     except InputError as error:
         if known.has_results:
             raise InputError(f"{error}; the run has finished before, and is left as it is: move it away") from error
@@ -50,6 +48,29 @@ def resumable(run_spec: RunSpec, folder: RunFolder, known: Manifest) -> Saved | 
         stopped = f"an extension to {before} was stopped at {saved.state.env_step:,} env steps"
         raise InputError(f"{folder.path}: {stopped}: finish it with that budget first, got {run_spec.budget}")
     return None  # another budget, of a run that never finished: it begins anew
+
+
+def _newest_sound(folder: RunFolder) -> Saved:
+    """The newest checkpoint whose files, and whose logs, are what the run wrote.
+
+    Raises:
+        InputError: there is none; the message is of the newest.
+    """
+    try:
+        return _sound(folder)
+    except InputError as error:
+        if not folder.checkpoint.fall_back():
+            raise
+        saved = _sound(folder)
+        _log.warning("%s: the run goes on from the checkpoint before, at %s env steps", error, saved.state.env_step)
+        return saved
+
+
+def _sound(folder: RunFolder) -> Saved:
+    saved = read_checkpoint(folder.checkpoint)
+    for name, offset in saved.state.logs.items():
+        offset.check(folder.path / name)
+    return saved
 
 
 def budgets(run_spec: RunSpec, saved: Saved | None, known: Manifest | None) -> list[Budget]:

@@ -106,10 +106,10 @@ class RunLogs:
         """How long every log is."""
         return {name: log.offset() for name, log in self._logs.items()}
 
-    def flush(self) -> None:
-        """Hand the logs to the operating system."""
+    def flush(self, *, sync: bool = False) -> None:
+        """Hand the logs to the operating system; with `sync`, have it force them to the disk."""
         for log in self._logs.values():
-            log.flush()
+            log.flush(sync=sync)
 
     def close(self) -> None:
         """Close them."""

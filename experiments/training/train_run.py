@@ -134,6 +134,7 @@ class _Attempt:
         self.saved, known = resume(run_spec, folder) if before is None else (None, before)
         if before is None and self.saved is None and known is not None:
             folder.forget_results()
+        self.lasts = False  # is it to be forced to the disk?
         begun = Attempt(started=now(), process=os.getpid(), from_step=self.saved.state.env_step if self.saved else 0)
         self.manifest = describe(run_spec, "running").with_(
             attempts=[*(known.attempts if known else []), begun],
@@ -150,7 +151,7 @@ class _Attempt:
                 self._train(envs[0], envs[1])
             finally:
                 self._note(ended=now())
-            self.folder.write_manifest(self.manifest)
+            self.folder.write_manifest(self.manifest, sync=self.lasts)
         except NotReplayedError:
             raise
         except KeyboardInterrupt:
@@ -202,6 +203,7 @@ class _Attempt:
             finishes = self.until is None and not monitor.pruned
             if finishes:
                 monitor.finish()
+            self.lasts = monitor.lasts
             monitor.logs.flush()
         finally:
             monitor.close()

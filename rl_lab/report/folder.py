@@ -74,7 +74,9 @@ def compare_folders(
     groups = read_groups(places, against)
     comparison = compare_groups(groups, pairs)
     _make_target(target, ours=out is None)
-    replace_file(target / RESULTS, (json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n").encode())
+    replace_file(
+        target / RESULTS, (json.dumps(comparison.to_json(), indent=2, allow_nan=False) + "\n").encode(), sync=True
+    )
     written = [target / RESULTS, *_write_tables(comparison, target)]
     if save_scores is not None:
         name = save_scores.name.removesuffix(save_scores.suffix)
