@@ -44,7 +44,7 @@ class Policy(ABC):
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
         """The action [...] for one observation; `mask` is [A]."""
-        actions = self.act(np.asarray(observation)[None], None if mask is None else np.asarray(mask)[None])
+        actions = self.act(batch_of([observation]), None if mask is None else np.asarray(mask)[None])
         return actions[0].item() if actions.ndim == 1 else actions[0]
 
     def action_values(self, observations: Array) -> NDArray[np.float64] | None:
@@ -54,6 +54,16 @@ class Policy(ABC):
     def met(self, observations: Array) -> NDArray[np.bool_] | None:
         """Which [N] of the observations are of states that training has met; None where that is not known."""
         return None
+
+
+def batch_of(observations: Sequence[Any]) -> Any:
+    """N observations as one batch [N, ...], within Dict and Tuple observations too, as `gymnasium.vector` has them."""
+    first = observations[0]
+    if isinstance(first, dict):
+        return {key: batch_of([one[key] for one in observations]) for key in first}
+    if isinstance(first, tuple):
+        return tuple(batch_of(parts) for parts in zip(*observations, strict=True))
+    return np.asarray(observations)
 
 
 class LoopPolicy(Policy):

@@ -41,6 +41,11 @@ def check_contract(env: gym.Env[Any, Any], seed: int) -> None:
     Raises:
         ContractError: it does not keep the contract.
     """
+    for one in (env.unwrapped, env):  # what wrappers make of a wrong answer would not tell what it was
+        _check(one, seed)
+
+
+def _check(env: gym.Env[Any, Any], seed: int) -> None:
     given: Any = env.reset(seed=seed)
     observation, info = _parts(RESET, given, "(observation, info)", 2)
     _check_info(RESET, info)

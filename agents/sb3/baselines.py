@@ -166,12 +166,12 @@ class SB3Agent(Agent):
     def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(env, seed=seed, **settings)
         space = self.observation_space
-        if isinstance(space, spaces.Dict) != (self.settings.policy == "MultiInputPolicy"):
+        cannot = {"CnnPolicy"} if isinstance(space, spaces.Dict) else {"MultiInputPolicy"}
+        if self.settings.policy in cannot:
             raise ValueError(f"policy {self.settings.policy} cannot observe {type(space).__name__}")
         if self.settings.policy == "CnnPolicy" and not (len(space.shape or ()) == 3 and space.dtype == np.uint8):
             raise ValueError(f"policy CnnPolicy observes images of bytes, got {space}")
-        supported = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary | spaces.Dict
-        if not isinstance(space, supported):
+        if not _is_of_numbers(space):
             raise ValueError(f"stable-baselines3 cannot observe {space}")
         if isinstance(self.action_space, spaces.Discrete) and self.action_space.start != 0:
             raise ValueError(f"stable-baselines3 counts actions from 0, got {self.action_space}")
@@ -276,6 +276,14 @@ class SB3Agent(Agent):
 
         values = NetworkPolicy(self.network).action_values(observation)
         return None if values is None else values[0]
+
+
+def _is_of_numbers(space: gym.Space[Any]) -> bool:
+    """Is a space one of numbers, or put together of such?"""
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
+        return all(_is_of_numbers(part) for part in parts)
+    return isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary)
 
 
 class SB3DQN(SB3Agent):

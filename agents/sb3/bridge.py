@@ -16,7 +16,16 @@ from agents.env_copy import maker_of
 from agents.env_snapshot import Replayable
 from agents.policy import Spaces
 from agents.sb3.model_state import Model, get_generators, set_generators
-from agents.sb3.network import ALGORITHMS, NetworkPolicy, policy_kwargs, spaces_env
+from agents.sb3.network import (
+    ALGORITHMS,
+    NetworkPolicy,
+    as_seen,
+    family,
+    network_space,
+    policy_kwargs,
+    remember_form,
+    spaces_env,
+)
 from agents.storage import State
 
 NOT_ARGUMENTS = {"preset", "num_envs", "learning_rate_schedule"}  # settings that are not the constructor's
@@ -30,9 +39,12 @@ def make_model(settings: Settings, of: Spaces, seed: int) -> Model:
     if getattr(settings, "learning_rate_schedule", "constant") == "linear":
         initial = arguments["learning_rate"]
         arguments["learning_rate"] = lambda remaining: initial * remaining
-    env = spaces_env(of, getattr(settings, "num_envs", 1))
+    flat = Spaces(network_space(of.observation_space), of.action_space)
+    env = spaces_env(flat, getattr(settings, "num_envs", 1))
+    arguments["policy"] = family(settings, of.observation_space)
     algorithm: Any = ALGORITHMS[getattr(settings, "algorithm", "")]
     model: Model = algorithm(env=env, seed=seed, device="cpu", **arguments)
+    remember_form(model.policy, of.observation_space)
     return model
 
 
@@ -43,7 +55,7 @@ def explore(model: Model, observation: Any, mask: NDArray[np.bool_] | None) -> A
         ValueError: a mask is given, and the actions are not discrete.
     """
     if mask is None:
-        action, _ = model.predict(observation, deterministic=False)
+        action, _ = model.predict(as_seen(model.policy, observation), deterministic=False)
         return int(action) if isinstance(model.action_space, spaces.Discrete) else action
     rng, policy = model.action_space.np_random, NetworkPolicy(model.policy)
     best = policy.action(observation, mask)
@@ -66,7 +78,7 @@ def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monito
     for index, copy in enumerate(copies[1:], start=1):
         copy.action_space.seed(seed + index)
     replayable = [Replayable(copy, snapshot) for copy, snapshot in zip(copies, snapshots, strict=True)]
-    model.set_env(DummyVecEnv([_same(one) for one in replayable]))
+    model.set_env(DummyVecEnv([_same(_flat(one)) for one in replayable]))
     assert model.env is not None
     model.env.seed(seed)  # environment i with seed + i, at its next reset
     reporter = _Reporter(monitor, model, replayable)
@@ -82,6 +94,12 @@ def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monito
 
 def _in_order(numbered: State) -> list[State]:
     return [numbered[str(index)] for index in range(len(numbered))]
+
+
+def _flat(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """The environment with observations as a network sees them."""
+    is_flat = network_space(env.observation_space) is env.observation_space
+    return env if is_flat else gym.wrappers.FlattenObservation(env)
 
 
 def _same(env: gym.Env[Any, Any]) -> Any:

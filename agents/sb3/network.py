@@ -9,6 +9,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -54,18 +55,62 @@ def _class_by_name(value: Any) -> Any:
     return value
 
 
+def network_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    """What a network sees of observations: flat where stable-baselines3 knows no other form, as of a Tuple."""
+    inner = space.spaces.values() if isinstance(space, spaces.Dict) else ()
+    is_nested = isinstance(space, spaces.Tuple) or any(isinstance(one, spaces.Tuple | spaces.Dict) for one in inner)
+    if is_nested or not all(_begins_at_0(one) for one in (space, *inner)):
+        return spaces.flatten_space(space)
+    return space
+
+
+def _begins_at_0(space: spaces.Space[Any]) -> bool:
+    """Do the numbers of a space begin at 0, if they are whole ones?"""
+    return not np.any(getattr(space, "start", 0))
+
+
+def family(settings: Any, space: spaces.Space[Any]) -> str:
+    """The network family: of Dict observations the one that takes them, if no other is asked for."""
+    is_plain = settings.policy == "MlpPolicy" and isinstance(network_space(space), spaces.Dict)
+    return "MultiInputPolicy" if is_plain else str(settings.policy)
+
+
+def remember_form(network: Any, space: spaces.Space[Any]) -> None:
+    """Note of which observations a network sees the flat form, if it does."""
+    network.flattened_from = space if network_space(space) is not space else None
+
+
+def as_seen(network: Any, observations: Any) -> Any:
+    """One observation, or a batch, as a network sees it."""
+    space = getattr(network, "flattened_from", None)
+    if space is None:
+        return observations
+    leaf, of_space = observations, space
+    while isinstance(of_space, spaces.Dict | spaces.Tuple):  # is it a batch? Then its leaves have one more dimension
+        key, of_space = next(
+            iter(of_space.spaces.items() if isinstance(of_space, spaces.Dict) else enumerate(of_space))
+        )
+        leaf = leaf[key]
+    if np.ndim(leaf) == len(of_space.shape or ()):
+        return spaces.flatten(space, observations)
+    rows = iterate(batch_space(space, len(leaf)), observations)
+    return np.array([spaces.flatten(space, row) for row in rows])
+
+
 def make_network(settings: Any, of: Spaces, seed: int) -> Network:
     """A fresh network: the one that a model of the same seed begins with. Touches no global generator."""
     algorithm = ALGORITHMS[settings.algorithm]
-    seen = BaseAlgorithm._wrap_env(spaces_env(of, 1)).observation_space  # as a model sees it: images channels first
+    flat = Spaces(network_space(of.observation_space), of.action_space)
+    seen = BaseAlgorithm._wrap_env(spaces_env(flat, 1)).observation_space  # as a model sees it: images channels first
     arguments = (policy_kwargs(settings) or {}) | {"optimizer_class": _NoOptimizer}
     if getattr(settings, "use_sde", False):
         arguments["use_sde"] = True
     with _torch_seeded(seed):
-        network: Any = algorithm.policy_aliases[settings.policy](
+        network: Any = algorithm.policy_aliases[family(settings, of.observation_space)](
             seen, of.action_space, lambda remaining: settings.learning_rate, **arguments
         )
     network.set_training_mode(False)
+    remember_form(network, of.observation_space)
     made: Network = network
     return made
 
@@ -115,7 +160,7 @@ class NetworkPolicy(Policy):
             ValueError: masks are given, and the actions are not discrete.
         """
         if masks is None:
-            return np.asarray(self._network.predict(observations, deterministic=True)[0])
+            return np.asarray(self._network.predict(as_seen(self._network, observations), deterministic=True)[0])
         return np.asarray(np.where(masks, self.values(observations), -np.inf).argmax(axis=1))
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
@@ -126,7 +171,7 @@ class NetworkPolicy(Policy):
         """
         if mask is not None:
             return first_best(self.values(observation)[0].tolist(), mask)
-        action = self._network.predict(observation, deterministic=True)[0]
+        action = self._network.predict(as_seen(self._network, observation), deterministic=True)[0]
         return int(action) if isinstance(self._network.action_space, spaces.Discrete) else action
 
     def values(self, observations: Any) -> NDArray[np.float64]:
@@ -144,7 +189,7 @@ class NetworkPolicy(Policy):
         """Q-values (DQN) or the policy's probabilities (PPO) [N, A], N = 1 for one; None: actions are not discrete."""
         if not isinstance(self._network.action_space, spaces.Discrete):
             return None
-        tensor, _ = self._network.obs_to_tensor(observations)
+        tensor, _ = self._network.obs_to_tensor(as_seen(self._network, observations))
         with torch.no_grad():
             if isinstance(self._network, DQNPolicy):
                 values = self._network.q_net(tensor)

@@ -19,7 +19,8 @@ from agents.seeding import UniformDraws
 from agents.storage import State
 from agents.tabular import engine as compiled_engine
 from agents.tabular.behaviour import choose
-from agents.tabular.discretiser import Discretiser, fitted_edges
+from agents.tabular.composite import dimensions
+from agents.tabular.discretiser import CompositeDiscretiser, Discretiser, fitted_edges
 from agents.tabular.memory import (
     EPSILON_GREEDY,
     LAST,
@@ -42,6 +43,7 @@ from machine_code.compiling import Function
 _log = logging.getLogger(__name__)
 WORTH_COMPILING = 50_000  # env steps: below, loading the machine code takes longer than Python's loop
 LOOP = ("update", "select_action", "begin_episode", "train", "last_epsilon")  # what the engine does in their place
+OBSERVED = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary, spaces.Dict, spaces.Tuple)
 RULE = "update(memory, parameters, rng, step)"
 
 
@@ -109,7 +111,7 @@ class TabularAgent(OnlineAgent):
         columns = 1 if self.values_states else self.num_actions
         kind, initial = self._table_kind(), self.settings.initial_values
         self.table = Table(num_states, self.parameters, kind, self.Arrays, columns, initial, self.seed)
-        numbered = isinstance(self.observation_space, spaces.Discrete)
+        numbered = self.discretiser is None and isinstance(self.observation_space, spaces.Discrete)
         self._numbered = numbered and self.table.dense  # an observation is its row
         self._grows_history = self.table.history is not None
 
@@ -119,18 +121,18 @@ class TabularAgent(OnlineAgent):
     def _num_states(self) -> int | None:
         """The number of states, for which Box observations are put into bins; None where these are not known yet."""
         space, settings = self.observation_space, self.settings
-        if isinstance(space, spaces.Box):
-            try:
-                if settings.bins == "quantile":
-                    Discretiser.for_space(space, None, 1)  # complains of a wrong shape
-                    return None
-                self.discretiser = Discretiser.for_space(space, settings.edges, settings.num_edges)
-            except ValueError as error:
-                raise ValueError(f"{self.name}: {error}") from error
-            return self.discretiser.num_states
         if isinstance(space, spaces.Discrete) and space.start == 0:
             return int(space.n)
-        raise ValueError(f"{self.name} needs Discrete or Box observations, got {space}")
+        if not isinstance(space, OBSERVED):
+            raise ValueError(f"{self.name} needs Discrete or Box observations, or such together, got {space}")
+        try:
+            if settings.bins == "quantile" and any(one.edges is None for one in dimensions(space)):
+                Discretiser.for_space(space, None, 1)  # complains of a wrong shape
+                return None
+            self.discretiser = Discretiser.for_space(space, settings.edges, settings.num_edges)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+        return self.discretiser.num_states
 
     def prepare(self, env: gym.Env[Any, Any]) -> None:
         """Fit the bins, where they are to be fitted.
@@ -145,7 +147,8 @@ class TabularAgent(OnlineAgent):
                 raise ValueError(f"{self.name}: {error}") from error
 
     def _take_edges(self, edges: list[list[float]]) -> None:
-        self.discretiser = Discretiser(edges)
+        space = self.observation_space
+        self.discretiser = Discretiser(edges) if isinstance(space, spaces.Box) else CompositeDiscretiser(space, edges)
         self._make_table(self.discretiser.num_states)
 
     def _edges(self) -> State:
@@ -156,8 +159,8 @@ class TabularAgent(OnlineAgent):
         """Take over bin edges; 0.4.0 kept none, and those that `prepare` fits anew are the same."""
         if self._fits_bins and "edges" in state:
             edges = [[float(edge) for edge in dimension] for dimension in state["edges"]]
-            assert isinstance(self.observation_space, spaces.Box)
-            Discretiser.for_space(self.observation_space, edges, 1)  # complains of what does not fit
+            if isinstance(self.observation_space, spaces.Box):
+                Discretiser.for_space(self.observation_space, edges, 1)  # complains of what does not fit
             self._take_edges(edges)
 
     # -- the readable loop ------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Box observations as whole numbers: bins between edges, dimension by dimension."""
+"""Observations as whole numbers: bins between edges, dimension by dimension."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -11,7 +11,9 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.env_copy import maker_of
+from agents.policy import batch_of
 from agents.seeding import integer
+from agents.tabular.composite import Dimension, dimensions, rows_of_numbers
 from agents.tabular.settings import TabularSettings
 
 UNBOUNDED = 1e6  # a bound beyond this is no bound
@@ -53,37 +55,70 @@ class Discretiser:
 
     @classmethod
     def for_space(
-        cls, space: spaces.Box, edges: Sequence[float] | Sequence[Sequence[float]] | None, num_edges: int
+        cls, space: spaces.Space[Any], edges: Sequence[float] | Sequence[Sequence[float]] | None, num_edges: int
     ) -> "Discretiser":
-        """The discretiser of a Box.
+        """The discretiser of a space.
 
         Args:
-            space: observations [D].
-            edges: one list for all dimensions, a list for each, or None: `num_edges` evenly spaced between the
-                bounds, or between -1 and 1 where there is none.
+            space: of observations: a Box [D], or put together of whole numbers and Boxes.
+            edges: of the Boxes' dimensions: one list for all, a list for each, or None: `num_edges` evenly spaced
+                between the bounds, or between -1 and 1 where there is none.
             num_edges: used where `edges` is None.
 
         Raises:
-            ValueError: the space has another shape than [D], or the edges do not fit it.
+            ValueError: the space has another shape than [D], too many dimensions, or the edges do not fit it.
         """
-        if len(space.shape) != 1 or space.shape[0] > MAX_DIMENSIONS:
+        if isinstance(space, spaces.Box) and (len(space.shape) != 1 or space.shape[0] > MAX_DIMENSIONS):
             raise ValueError(
                 f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, got shape {list(space.shape)}"
             )
-        num_dimensions = space.shape[0]
-        if edges is None:
-            return cls([_even(low, high, num_edges) for low, high in zip(space.low, space.high, strict=True)])
-        if not len(edges):
-            raise ValueError("edges: expected at least one, got none")
-        per_dimension = [list(one) for one in edges if not isinstance(one, int | float)]
-        if not per_dimension:
-            per_dimension = [[float(edge) for edge in edges if isinstance(edge, int | float)]] * num_dimensions
-        if len(per_dimension) != num_dimensions:
-            raise ValueError(f"edges: expected {num_dimensions} lists, one a dimension, got {len(per_dimension)}")
-        for index, dimension in enumerate(per_dimension):
-            if not all(low < high for low, high in pairwise(dimension)):
-                raise ValueError(f"edges of dimension {index}: expected increasing numbers, got {dimension}")
-        return cls(per_dimension)
+        found = dimensions(space)
+        if len(found) > MAX_DIMENSIONS:
+            raise ValueError(f"a table needs at most {MAX_DIMENSIONS} observed numbers, got {len(found)} of {space}")
+        binned = [one for one in found if one.edges is None]
+        of_boxes = iter(_edges(binned, edges, num_edges))
+        all_edges = [next(of_boxes) if one.edges is None else one.edges for one in found]
+        return cls(all_edges) if isinstance(space, spaces.Box) else CompositeDiscretiser(space, all_edges)
+
+
+class CompositeDiscretiser(Discretiser):
+    """Numbers observations that are put together of others.
+
+    Args:
+        space: of the observations.
+        edges: for each of their numbers.
+    """
+
+    def __init__(self, space: spaces.Space[Any], edges: Sequence[Sequence[float]]) -> None:
+        super().__init__(edges)
+        self._space = space
+
+    def __call__(self, observation: Any) -> int:
+        """The cell number of an observation."""
+        return super().__call__(rows_of_numbers(self._space, batch_of([observation]))[0])
+
+    def many(self, observations: Any) -> list[int]:
+        """The cell numbers of a batch of N observations."""
+        return super().many(rows_of_numbers(self._space, observations))
+
+
+def _edges(
+    binned: Sequence[Dimension], edges: Sequence[float] | Sequence[Sequence[float]] | None, num_edges: int
+) -> list[list[float]]:
+    """The edges of the dimensions that are put into bins."""
+    if edges is None:
+        return [_even(one.low, one.high, num_edges) for one in binned]
+    if not len(edges):
+        raise ValueError("edges: expected at least one, got none")
+    per_dimension = [list(one) for one in edges if not isinstance(one, int | float)]
+    if not per_dimension:
+        per_dimension = [[float(edge) for edge in edges if isinstance(edge, int | float)]] * len(binned)
+    if len(per_dimension) != len(binned):
+        raise ValueError(f"edges: expected {len(binned)} lists, one a dimension, got {len(per_dimension)}")
+    for index, dimension in enumerate(per_dimension):
+        if not all(low < high for low, high in pairwise(dimension)):
+            raise ValueError(f"edges of dimension {index}: expected increasing numbers, got {dimension}")
+    return per_dimension
 
 
 def bounds(space: spaces.Box) -> tuple[list[float], list[float]]:
@@ -98,24 +133,30 @@ def fitted_edges(settings: TabularSettings, env: gym.Env[Any, Any], seed: int) -
     Raises:
         ValueError: the environment has no spec, so that there is no copy.
     """
-    return quantile_edges(random_play(env, seed), settings.num_edges)
+    seen = rows_of_numbers(env.observation_space, batch_of(random_play(env, seed)))
+    return [
+        one.edges if one.edges is not None else quantile_edges(seen[:, index : index + 1], settings.num_edges)[0]
+        for index, one in enumerate(dimensions(env.observation_space))
+    ]
 
 
-def random_play(env: gym.Env[Any, Any], seed: int) -> NDArray[np.float64]:
-    """The observations [RANDOM_STEPS, D] of random actions in a copy of an environment."""
+def random_play(env: gym.Env[Any, Any], seed: int) -> list[Any]:
+    """The observations [RANDOM_STEPS] of random actions, legal ones where it tells, in a copy of an environment."""
     copy = maker_of(env, "bins = 'quantile'")()
     try:
         copy.action_space.seed(integer(seed, "environment"))
-        observation, _ = copy.reset(seed=integer(seed, "environment"))
+        observation, info = copy.reset(seed=integer(seed, "environment"))
         seen = []
         for _ in range(RANDOM_STEPS):
             seen.append(observation)
-            observation, _, terminated, truncated, _ = copy.step(copy.action_space.sample())
+            mask = info.get("action_mask")
+            action = copy.action_space.sample() if mask is None else copy.action_space.sample(np.asarray(mask, np.int8))
+            observation, _, terminated, truncated, info = copy.step(action)
             if terminated or truncated:
-                observation, _ = copy.reset()
+                observation, info = copy.reset()
     finally:
         copy.close()
-    return np.asarray(seen, dtype=np.float64)
+    return seen
 
 
 def quantile_edges(observations: NDArray[np.float64], num_edges: int) -> list[list[float]]:

@@ -69,8 +69,8 @@ class MazeEnv(gym.Env[Any, int]):
     After `max_steps` moves (default 4 * rows * cols, and as much again for each key).
 
     ## Info
-    `success` (has an exit been reached?), `steps` (moves since the reset) and, with `levels`, `level` (its number),
-    from `reset` and `step`.
+    `success` (has an exit been reached? also as `is_success`, stable-baselines3's name), `steps` (moves since the
+    reset) and, with `levels`, `level` (its number), from `reset` and `step`.
 
     ## Arguments
     - `rows=9`, `cols=9`: size in cells, at least 2.
@@ -187,6 +187,10 @@ class MazeEnv(gym.Env[Any, int]):
         self._spec = copy.copy(spec)
         if self._spec is not None:
             self._spec.max_episode_steps = self.max_steps
+
+    def get_keys_to_action(self) -> dict[str, int]:
+        """The keys of the moves, for `gymnasium.utils.play`."""
+        return {"w": 0, "d": 1, "s": 2, "a": 3}
 
     # -- the maze -----------------------------------------------------------------------------------------
 
@@ -362,7 +366,8 @@ class MazeEnv(gym.Env[Any, int]):
         terminated = end != GOES_ON
         truncated = not terminated and steps >= self.max_steps
         if self._is_plain:
-            return state, reward, terminated, truncated, {"success": end == AT_EXIT, "steps": steps}
+            success = end == AT_EXIT
+            return state, reward, terminated, truncated, {"success": success, "is_success": success, "steps": steps}
         if self.source.change is not None:
             self._age(terminated)
         if self.render_mode is not None:
@@ -394,9 +399,8 @@ class MazeEnv(gym.Env[Any, int]):
             self._put_up(level if self._lifetime >= at_step else self.source.first())
 
     def _info(self, success: bool) -> dict[str, Any]:
-        if self._level_number is None:
-            return {"success": success, "steps": self._steps}
-        return {"success": success, "steps": self._steps, "level": self._level_number}
+        info = {"success": success, "is_success": success, "steps": self._steps}
+        return info if self._level_number is None else info | {"level": self._level_number}
 
     def info(self) -> dict[str, Any]:
         """What the last step said beside the observation, or the reset."""

@@ -217,7 +217,8 @@ class MazeVectorEnv(VectorEnv[Any, Any, Any]):
 
     def _infos(self, known: NDArray[np.bool_], successes: NDArray[np.bool_]) -> Infos:
         robots = self._robots
-        infos = {"success": successes, "_success": known, "steps": robots.steps * known, "_steps": known}
+        infos: Infos = {"success": successes, "_success": known, "is_success": successes, "_is_success": known}
+        infos |= {"steps": robots.steps * known, "_steps": known}
         if self._source.num_levels is not None:
             infos |= {"level": robots.which * known, "_level": known}
         return infos

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.base import Agent
-from agents.policy import Policy
+from agents.policy import Policy, batch_of
 
 SUCCESS_KEYS = ("success", "is_success")  # under which environments say whether an episode succeeded
 
@@ -65,12 +65,12 @@ def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Evaluation
     step: Step | None = None
     for step in rollout(policy, env, seed):
         if knows_states is None:
-            knows_states = policy.met(np.asarray(step.observation)[None]) is not None
+            knows_states = policy.met(batch_of([step.observation])) is not None
         if knows_states and not step.over:
             decided.append(step.observation)
     assert step is not None  # the reset at least
     success = next((step.info[key] for key in SUCCESS_KEYS if key in step.info), None)
-    met = policy.met(np.asarray(decided)) if decided else None
+    met = policy.met(batch_of(decided)) if decided else None
     return EvaluationEpisode(
         seed=seed,
         total_reward=step.total_reward,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.registry import find_agent, make_agent
-from experiments.errors import InputError, unknown
+from experiments.errors import InputError, located, unknown
 from experiments.evaluation.environments import closing, make_evaluation_env
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.drive import Listener, drive
@@ -100,5 +100,5 @@ def _check_columns(figure: Figure, run_specs: Sequence[RunSpec]) -> None:
 
 def _reported(entry: EnvEntry) -> list[str]:
     """What an environment reports at the end of an episode of random actions."""
-    with closing(make_evaluation_env(entry)) as env:
+    with located(f"envs: {entry.id}"), closing(make_evaluation_env(entry)) as env:
         return info_columns(evaluate_agent(make_agent("random", env), env, [0]))

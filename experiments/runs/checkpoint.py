@@ -94,6 +94,13 @@ class CheckpointFolder:
             remove_folder(self._previous)
         self._has_forced_before = keep and self._previous.exists()
 
+    def force(self) -> None:
+        """Force the newest one to the disk; the one before it can go then."""
+        sync_tree(self._newest)
+        sync_folder(self._run)
+        remove_folder(self._previous)
+        self._newest_is_forced, self._has_forced_before = True, False
+
     def _earlier(self) -> tuple[Path | None, dict[str, str]]:
         """The newest checkpoint and its digests, which the next one may take over; None where these are damaged."""
         if not self.exists():

@@ -13,15 +13,17 @@ before/           the results of a finished run that is trained anew, since its 
 """
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from experiments.errors import InputError
+from experiments.errors import InputError, shown
 from experiments.files import make_folder, open_regular, read_bytes, remove_folder, replace_file, sync_file, sync_folder
 from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
@@ -41,6 +43,8 @@ TIMING = ("env_step", "episodes", "seconds", "training_seconds", "evaluation_sec
 LEARNING = ("env_step",)
 INFO = ("episode", "key", "value")
 
+
+_log = logging.getLogger(__name__)
 
 NUM_LEVELS = 4  # of folders above a run's: agent, environment, experiment, output
 
@@ -208,6 +212,11 @@ class RunFolder:
         return read_rows(self.path / TIMING_LOG, TIMING)
 
 
+@lru_cache(maxsize=1000)  # once is enough
+def _tell_of_link(link: Path) -> None:
+    _log.warning("%s: a link, which is not followed", shown(str(link)))
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
@@ -225,7 +234,10 @@ def run_paths(folder: Path) -> Iterator[Path]:
     """The paths of the run folders at or below a folder, in order."""
     found = []
     for place, folders, files in os.walk(folder):
-        if MANIFEST in files:
+        if MANIFEST in files or MANIFEST in folders:
             found.append(Path(place))
             folders.clear()  # no run lies within another
+        for name in folders:
+            if (link := Path(place) / name).is_symlink():
+                _tell_of_link(link)
     yield from sorted(found)

@@ -75,8 +75,8 @@ class _Entry(_Strict):
         if isinstance(values.get("settings"), dict):
             within = beside.pop("settings")
             if twice := sorted(beside.keys() & within.keys()):
-                expected = f"{twice[0]} once"
-                raise PydanticCustomError("twice", "settings: Input should have {expected}", {"expected": expected})
+                expected = f"{twice[0]} in it or beside it"
+                raise PydanticCustomError("twice", "settings: Input should be {expected}", {"expected": expected})
             beside |= within
         return own | {"settings": beside}
 
@@ -136,7 +136,7 @@ class GivenScale(_Strict):
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if self.floor == self.ceiling:
-            raise PydanticCustomError("scale", "Input should have two different ends")
+            raise PydanticCustomError("scale", "Input should be two different ends")
         return self
 
 

@@ -1,5 +1,6 @@
 """The monitor of a run: what its agent reports to. It is put together of budget, schedule, logs and checkpoints."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,10 @@ PROGRESS_EVERY = 0.2  # seconds
 TIMING_EVERY = 5.0  # seconds between rows of timing.csv, at most
 CHECKPOINT_EVERY = 60.0  # seconds between checkpoints, about, at most
 SYNC_EVERY = 10.0  # seconds of training between two times that a run is forced to the disk, at least
+
+
+class NotFiniteError(ArithmeticError):
+    """A reward, an error or what else was reported is infinite, or no number."""
 
 
 class RunMonitor:
@@ -112,6 +117,7 @@ class RunMonitor:
         if budget.episodes is not None and self._spending.episodes >= budget.episodes:
             return
         env_step, metrics = self._spending.env_step, self.agent.metrics()
+        self._check_finite({"return": episode.total_reward, "td_error": episode.td_error} | metrics)
         self.logs.episode(self._spending.episodes, env_step, episode, metrics)
         for observer in self.observers:
             observer.episode(env_step, episode, metrics)
@@ -123,6 +129,7 @@ class RunMonitor:
 
     def learning(self, values: Mapping[str, float]) -> None:
         """Log what the agent says of its learning."""
+        self._check_finite(values)
         self.logs.learning(self._spending.env_step, values)
 
     def safe_point(self, snapshot: Callable[[], State] | None = None) -> None:
@@ -160,11 +167,12 @@ class RunMonitor:
 
     def finish(self) -> None:
         """After training: the checkpoint, and the final score."""
-        lasts = self.lasts
-        if not self._is_saved or lasts:
-            self._write_checkpoint(sync=lasts)
+        if not self._is_saved:
+            self._write_checkpoint()
         self._evaluate("final")
-        self.logs.flush(sync=lasts)
+        self.logs.flush(sync=self.lasts)
+        if self.lasts:
+            self._folder.checkpoint.force()
 
     def close(self) -> None:
         """Close the logs and dismiss the observers."""
@@ -188,6 +196,7 @@ class RunMonitor:
             count = evaluation.episodes if phase == "curve" else evaluation.final_episodes
             episodes = evaluate_agent(self.agent, env, episode_seeds(evaluation.seed, phase, count))
             for episode in episodes:
+                self._check_finite({f"return of evaluation episode {episode.seed}": episode.total_reward})
                 self.logs.evaluation(self.env_step, phase, "fresh", episode)
             if self.run_spec.env.reset_seed is not None:  # one start: one episode of the frozen policy measures it
                 (episode,) = evaluate_agent(self.agent, env, [self.run_spec.env.reset_seed])
@@ -199,6 +208,16 @@ class RunMonitor:
         self._report_progress()
         return episodes
 
+    def _check_finite(self, values: Mapping[str, float | None]) -> None:
+        """Raise where a number is none: what is learned from then on means nothing.
+
+        Raises:
+            NotFiniteError: it is infinite, or nan.
+        """
+        for name, value in values.items():
+            if value is not None and not math.isfinite(value):
+                raise NotFiniteError(f"{name}: expected a finite number, got {value} at env step {self.env_step:,}")
+
     # -- clocks and checkpoints -------------------------------------------------------------------------------
 
     @property
@@ -206,10 +225,10 @@ class RunMonitor:
         """Is the last checkpoint of this very point?"""
         return self._saved_at == (self.env_step, self.num_episodes)
 
-    def _write_checkpoint(self, snapshot: Callable[[], State] | None = None, *, sync: bool = False) -> None:
+    def _write_checkpoint(self, snapshot: Callable[[], State] | None = None) -> None:
         self._checkpoint_due = False
         self._folder.check_in_place()
-        sync = sync or time.perf_counter() - self._clock.last_sync >= SYNC_EVERY
+        sync = time.perf_counter() - self._clock.last_sync >= SYNC_EVERY
         self.logs.flush(sync=sync)
         offsets = self.logs.offsets()
         timing = Timing(self._clock.seconds(), self._clock.evaluation_seconds, offsets.pop(TIMING_LOG))

@@ -118,10 +118,15 @@ class RunLogs:
 
 
 def numbers_of(info: Mapping[str, Any]) -> dict[str, bool | int | float]:
-    """The numbers and truth values that an environment reports, but for those that are columns already."""
+    """The numbers and truth values that an environment reports, but for those that are columns already.
+
+    `is_success` is left out where it stands beside `success`, as another's name for it.
+    """
     found: dict[str, bool | int | float] = {}
     for key, value in info.items():
         plain: Any = value.item() if isinstance(value, np.bool_ | np.number) else value
+        if key == "is_success" and "success" in info:
+            continue
         if isinstance(plain, bool | int | float) and key not in EPISODES:
             found[str(key)] = plain
     return found
