@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from agents import storage
+from agents.masks import binds, legal_actions, takes_mask
 from agents.policy import LoopPolicy, Policy, Spaces
 from agents.seeding import generator
 
@@ -271,17 +272,30 @@ class OnlineAgent(Agent):
     def begin_episode(self) -> None:
         """A new episode begins; forget what belongs to the last one alone."""
 
+    def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
+        """Which actions [A] are legal in what is observed now: told before `update`, where others are forbidden."""
+
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """The agent-environment loop: the only one that our agents have."""
+        minds_masks = takes_mask(self.select_action)
         while monitor.running:
             observation, info = env.reset()
             self.begin_episode()
+            mask = legal_actions(env, info) if minds_masks and binds(env, info) else None
+            if mask is not None:
+                self.note_legal(observation, mask)
             terminated = truncated = False
             total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
             unreported, allowance = 0, min(monitor.allowance()[0], MOST_UNREPORTED)  # env steps
             while not (terminated or truncated) and allowance > 0:
-                action = self.select_action(observation, explore=True)
+                if mask is None:
+                    action = self.select_action(observation, explore=True)
+                else:
+                    action = self.select_action(observation, explore=True, mask=mask)
                 next_observation, reward, terminated, truncated, info = env.step(action)
+                if mask is not None:
+                    mask = legal_actions(env, info)
+                    self.note_legal(next_observation, mask)
                 reward = float(reward)
                 seen = (observation, action, reward, next_observation, terminated, truncated)
                 td_error = self.update(_new_tuple(Transition, seen))  # a Transition, made in half the time

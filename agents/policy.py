@@ -9,6 +9,8 @@ import numpy as np
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
 
+from agents.masks import takes_mask
+
 if TYPE_CHECKING:
     from agents.base import Agent
 
@@ -71,6 +73,7 @@ class LoopPolicy(Policy):
 
     def __init__(self, agent: "Agent") -> None:
         self._agent = agent
+        self._minds_masks = takes_mask(agent.select_action)
 
     def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
         """An action for each observation."""
@@ -80,7 +83,7 @@ class LoopPolicy(Policy):
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> Any:
         """The agent's greedy action."""
-        if mask is None:
+        if mask is None or not self._minds_masks:
             return self._agent.select_action(observation, explore=False)
         return self._agent.select_action(observation, explore=False, mask=mask)
 

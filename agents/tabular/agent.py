@@ -189,6 +189,11 @@ class TabularAgent(OnlineAgent):
     def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
         return first_best(self.table[self.state(observation)], mask)
 
+    def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
+        """An action that has never been legal in a state is worth -inf there, so that no target reckons with it."""
+        if not self.values_states:
+            self.table.note_legal(self.row(observation), mask)
+
     def _explore_legally(self, state: int, mask: NDArray[np.bool_]) -> int:
         """What the behaviour policy does where only the legal actions are there."""
         memory, legal = self.table.memory, np.flatnonzero(mask)

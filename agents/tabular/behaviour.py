@@ -23,13 +23,36 @@ def choose(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
     if parameters.exploration == EPSILON_GREEDY:
         epsilon = memory.rates[NOW] if parameters.schedule != VISITS else epsilon_at(memory, parameters, state)
         if rng.random() < epsilon:
-            return int(rng.random() * parameters.num_actions)
+            return drawn_legal(memory.q, rng, state, parameters.num_actions)
         return drawn_best(memory.q, rng, state, parameters.num_actions)
     if parameters.exploration == UCB:
         score_by_confidence(memory, parameters, state)
         return drawn_best_score(memory.scratch, rng, parameters.num_actions)
     weigh_by_value(memory, parameters, state)
     return drawn_share(memory.scratch, rng, parameters.num_actions)
+
+
+def drawn_legal(q: FloatArray, rng: Rng, state: int, num_actions: int) -> int:
+    """Any action, all equally likely; not one that is known to be illegal, whose value is -inf."""
+    action = int(rng.random() * num_actions)
+    if q[state, action] != -math.inf:
+        return action
+    skipped = int(rng.random() * num_legal(q, state, num_actions))
+    for other in range(num_actions):
+        if q[state, other] != -math.inf:
+            if skipped == 0:
+                return other
+            skipped -= 1
+    return action
+
+
+def num_legal(q: FloatArray, state: int, num_actions: int) -> int:
+    """How many actions are not known to be illegal."""
+    count = 0
+    for action in range(num_actions):
+        if q[state, action] != -math.inf:
+            count += 1
+    return count
 
 
 def epsilon_at(memory: Memory, parameters: Parameters, state: int) -> float:
@@ -116,7 +139,9 @@ def score_by_confidence(memory: Memory, parameters: Parameters, state: int) -> N
     logarithm = math.log(max(total, 1))
     for action in range(parameters.num_actions):
         visits = memory.visits[state, action]
-        if visits == 0:
+        if memory.q[state, action] == -math.inf:
+            memory.scratch[action] = -math.inf
+        elif visits == 0:
             memory.scratch[action] = math.inf
         else:
             bound = parameters.confidence * math.sqrt(logarithm / visits)
@@ -170,9 +195,10 @@ def expected_value(memory: Memory, parameters: Parameters, state: int) -> float:
     """The sum of pi(a | s) Q(s, a) under the behaviour policy (as it is before a visit counts)."""
     num_actions = parameters.num_actions
     if parameters.exploration == EPSILON_GREEDY:
-        mean = 0.0
+        mean, legal = 0.0, num_legal(memory.q, state, num_actions)
         for action in range(num_actions):
-            mean += memory.q[state, action] / num_actions
+            if memory.q[state, action] != -math.inf:
+                mean += memory.q[state, action] / legal
         epsilon = epsilon_at(memory, parameters, state)
         return epsilon * mean + (1.0 - epsilon) * best_value(memory.q, state, num_actions)
     if parameters.exploration == UCB:
@@ -187,5 +213,6 @@ def expected_value(memory: Memory, parameters: Parameters, state: int) -> float:
     total, expected = 0.0, 0.0
     for action in range(num_actions):
         total += memory.scratch[action]
-        expected += memory.scratch[action] * memory.q[state, action]
+        if memory.scratch[action] != 0.0:
+            expected += memory.scratch[action] * memory.q[state, action]
     return expected / total if total != 0.0 else best_value(memory.q, state, num_actions)  # 0 where values are nan

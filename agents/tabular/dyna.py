@@ -11,7 +11,7 @@ import numpy as np
 from agents.base import Settings
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
-from agents.tabular.behaviour import best_value
+from agents.tabular.behaviour import best_value, drawn_legal
 from agents.tabular.learning import move
 from agents.tabular.memory import (
     CLOCK,
@@ -111,7 +111,7 @@ def seen_reward(memory: Memory, parameters: Parameters, state: int, action: int)
 
 def any_action(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
     """Any action, tried or not."""
-    return int(rng.random() * parameters.num_actions)
+    return drawn_legal(memory.q, rng, state, parameters.num_actions)
 
 
 def reward_of_curiosity(memory: Memory, parameters: Parameters, state: int, action: int) -> float:

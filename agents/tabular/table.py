@@ -120,6 +120,19 @@ class Table:
         }
         return np.full(shapes[layout.extent], layout.first, dtype=layout.number)
 
+    def note_legal(self, row: int, mask: NDArray[np.bool_]) -> None:
+        """Which [A] of a row's actions are legal: others that were never tried are worth -inf.
+
+        Random initial values stay as they are: what was tried does not show in them.
+        """
+        if self._initial_values == "random":
+            return
+        for name, layout in self._layouts.items():
+            if layout.as_q:
+                values = self.arrays[name][row]
+                values[~mask & (values == self._constant)] = -np.inf
+                values[mask & np.isneginf(values)] = self._constant
+
     @property
     def _constant(self) -> float:
         return 0.0 if isinstance(self._initial_values, str) else float(self._initial_values)

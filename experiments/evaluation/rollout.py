@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from agents.base import Agent
+from agents.masks import binds, legal_actions
 from agents.policy import Policy, batch_of
 
 SUCCESS_KEYS = ("success", "is_success")  # under which environments say whether an episode succeeded
@@ -34,10 +35,14 @@ class Step(NamedTuple):
 def rollout(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Iterator[Step]:
     """The episode that a policy plays from `reset(seed)` to its end, step by step, the reset first."""
     observation, info = env.reset(seed=seed)
+    is_masked = binds(env, info)
     step = Step(observation, None, 0.0, 0.0, 0, False, False, info)
     yield step
     while not step.over:
-        action = policy.action(step.observation)
+        if is_masked:
+            action = policy.action(step.observation, legal_actions(env, step.info))
+        else:
+            action = policy.action(step.observation)
         observation, reward, terminated, truncated, info = env.step(action)
         total = step.total_reward + float(reward)
         step = Step(observation, action, float(reward), total, step.length + 1, bool(terminated), bool(truncated), info)
