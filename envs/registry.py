@@ -6,8 +6,9 @@ function that is defined there and makes an environment, or an id that the modul
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -170,12 +171,17 @@ def find_options(env_id: str) -> Options:
         if not hands_on:
             break
         hands_on = False
-        for name, parameter in inspect.signature(maker).parameters.items():
+        for name, parameter in _parameters(maker):
             hands_on |= parameter.kind is parameter.VAR_KEYWORD
             if name not in ("self", "render_mode") and parameter.kind not in _VARIABLE:
                 known = None if parameter.default is parameter.empty else parameter.default
                 defaults.setdefault(name, spec.kwargs.get(name, known))
     return Options(defaults, are_all=not hands_on)
+
+
+@lru_cache(maxsize=256)
+def _parameters(maker: Callable[..., Any]) -> list[tuple[str, inspect.Parameter]]:
+    return list(inspect.signature(maker).parameters.items())
 
 
 _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -102,10 +102,13 @@ def open_new(path: Path) -> IO[bytes]:
     Raises:
         OSError: it cannot be written.
     """
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
+    try:
+        number = os.open(path, flags, 0o666)
+    except FileExistsError:
+        path.unlink()
+        number = os.open(path, flags, 0o666)
+    return os.fdopen(number, "wb")
 
 
 def open_again(path: Path) -> IO[bytes]:
@@ -189,7 +192,11 @@ def make_folder(folder: Path, *names: str) -> Path:
 
 def remove_folder(path: Path) -> None:
     """Remove a folder and what is in it; of a link the link alone."""
-    if path.is_symlink():
+    try:
+        is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:  # there is nothing
+        return
+    if is_link:
         path.unlink()
     else:
         shutil.rmtree(path, ignore_errors=True)

@@ -17,13 +17,15 @@ from agents.tabular.memory import (
     Parameters,
 )
 
+ILLEGAL = -math.inf  # what an action is worth that was never legal in a state (see `agents.tabular.table`)
+
 
 def choose(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
     """An action drawn from the behaviour policy."""
     if parameters.exploration == EPSILON_GREEDY:
         epsilon = memory.rates[NOW] if parameters.schedule != VISITS else epsilon_at(memory, parameters, state)
         if rng.random() < epsilon:
-            return drawn_legal(memory.q, rng, state, parameters.num_actions)
+            return int(rng.random() * parameters.num_actions)
         return drawn_best(memory.q, rng, state, parameters.num_actions)
     if parameters.exploration == UCB:
         score_by_confidence(memory, parameters, state)
@@ -33,24 +35,27 @@ def choose(memory: Memory, parameters: Parameters, rng: Rng, state: int) -> int:
 
 
 def drawn_legal(q: FloatArray, rng: Rng, state: int, num_actions: int) -> int:
-    """Any action, all equally likely; not one that is known to be illegal, whose value is -inf."""
+    """Any action, all equally likely; not one that is known to be illegal."""
     action = int(rng.random() * num_actions)
-    if q[state, action] != -math.inf:
-        return action
+    return action if q[state, action] != ILLEGAL else other_legal(q, rng, state, num_actions)
+
+
+def other_legal(q: FloatArray, rng: Rng, state: int, num_actions: int) -> int:
+    """Any legal action, drawn anew where an illegal one was drawn; if there is none, the first."""
     skipped = int(rng.random() * num_legal(q, state, num_actions))
-    for other in range(num_actions):
-        if q[state, other] != -math.inf:
+    for action in range(num_actions):
+        if q[state, action] != ILLEGAL:
             if skipped == 0:
-                return other
+                return action
             skipped -= 1
-    return action
+    return 0
 
 
 def num_legal(q: FloatArray, state: int, num_actions: int) -> int:
     """How many actions are not known to be illegal."""
     count = 0
     for action in range(num_actions):
-        if q[state, action] != -math.inf:
+        if q[state, action] != ILLEGAL:
             count += 1
     return count
 
@@ -139,7 +144,7 @@ def score_by_confidence(memory: Memory, parameters: Parameters, state: int) -> N
     logarithm = math.log(max(total, 1))
     for action in range(parameters.num_actions):
         visits = memory.visits[state, action]
-        if memory.q[state, action] == -math.inf:
+        if memory.q[state, action] == ILLEGAL:
             memory.scratch[action] = -math.inf
         elif visits == 0:
             memory.scratch[action] = math.inf
@@ -197,7 +202,7 @@ def expected_value(memory: Memory, parameters: Parameters, state: int) -> float:
     if parameters.exploration == EPSILON_GREEDY:
         mean, legal = 0.0, num_legal(memory.q, state, num_actions)
         for action in range(num_actions):
-            if memory.q[state, action] != -math.inf:
+            if memory.q[state, action] != ILLEGAL:
                 mean += memory.q[state, action] / legal
         epsilon = epsilon_at(memory, parameters, state)
         return epsilon * mean + (1.0 - epsilon) * best_value(memory.q, state, num_actions)

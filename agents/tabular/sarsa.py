@@ -2,7 +2,7 @@
 
 from agents.seeding import Rng
 from agents.tabular.agent import TabularAgent
-from agents.tabular.behaviour import choose
+from agents.tabular.behaviour import ILLEGAL, choose, other_legal
 from agents.tabular.learning import move
 from agents.tabular.memory import NEXT_ACTION, NEXT_STATE, Memory, Parameters, Step
 from agents.td import td_target
@@ -20,6 +20,8 @@ def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> floa
 def choose_next(memory: Memory, parameters: Parameters, rng: Rng, next_state: int) -> int:
     """A', which the next step will take."""
     next_action = choose(memory, parameters, rng, next_state)
+    if memory.q[next_state, next_action] == ILLEGAL:
+        next_action = other_legal(memory.q, rng, next_state, parameters.num_actions)
     memory.counters[NEXT_STATE] = next_state
     memory.counters[NEXT_ACTION] = next_action
     return next_action

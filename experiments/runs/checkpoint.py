@@ -35,6 +35,7 @@ class CheckpointFolder:
         self._newest, self._coming, self._previous, self._gone = (
             run / name for name in ("checkpoint", "checkpoint.new", "checkpoint.old", "checkpoint.gone")
         )
+        self.digests: dict[str, str] = {}  # of the files of the newest one, if it was written here
         self._newest_is_forced = True  # what an earlier process has left has lasted
         self._has_forced_before = False  # is `checkpoint.old` one that was forced to the disk?
 
@@ -75,6 +76,7 @@ class CheckpointFolder:
         if sync:
             sync_tree(self._coming)
         self._swap(keep=not sync)
+        self.digests = digests
         self._newest_is_forced = sync
 
     def _swap(self, *, keep: bool) -> None:
@@ -127,6 +129,7 @@ class CheckpointFolder:
         if not (self._newest.exists() and self._previous.exists()):
             return False
         remove_folder(self._newest)
+        self.digests = {}
         return True
 
     def check(self) -> None:

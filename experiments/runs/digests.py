@@ -1,11 +1,14 @@
 """SHA-256 of files."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from agents.ring import CHUNKS
 from experiments.files import open_regular
+
+NOTHING: Mapping[str, str] = {}
 
 
 def digest_of(path: Path) -> str | None:
@@ -33,10 +36,11 @@ def digests_below(folder: Path, earlier: Path, known: dict[str, str]) -> dict[st
     return digests
 
 
-def result_digests(run: Path) -> dict[str, str]:
+def result_digests(run: Path, known: Mapping[str, str] = NOTHING) -> dict[str, str]:
     """The digests of a run's results: its logs, and the checkpoint's files but for the wall-clock times.
 
-    Chunks, of which there may be thousands, have one together.
+    Chunks, of which there may be thousands, have one together. Files whose digests are known, by their paths in the
+    run's folder, are not read.
     """
     files = [run / name for name in ("episodes.csv", "evaluations.csv", "learning.csv", "info.csv")]
     files += [file for part in ("agent", "run") for file in sorted((run / "checkpoint" / part).rglob("*"))]
@@ -45,7 +49,8 @@ def result_digests(run: Path) -> dict[str, str]:
     for file in files:
         if file.is_file():
             of_one = chunks if file.parent.name == CHUNKS else digests
-            of_one[file.relative_to(run)] = digest_of(file) or ""
+            path = file.relative_to(run)
+            of_one[path] = known.get(path.as_posix()) or digest_of(file) or ""
     for folder in {path.parent for path in chunks}:
         lines = "".join(f"{digest} {path.name}\n" for path, digest in chunks.items() if path.parent == folder)
         digests[folder] = hashlib.sha256(lines.encode()).hexdigest()

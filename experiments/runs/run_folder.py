@@ -162,7 +162,7 @@ class RunFolder:
             MovedError: see `check_in_place`.
         """
         self.check_in_place()
-        if self._identity is None:
+        if self._identity is None and not (self.path.is_dir() and not self.path.is_symlink()):
             make_folder(self.path.parent, self.path.name)
         replace_file(self.path / MANIFEST, manifest.to_json().encode(), sync=sync)
 

@@ -211,7 +211,7 @@ class _Attempt:
         self.manifest = self.manifest.with_(
             env_steps=monitor.env_step, episodes=monitor.num_episodes, notes=_notes(beyond)
         )
-        self.manifest = self._finished(agent) if finishes else self.manifest.with_(status="interrupted")
+        self.manifest = self._finished(agent, monitor) if finishes else self.manifest.with_(status="interrupted")
 
     def _monitor(self, env: gym.Env[Any, Any], evaluation_env: gym.Env[Any, Any], agent: Agent) -> RunMonitor:
         """The run's monitor, after agent and environment were put where the run goes on."""
@@ -237,8 +237,10 @@ class _Attempt:
             until=self.until,
         )
 
-    def _finished(self, agent: Agent) -> Manifest:
+    def _finished(self, agent: Agent, monitor: RunMonitor) -> Manifest:
         """What the manifest says of a finished run."""
+        known = {name: offset.sha256 for name, offset in monitor.logs.offsets().items()}
+        known |= {f"checkpoint/{name}": digest for name, digest in self.folder.checkpoint.digests.items()}
         size = agent.table_size()
         return self.manifest.with_(
             status="finished",
@@ -246,7 +248,7 @@ class _Attempt:
             metrics=agent.metrics(),
             reference=_scale(self.run_spec, "final", self.run_spec.evaluation.final_episodes),
             curve_reference=_scale(self.run_spec, "curve", self.run_spec.evaluation.episodes),
-            digests=result_digests(self.folder.path),
+            digests=result_digests(self.folder.path, known),
         )
 
 
