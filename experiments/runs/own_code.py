@@ -8,6 +8,7 @@ Who trains a run vouches for its code: its digests are kept in the user's own fo
 again wherever the run lies.
 """
 
+import ast
 import contextlib
 import glob
 import hashlib
@@ -20,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -61,12 +63,33 @@ def _modules_behind(one: Any) -> list[str]:
 
 
 def _imports_of(module: ModuleType) -> list[str]:
-    """The modules that a module has something of, and the packages that it lies in."""
-    names = [value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-             for value in list(vars(module).values())]  # fmt: skip
+    """The modules that a module imports, has something of, or lies in: all that are loaded."""
+    values = list(vars(module).values())
+    names = {one.__name__ if isinstance(one, ModuleType) else getattr(one, "__module__", None) for one in values}
     parts = module.__name__.split(".")
-    packages = [".".join(parts[:length]) for length in range(1, len(parts))]
-    return [name for name in (*names, *packages) if isinstance(name, str)]
+    names |= {".".join(parts[:length]) for length in range(1, len(parts))}
+    names |= set(_said_imports(module))
+    return [name for name in names if isinstance(name, str) and name in sys.modules]
+
+
+def _said_imports(module: ModuleType) -> Iterator[str]:
+    """The modules that a module's source imports, at whichever place; what it takes from one may be a number."""
+    path = getattr(module, "__file__", None)
+    if path is None:
+        return
+    try:
+        tree = ast.parse(read_text(Path(path)))
+    except (InputError, ValueError, SyntaxError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            with contextlib.suppress(ImportError, ValueError):
+                base = resolve_name(base, module.__package__) if node.level else base
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
 @lru_cache(maxsize=4096)
