@@ -294,8 +294,9 @@ class OnlineAgent(Agent):
                     action = self.select_action(observation, explore=True, mask=mask)
                 next_observation, reward, terminated, truncated, info = env.step(action)
                 if mask is not None:
-                    mask = legal_actions(env, info)
+                    before, mask = mask, legal_actions(env, info)
                     self.note_legal(next_observation, mask)
+                    self.note_legal(observation, before)  # of what is learned now, should both be the same
                 reward = float(reward)
                 seen = (observation, action, reward, next_observation, terminated, truncated)
                 td_error = self.update(_new_tuple(Transition, seen))  # a Transition, made in half the time

@@ -103,14 +103,23 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         ValueError, OSError, EOFError, NotImplementedError: it is missing or damaged.
     """
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):  # a pipe would block, a link lead elsewhere
-            raise ValueError(f"{path.name}: expected a regular file")
+        check_regular(path)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in arrays.zip.infolist()):
                 raise ValueError(f"{path.name}: expected arrays that are not packed")  # to whatever size
             return {name: arrays[name] for name in arrays.files}
     except zipfile.BadZipFile as error:
         raise ValueError(f"{path.name}: {error}") from error
+
+
+def check_regular(path: Path) -> None:
+    """Check that a file is a regular one, if it is there: a pipe would block, a link could lead elsewhere.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if path.is_symlink() or path.parent.is_symlink() or (path.exists() and not path.is_file()):
+        raise ValueError(f"{path.name}: expected a regular file")
 
 
 def check(fields: Any) -> Fields:

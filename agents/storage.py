@@ -51,8 +51,7 @@ def read(folder: Path) -> State:
         ValueError: a file is missing or damaged.
     """
     try:
-        if (folder / VALUES).is_symlink() or ((folder / VALUES).exists() and not (folder / VALUES).is_file()):
-            raise ValueError(f"{VALUES}: expected a regular file")
+        ring.check_regular(folder / VALUES)
         state: State = json.loads((folder / VALUES).read_text(encoding="utf-8"))
         for path, array in ring.read_arrays(folder / ARRAYS).items():
             _put(state, path, array)
@@ -75,6 +74,7 @@ def read(folder: Path) -> State:
 
 def _read_rings(folder: Path) -> dict[tuple[int, str], ring.Fields]:
     """What is known of the rings of a state, by their numbers and paths; none where it has none."""
+    ring.check_regular(folder / RINGS)
     if not (folder / RINGS).exists():
         return {}
     rings = json.loads((folder / RINGS).read_text(encoding="utf-8"))

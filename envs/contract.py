@@ -48,7 +48,7 @@ def check_contract(env: gym.Env[Any, Any], seed: int) -> None:
 def _check(env: gym.Env[Any, Any], seed: int) -> None:
     given: Any = env.reset(seed=seed)
     observation, info = _parts(RESET, given, "(observation, info)", 2)
-    _check_info(RESET, info)
+    _check_info(RESET, info, env.action_space)
     _check_observation(RESET, env.observation_space, observation)
     env.action_space.seed(seed)
     try:
@@ -62,10 +62,8 @@ def _check(env: gym.Env[Any, Any], seed: int) -> None:
     )
     _check_observation(STEP, env.observation_space, observation)
     _check_reward(reward)
-    for name, flag in (("terminated", terminated), ("truncated", truncated)):
-        if not isinstance(flag, bool | np.bool_ | int | np.integer):
-            raise ContractError(f"step: {name}: expected true or false, got {_shown(flag)}")
-    _check_info(STEP, info)
+    _check_flags(terminated, truncated)
+    _check_info(STEP, info, env.action_space)
 
 
 def _parts(method: str, given: Any, expected: str, count: int) -> tuple[Any, ...]:
@@ -75,9 +73,22 @@ def _parts(method: str, given: Any, expected: str, count: int) -> tuple[Any, ...
     return given
 
 
-def _check_info(method: str, info: Any) -> None:
+def _check_info(method: str, info: Any, space: gym.Space[Any]) -> None:
     if not isinstance(info, dict):
         raise ContractError(f"{method}: info: expected a dict, got {_shown(info)}")
+    if "action_mask" in info and isinstance(space, spaces.Discrete):
+        mask = np.asarray(info["action_mask"])
+        if mask.shape != (space.n,) or mask.dtype.kind not in "biu" or not np.isin(mask, (0, 1)).all():
+            said = _shown(info["action_mask"])
+            raise ContractError(
+                f"{method}: info: action_mask: expected 0 or 1 for each of {space.n} actions, got {said}"
+            )
+
+
+def _check_flags(terminated: Any, truncated: Any) -> None:
+    for name, flag in (("terminated", terminated), ("truncated", truncated)):
+        if not isinstance(flag, bool | np.bool_ | int | np.integer):
+            raise ContractError(f"step: {name}: expected true or false, got {_shown(flag)}")
 
 
 def _any_action(space: gym.Space[Any], info: dict[str, Any]) -> Any:
@@ -96,7 +107,11 @@ def _check_reward(reward: Any) -> None:
             f"step: reward: expected one number, got {_shown(reward)} of shape {list(np.shape(reward))}"
         )
     try:
+        if isinstance(reward, str | bytes):
+            raise TypeError
         number = float(reward)
+    except OverflowError:
+        number = math.inf
     except (TypeError, ValueError):
         raise ContractError(f"step: reward: expected a number, got {_shown(reward)}") from None
     if not math.isfinite(number):
@@ -173,6 +188,7 @@ class Checked(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         self._length = 0
         observation, info = self.env.reset(seed=seed, options=options)
         self._look(RESET, observation)
+        _check_info(RESET, info, self.env.action_space)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -182,6 +198,8 @@ class Checked(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         try:
             _check_reward(reward)
             self._look(STEP, observation)
+            _check_flags(terminated, truncated)
+            _check_info(STEP, info, self.env.action_space)
         except ContractError as error:
             raise ContractError(f"{error} (step {self._length:,} of an episode)") from None
         return observation, reward, terminated, truncated, info

@@ -4,6 +4,7 @@ Any other Gymnasium id works too, and so does `module:Name`, where `Name` is an 
 function that is defined there and makes an environment, or an id that the module registers.
 """
 
+import copy
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -229,11 +230,13 @@ def make_env(
     if unknown and are_all:
         raise TypeError(f"unknown option {min(unknown)!r}")
     options = {name: _like(value, defaults.get(name)) for name, value in options.items()}
+    chosen = copy.copy(spec)
+    chosen.kwargs = spec.kwargs | options  # there, so that an option may have the name of one of `gymnasium.make`'s
     classes = [(find_wrapper(wrapper.id), wrapper.arguments) for wrapper in wrappers]
 
     def make(render_mode: str | None = None) -> gym.Env[Any, Any]:
         drawn: dict[str, Any] = {} if render_mode is None else {"render_mode": render_mode}  # not all know the word
-        env = gym.make(spec, max_episode_steps, disable_env_checker=True, **options, **drawn)
+        env = gym.make(chosen, max_episode_steps, disable_env_checker=True, **drawn)
         for wrapper, arguments in classes:
             env = wrapper(env, **arguments)
         return env

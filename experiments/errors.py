@@ -35,11 +35,13 @@ def located(place: str) -> Iterator[None]:
         raise InputError(_placed(place, str(error))) from None
     except ValidationError as error:
         raise InputError(f"{place}: {explain(error)}") from None
-    except (Exception, SystemExit) as error:
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except BaseException as error:
         # What a foreign constructor (Gymnasium's or the user's own) makes of a wrong option is its own affair.
-        message = " ".join(str(error).split())
-        if not message or not isinstance(error, ValueError | TypeError):
-            message = in_words(error)  # "'9x9'" alone would say little
+        message = in_words(error)
+        if isinstance(error, ValueError | TypeError):  # it says enough by itself
+            message = message.removeprefix(f"{type(error).__name__}: ")
         raise InputError(_placed(place, message)) from error
 
 

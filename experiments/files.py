@@ -136,7 +136,7 @@ def replace_file(path: Path, data: bytes, *, sync: bool = False) -> None:
     Raises:
         OSError: it cannot be written; what was there stays.
     """
-    coming = path.with_name(path.name + ".new")
+    coming = coming_path(path)
     try:
         with open_new(coming) as file:
             file.write(data)
@@ -150,6 +150,35 @@ def replace_file(path: Path, data: bytes, *, sync: bool = False) -> None:
         raise
     if sync:
         sync_folder(path.parent)
+
+
+def coming_path(path: Path) -> Path:
+    """Where a file is written that is to take the place of another: a name that nobody else gives."""
+    return path.with_name(f".{path.name}.rl-lab-new")
+
+
+SIGNATURES = {  # how files of these endings begin
+    ".png": (b"\x89PNG",),
+    ".gif": (b"GIF8",),
+    ".svg": (b"<svg", b"<?xml"),
+    ".mp4": (b"\x00\x00\x00",),
+    ".txt": ("┌".encode(), "╔".encode(), "┏".encode(), "╭".encode(), b"#", b"+"),
+}
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that a picture may be written: what is there in its place, if anything, is one too.
+
+    Raises:
+        InputError: it is something else, or a link.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    begin = b""
+    with contextlib.suppress(OSError), open_regular(path, follow=False) as file:
+        begin = file.read(8)
+    if not begin.startswith(SIGNATURES[path.suffix.lower()]):
+        raise InputError(f"{path}: is there, and is no {path.suffix} file of pictures: expected a new file")
 
 
 def sync_folder(folder: Path) -> None:

@@ -73,6 +73,8 @@ class Discretiser:
                 f"a table needs at most {MAX_DIMENSIONS} observed numbers in a row, got shape {list(space.shape)}"
             )
         found = dimensions(space)
+        if not found:
+            raise ValueError(f"a table needs at least one observed number, got {space}")
         if len(found) > MAX_DIMENSIONS:
             raise ValueError(f"a table needs at most {MAX_DIMENSIONS} observed numbers, got {len(found)} of {space}")
         binned = [one for one in found if one.edges is None]

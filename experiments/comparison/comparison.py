@@ -25,6 +25,8 @@ from experiments.results.reading import read_groups
 from experiments.results.run_result import RunResult
 from experiments.runs.manifest import Git
 
+EQUAL = "{pair.x} and {pair.y} are equal: both are optimal in every run"
+
 
 @dataclass(frozen=True)
 class Method:
@@ -69,7 +71,12 @@ class Comparison:
     @property
     def sentences(self) -> list[str]:
         """The verdicts on the pairs in words."""
-        return [sentence(pair) for pair in self.pairs]
+        return [EQUAL.format(pair=pair) if self.are_both_optimal(pair) else sentence(pair) for pair in self.pairs]
+
+    def are_both_optimal(self, pair: AgentPair) -> bool:
+        """Is every run of both agents as good as the exact optimum?"""
+        theirs = [one for one in self.summaries if one.agent in (pair.x, pair.y) and one.env in pair.envs]
+        return all(0 < one.runs_finished == one.optimal_runs for one in theirs)
 
     def in_env(self, env: str) -> list[AgentSummary]:
         """The summaries of an environment."""

@@ -20,6 +20,8 @@ from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.run_result import RunResult
 
+ROUNDING = 1e-9  # of a normalised score
+
 
 @dataclass(frozen=True)
 class EvaluationEpisodes:
@@ -87,6 +89,13 @@ class AgentSummary:
     def simulated_coverage(self) -> float | None:
         """How often the interval of the IQM of so few runs holds the true value; None from 10 runs on."""
         return SIMULATED_COVERAGE.get(self.runs_finished)
+
+    @property
+    def optimal_runs(self) -> int:
+        """How many runs are as good as an exact optimum, where that is what the scale ends in."""
+        if self.normalised is None or self.scale is None or self.scale.kind != "exact optimum":
+            return 0
+        return sum(abs(score - 1) <= ROUNDING for score in self.normalised.scores)
 
     def to_json(self) -> dict[str, Any]:
         """A record of results.json."""

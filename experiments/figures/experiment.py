@@ -34,11 +34,11 @@ def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, S
             continue
         runs = read_runs([out / folder_name(experiment) / folder_name(env)], skip_damaged=True, known=known)
         try:
-            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder))
+            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder), follow=True)
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same
             mine = {(out / run_spec.folder).resolve() for run_spec in run_specs}
             runs = [run for run in runs if run.folder.path.resolve() in mine]
-            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder))
+            figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder), follow=True)
     return figures
 
 

@@ -22,12 +22,15 @@ FILE_NAME = "learning-curves"
 SIZE = (11, 4.4)  # inches
 
 
-def write_curves(groups: Groups, folder: Path, agents_before: Sequence[str] = ()) -> list[Path]:
+def write_curves(
+    groups: Groups, folder: Path, agents_before: Sequence[str] = (), *, follow: bool = False
+) -> list[Path]:
     """One figure an environment, as PNG and SVG, `<folder>/<env>/learning-curves.*`.
 
     Args:
         groups: the runs.
         folder: where the figures go.
+        follow: may the environments' folders be links? Those that runs are in may.
         agents_before: labels that are numbered first, of agents that may be in none of the groups.
     """
     written = []
@@ -37,7 +40,9 @@ def write_curves(groups: Groups, folder: Path, agents_before: Sequence[str] = ()
         agents = {agent: [run for run in runs if run.finished] for (of, agent), runs in groups.items() if of == env}
         agents = {agent: runs for agent, runs in agents.items() if runs}
         if agents:
-            target = make_folder(folder, folder_name(env))
+            target = folder / folder_name(env)
+            if not (follow and target.is_dir()):
+                target = make_folder(folder, folder_name(env))
             written += save_figure(target / FILE_NAME, SIZE, partial(_draw, env=env, agents=agents, order=order))
     return written
 
@@ -66,7 +71,7 @@ def _draw(figure: "Figure", env: str, agents: dict[str, list[RunResult]], order:
         axes.set_xlabel("environment steps")
         axes.grid(visible=True)
         axes.xaxis.set_major_formatter(_thousands)
-        axes.set_xlim(-0.02 * most_steps, 1.02 * most_steps)
+        axes.set_xlim(-0.02 * max(most_steps, 1), 1.02 * max(most_steps, 1))
     handles, labels = evaluation.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     several = max(map(len, agents.values())) > 1

@@ -1,6 +1,7 @@
 """The one style of all figures, and the one way to save them."""
 
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,8 @@ def save_figure(path: Path, size: tuple[float, float], draw: Callable[["Figure"]
     from matplotlib.figure import Figure
 
     png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(RC), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a script that no font here has
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)

@@ -16,6 +16,7 @@ from envs.mazes.level import STEP
 from envs.mazes.scene import Overlay
 from experiments.errors import InputError
 from experiments.evaluation.rollout import rollout
+from experiments.files import check_replaceable, coming_path
 from experiments.rendering.overlays import maze_overlay, oracle_overlay, with_one_scale
 
 FORMATS = (".mp4", ".gif")
@@ -172,13 +173,14 @@ def check_video_path(path: Path) -> None:
         raise InputError(f"{path}: expected a file, got a folder")
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist")
+    check_replaceable(path)
 
 
 def write_video(path: Path, frames: Iterator[Frame], fps: float) -> int:
     """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
     pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
-    coming = path.with_name(f".coming-{path.name}")  # a video that is there stays until the new one is complete
+    coming = coming_path(path).with_suffix(path.suffix)  # a video that is there stays until the new one is complete
     try:
         coming.unlink(missing_ok=True)
         coming.touch(exist_ok=False)

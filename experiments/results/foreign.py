@@ -67,9 +67,9 @@ def read_folder(folder: Path) -> list[RunResult]:
     for path, files in sorted(_run_folders(folder).items()):
         named = [file for file in sorted(files) if _own_name(file) is not None]
         if len(named) > 1:  # a monitor with a name of its own is a run of its own
-            runs += [_stable_baselines3_run(path, [file], len(runs), _own_name(file)) for file in named]
+            runs += [_stable_baselines3_run(path, [file], len(runs), _own_name(file), begun=True) for file in named]
         else:
-            runs.append(_stable_baselines3_run(path, sorted(files), len(runs)))
+            runs.append(_stable_baselines3_run(path, sorted(files), len(runs), begun=True))
     return runs
 
 
@@ -87,7 +87,10 @@ def _run_folders(folder: Path) -> dict[Path, list[Path]]:
     return found
 
 
-def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, name: str | None = None) -> RunResult:
+def _stable_baselines3_run(
+    folder: Path, files: Sequence[Path], number: int, name: str | None = None, *, begun: bool = False
+) -> RunResult:
+    """A run; with `begun`, one of which no episode has ended yet has not finished, else that is an error."""
     folder = folder.resolve() if folder == Path() else folder
     monitors = [path for path in files if path.name.endswith(MONITOR)]
     evaluations = next((path for path in files if path.suffix == ".npz"), None)
@@ -100,7 +103,7 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
     if evaluations is not None:
         curve, scores = _evaluations(evaluations)
         note = CURVES_LAST
-    if not len(scores):
+    if not len(scores) and not begun:
         raise InputError(f"{folder}: no episode has ended")
     ends = [steps[-1] for steps, _ in (curve, training) if len(steps)]
     named = zoo is not None and (
@@ -114,12 +117,13 @@ def _stable_baselines3_run(folder: Path, files: Sequence[Path], number: int, nam
         identity=Identity((folder.parent if name is None else folder).name),
         seed=seed,
         place=str(folder if name is None else files[0]),
+        status="finished" if len(scores) else "running",
         scores=scores,
         curve=curve,
         training=training,
         scale=scale,
         curve_scale=scale,
-        env_steps=int(max(ends)),
+        env_steps=int(max(ends, default=0)),
         notes=(NOT_SHARED, note),
     )
 
@@ -143,7 +147,8 @@ def _monitors(paths: Sequence[Path]) -> tuple[Curve, str]:
     env = ""
     for path in paths:
         with located(f"{path}: damaged"):
-            lines = read_text(path).splitlines()
+            text = read_text(path)
+            lines = text[: text.rfind("\n") + 1].splitlines()  # a last line may be cut short
             if not lines or not lines[0].startswith("#"):
                 raise InputError("expected a first line that begins with '#'")
             head = json.loads(lines[0].lstrip("#"))
@@ -188,7 +193,7 @@ def _evaluations(path: Path) -> tuple[Curve, FloatArray]:
                 steps, results = finite(arrays["timesteps"]), finite(arrays["results"])
         except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(f"expected the arrays timesteps and results: {error}") from error
-        if results.ndim != 2 or len(steps) != len(results) or not len(steps):
+        if results.ndim != 2 or len(steps) != len(results) or not results.size:
             raise InputError(f"expected results [points, episodes], got shape {results.shape}")
         return (steps, results.mean(axis=1)), results[-1]
 

@@ -29,6 +29,8 @@ def finite(values: Any) -> FloatArray:
     Raises:
         ValueError: they are none, or too large to be added up.
     """
+    if np.iscomplexobj(values):
+        raise ValueError("expected real numbers, got complex ones")
     try:
         array = np.asarray(values, dtype=float)
     except OverflowError as error:  # an integer of hundreds of digits

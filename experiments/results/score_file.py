@@ -67,6 +67,8 @@ def check_scores_path(path: Path) -> None:
     """
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist")
+    if path.is_symlink():
+        raise InputError(f"{path}: expected a file, got a link, and nothing is written through one")
     if path.exists():
         try:
             known = is_scores(json.loads(read_text(path)))

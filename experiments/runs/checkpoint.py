@@ -139,6 +139,8 @@ class CheckpointFolder:
             InputError: a file is missing or damaged; the message names it.
         """
         path = self.path / DIGESTS
+        if self.path.is_symlink():
+            raise InputError(f"{self.path}: expected a folder, got a link, which is not followed")
         digests = _listed(path)
         there = {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
         if unlisted := sorted(there - {DIGESTS} - set(digests)):

@@ -99,7 +99,7 @@ class Manifest(_Record):
     versions: dict[Shown, Shown | None] = {}
     machine: dict[Shown, Shown | int | None] = {}
     threads: dict[Shown, Shown | None] = {}
-    code: dict[str, str] = {}  # digest of each module of the user's own
+    code: dict[Shown, Shown] = {}  # digest of each module of the user's own
     attempts: list[Attempt] = []
     budgets: list[Budget] = []  # that it was given one after the other: a finished run may be extended
     wrappers: list[Wrapper] = []  # around the environment, the outermost first

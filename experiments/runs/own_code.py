@@ -19,13 +19,16 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import resolve_name
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import gymnasium as gym
+
+from agents.base import Agent
 from experiments.errors import InputError
 from experiments.files import open_regular, read_text, replace_file
 
@@ -33,6 +36,8 @@ Code = dict[str, str]  # module -> SHA-256 of its source, "version ...", or UNKN
 UNKNOWN, VERSION = "source unknown", "version "
 # Code of the lab, and of what it stands on. Its versions are in every manifest.
 THE_LABS = ("rl_lab", "experiments", "agents", "envs", "machine_code", "gymnasium", "stable_baselines3", "numpy")
+TRUSTED = ("rl_lab", "experiments", "agents", "envs", "machine_code", "gymnasium", "stable_baselines3")
+WRITE_FILES = ("RecordVideo", "Monitor")
 RECORDS = "code-that-was-run"
 
 _loaded: dict[str, tuple[str, Path]] = {}  # what was loaded: digest when it was first seen, and where from
@@ -191,7 +196,10 @@ def _known(module: str) -> Iterator[Code]:
 
 
 def check_trusted(names: Iterable[str]) -> None:
-    """Raise where `module:` names would import code that this user has not run. Nothing is imported for that.
+    """Raise where names of a run's environment, agent or wrappers would run code that this user has not run.
+
+    Of the lab's, Gymnasium's and stable-baselines3's modules only classes of environments, wrappers and agents are
+    taken, no functions: called with a run's settings, some write, remove or unpickle files.
 
     Raises:
         InputError: the code is unknown here.
@@ -200,12 +208,22 @@ def check_trusted(names: Iterable[str]) -> None:
         module, _, attribute = name.rpartition(":")
         if not module or ":" in module:  # a registered name, or none at all
             continue
-        if module.split(".")[0] in THE_LABS:
-            if attribute in ("RecordVideo", "make", "make_vec"):  # which write files, or make whatever they are told
-                raise InputError(_refusal(name))
-            continue
-        if not _was_run(module):
+        is_known = _is_class_of_ours(module, attribute) if module.split(".")[0] in TRUSTED else _was_run(module)
+        if not is_known:
             raise InputError(_refusal(name))
+
+
+def _is_class_of_ours(module: str, attribute: str) -> bool:
+    """Is it a class of an environment, a wrapper or an agent? (Importing these modules does nothing else.)"""
+    try:
+        candidate = getattr(import_module(module), attribute, None)
+    except ImportError:
+        return True  # who asks for it says that there is none
+    if candidate is None:
+        return True
+    if not isinstance(candidate, type) or candidate.__module__.split(".")[0] not in TRUSTED:
+        return False
+    return issubclass(candidate, gym.Env | Agent) and attribute not in WRITE_FILES
 
 
 def _refusal(name: str) -> str:

@@ -6,6 +6,7 @@ that goes on from a checkpoint writes again what came after it.
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from experiments.errors import InputError
 from experiments.files import remove_folder
 
 FOLDER = "snapshots"
+NUMBER = re.compile("0|[1-9][0-9]{0,17}")
 MOST = 64  # snapshots of a run
 MOST_BYTES = 64_000_000  # of all of them together
 
@@ -102,7 +104,11 @@ def _num_bytes(state: State) -> int:
 def snapshot_steps(run: Path) -> list[int]:
     """The env steps at which there is a snapshot, in order."""
     try:
-        names = [path.name for path in (run / FOLDER).iterdir() if path.name.isdecimal() and not path.is_symlink()]
+        if (run / FOLDER).is_symlink():
+            return []
+        names = [
+            path.name for path in (run / FOLDER).iterdir() if NUMBER.fullmatch(path.name) and not path.is_symlink()
+        ]
     except OSError:
         return []
     return sorted(int(name) for name in names)

@@ -12,6 +12,7 @@ LONGEST_NAME = 120  # bytes of a folder's name, of which file systems take 255
 LABEL = re.compile(r"[\w=+][\w .=+(),%&@!~'-]*")
 PLAIN = re.compile(r"[\w=+][\w .=+-]*")  # a folder can be called that, wherever it is
 FILES = {"report.html", "results.json", "scores.csv", "summary.csv", "table.tex", "tensorboard"}  # beside folders
+FIGURES = re.compile(r"(learning-curves|figure)\.(png|svg|csv)|comparison")  # what an experiment's folders hold too
 RESERVED = FILES | {
     "con",
     "prn",
@@ -37,6 +38,7 @@ def folder_name(label: str) -> str:
     """The folder of a label: the label itself, where every file system can hold it; else a part of it, and a digest."""
     name = unicodedata.normalize("NFC", label)
     fits = PLAIN.fullmatch(name) and name[-1] not in ". " and len(name.encode()) <= LONGEST_NAME
+    fits = fits and not FIGURES.fullmatch(name.lower())
     if fits and name == label and not {name.lower(), name.split(".")[0].lower()} & RESERVED:
         return name
     part = re.sub(r"[^\w.=+-]+", "-", name).strip(".-")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from agents.base import Agent, Episode
+from experiments.errors import shown
 from experiments.evaluation.rollout import EvaluationEpisode
 from experiments.runs.csv_log import Cell, CsvLog, LogOffset
 from experiments.runs.run_folder import (
@@ -128,7 +129,7 @@ def numbers_of(info: Mapping[str, Any]) -> dict[str, bool | int | float]:
         if key == "is_success" and "success" in info:
             continue
         if isinstance(plain, bool | int | float) and key not in EPISODES:
-            found[str(key)] = plain
+            found[shown(str(key))] = plain
     return found
 
 

@@ -22,6 +22,7 @@ from rl_lab.cli.app import (
     positive,
     suites,
 )
+from rl_lab.text.saying import say
 
 
 def _lists() -> list[str]:
@@ -114,14 +115,14 @@ def run(
     )
     folder = out / run_specs[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
-    print(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
+    say(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
     if outcome.longer:
-        print(f"{outcome.longer} of these have trained for more than was asked for now, and stay as they are")
+        say(f"{outcome.longer} of these have trained for more than was asked for now, and stay as they are")
     for figure in outcome.figures:
         if figure.suffix == ".png":
-            print(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")
+            say(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")
     if not any(figure.stem == "figure" for figure in outcome.figures):
-        print(f"next: rl-lab compare {folder}")
+        say(f"next: rl-lab compare {folder}")
     if failed:
         raise typer.Exit(FAILED)
 

@@ -18,6 +18,7 @@ from rl_lab.cli.app import (
     overlays,
     positive,
 )
+from rl_lab.text.saying import say
 
 MEASURED = ("envs", "tabular", "comparison")
 Overlay = Annotated[
@@ -63,7 +64,7 @@ def watch(
         trust_code=trust_code,
     )
     if record is not None:
-        print(f"{result['frames']} frames: {result['file']}")
+        say(f"{result['frames']} frames: {result['file']}")
 
 
 @app.command(epilog="Example: rl-lab draw RLLab/Maze-Pits-v0 maze.svg")
@@ -86,7 +87,7 @@ def draw(
 
     options = assignments("--env", env_options)
     result = draw_file(what, file, options, overlay=overlay, level=level, seed=seed, size=size, trust_code=trust_code)
-    print(f"{result['file']}: shortest path {result['shortest_path']} moves")
+    say(f"{result['file']}: shortest path {result['shortest_path']} moves")
 
 
 @app.command(epilog="Example: rl-lab play RLLab/Maze-v0 --terminal")
@@ -101,7 +102,7 @@ def play(
 
     result = play_env(env, assignments("--env", env_options), seed=seed, terminal=terminal)
     returns = ", ".join(f"{value:.4g}" for value in result["returns"])
-    print(f"{result['episodes']} episodes finished" + (f", returns: {returns}" if returns else ""))
+    say(f"{result['episodes']} episodes finished" + (f", returns: {returns}" if returns else ""))
 
 
 @app.command(epilog="Example: rl-lab speed tabular --rounds 3")

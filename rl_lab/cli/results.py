@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rl_lab.cli.app import FAILED, EnvOptions, Json, RunArgument, Tensorboard, TrustCode, app, assignments, positive
+from rl_lab.text.saying import say
 
 
 def bundled_suites() -> list[str]:
@@ -53,7 +54,7 @@ def verify(
     if json_:
         print(json.dumps(found[0].__dict__ if runs == [run] else [one.__dict__ for one in found]))
     elif len(runs) > 1:
-        print(f"{sum(one.reproduced for one in found)} of {len(runs)} runs are reproduced")
+        say(f"{sum(one.reproduced for one in found)} of {len(runs)} runs are reproduced")
     if not all(one.reproduced for one in found):
         raise typer.Exit(FAILED)
 
@@ -86,8 +87,8 @@ def evaluate(
         f"{result['agent']} on {result['env']}{other}, {len(returns)} greedy episode{'s' if len(returns) > 1 else ''}"
     )
     spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
-    print(f"mean return {result['mean_return']:.2f} ({spread})")
-    print(f"terminated {terminated}, truncated {len(returns) - terminated}")
+    say(f"mean return {result['mean_return']:.2f} ({spread})")
+    say(f"terminated {terminated}, truncated {len(returns) - terminated}")
 
 
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")
@@ -136,10 +137,15 @@ def compare(
     ] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     tensorboard: Tensorboard = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Print everything: intervals, aggregates, tests, effect sizes.")
+    ] = False,
     trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
     """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
+    from functools import partial
+
     from rl_lab.report.folder import compare_folders
     from rl_lab.text.comparison import print_comparison, written_lines
 
@@ -153,10 +159,10 @@ def compare(
         videos=videos,
         tensorboard=tensorboard,
         trust_code=trust_code,
-        on_compared=(lambda comparison: None) if json_ else print_comparison,
+        on_compared=(lambda comparison: None) if json_ else partial(print_comparison, full=full),
     )
     if json_:
         print(json.dumps([summary.to_json() for summary in comparison.summaries]))
         return
-    for line in written_lines(written):
-        print(line)
+    for line in written_lines(written, full=full):
+        say(line)

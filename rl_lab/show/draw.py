@@ -12,7 +12,7 @@ from envs.registry import env_options
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.files import replace_file
+from experiments.files import check_replaceable, replace_file
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
 from experiments.runs.open_run import open_run
 from experiments.specs.loading import check_env_entry
@@ -60,7 +60,9 @@ def draw(
         if "render_size" in options:
             raise InputError("--env: render_size is --size here")
         entry = entry_of(what, options)
-    if "render_size" not in env_options(entry.id):
+    with located(f"envs: {entry.id}"):
+        options_known = env_options(entry.id)
+    if "render_size" not in options_known:
         raise InputError(f"draw: expected a maze, or a run in one, got {entry.id}")
     entry = entry.model_copy(update={"settings": entry.settings | {"render_size": size}})
     with located(f"envs: {entry.id}"):
@@ -99,6 +101,7 @@ def _write(maze: MazeEnv, file: Path, size: int) -> None:
 
     if not file.resolve().parent.is_dir():
         raise InputError(f"{file}: the folder {file.parent} does not exist")
+    check_replaceable(file)
     ending = file.suffix.lower()
     if ending == ".png":
         picture = io.BytesIO()

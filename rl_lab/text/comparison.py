@@ -10,6 +10,7 @@ from experiments.comparison.comparison import Comparison
 from experiments.comparison.ranking import ranked
 from rl_lab.text.console import console
 from rl_lab.text.environment import print_environment
+from rl_lab.text.first_screen import print_first_screen
 from rl_lab.text.tables import interval_text, table
 from rl_lab.text.verdicts import print_verdicts
 
@@ -17,9 +18,12 @@ NARROW = 84  # columns beside the agents' names, below which tables leave out wh
 PROFILE_TAUS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95)  # that the terminal shows
 
 
-def print_comparison(comparison: Comparison) -> None:
-    """The scores by environment, the aggregates, the verdicts, and what they rest on."""
+def print_comparison(comparison: Comparison, *, full: bool = False) -> None:
+    """The first screen; in full, the scores by environment, the aggregates, the verdicts, and what they rest on."""
     out = console()
+    if not full:
+        print_first_screen(out, comparison)
+        return
     narrow = out.width < NARROW + max(map(len, comparison.agents))
     for env in comparison.envs:
         print_environment(out, env, comparison.in_env(env), narrow=narrow)
@@ -98,10 +102,13 @@ def _print_method(out: Console, comparison: Comparison) -> None:
         out.print(f"Made with {', '.join(facts)}.", style="dim", markup=False)
 
 
-def written_lines(written: Sequence[Path]) -> list[str]:
+def written_lines(written: Sequence[Path], *, full: bool = False) -> list[str]:
     """What was written, the report first."""
     report = [path for path in written if path.suffix == ".html"]
     lines = [f"report: {path}" for path in report]
+    if not full:
+        lines = lines or [f"written: {written[0].parent}"]
+        return [f"{lines[0]} (curves, tests, intervals, videos; --full prints the tables here)"]
     data = [path for path in written if path.suffix in (".json", ".csv", ".tex", "")]
     pictures = [path for path in written if path.suffix == ".png"]
     lines += [f"written: {path}" for path in data]

@@ -9,7 +9,7 @@ from rich.console import Console
 from experiments.comparison.learning_curve import StepsToThreshold
 from experiments.comparison.ranking import ranked
 from experiments.comparison.summary import AgentSummary
-from rl_lab.text.tables import ends_text, number, table
+from rl_lab.text.tables import ends_text, number, runs_text, table
 
 
 def print_environment(out: Console, env: str, summaries: Sequence[AgentSummary], *, narrow: bool) -> None:
@@ -50,21 +50,13 @@ def _print_scores(out: Console, env: str, summaries: Sequence[AgentSummary], *, 
     scores = table(f"[bold]{env}[/bold]: {what} over {episodes}", headings + ([] if narrow else ["95% interval"]))
     for summary in summaries:
         iqm, normalised = summary.iqm, summary.normalised
-        cells = [_runs(summary), number(summary.mean)]
+        cells = [runs_text(summary), number(summary.mean)]
         cells += ["-", "-"] if iqm is None else [number(iqm.value), ends_text(iqm.ends)]
         cells += [] if narrow else [number(summary.lowest), number(summary.highest)]
         cells += [f"{normalised.iqm.value:.3f}" if normalised else "-"]
         cells += [] if narrow else [ends_text(normalised.iqm.ends, 3) if normalised else "-"]
         scores.add_row(summary.agent, *cells)
     out.print(scores)
-
-
-def _runs(summary: AgentSummary) -> str:
-    """Such as "2/3 (1 failed)"."""
-    asides = [f"{summary.runs_failed} failed"] if summary.runs_failed else []
-    asides += [f"{summary.attempts_retried} retried"] if summary.attempts_retried else []
-    aside = f" ({', '.join(asides)})" if asides else ""
-    return f"{summary.runs_finished}/{summary.runs_planned}{aside}"
 
 
 def _print_learning(out: Console, summaries: Sequence[AgentSummary], *, narrow: bool) -> None:

@@ -7,12 +7,13 @@ from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import read_runs
 from experiments.runs.open_run import open_run
 from rl_lab.show.watch import can_be_drawn, has_display
+from rl_lab.text.saying import say
 
 
 def print_outcome(result: dict[str, Any]) -> None:
     """How far the run came, how good its agent is, and what to do next."""
     if result["status"] != "finished":
-        print(f"{result['status']}: {result['run']}")
+        say(f"{result['status']}: {result['run']}")
         return
     folder = Path(result["run"])
     (run,) = read_runs([folder])
@@ -24,20 +25,20 @@ def print_outcome(result: dict[str, Any]) -> None:
     metrics = run.manifest.metrics
     for name, value in metrics.items():  # of a predictor: what its policy earns says nothing of it
         line = f"{name.replace('_', ' ')} after training: {value:.4g}"
-    print(line)
+    say(line)
     if table := run.manifest.table:
         collisions = "" if table.collisions is None else f", {table.collisions} collisions"
         states = f"{table.states:,} {'places' if collisions else 'states'}"
         size = _size(table.bytes)
-        print(f"table: {table.kind}, {states}, {size}{collisions}; engine: {run.manifest.engine}")
-    print(f"run folder: {folder}")
-    print(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
+        say(f"table: {table.kind}, {states}, {size}{collisions}; engine: {run.manifest.engine}")
+    say(f"run folder: {folder}")
+    say(f"learning curves: {folder.parent.parent / FILE_NAME}.png")
     if metrics:
-        print(f"after every episode: {', '.join(metrics)} in {folder / 'episodes.csv'}")
+        say(f"after every episode: {', '.join(metrics)} in {folder / 'episodes.csv'}")
     elif can_be_drawn(open_run(folder, trust_code=True)):  # this very command has run it
-        print(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
+        say(f"next: rl-lab watch {folder}{'' if has_display() else ' --terminal'}")
     else:
-        print(f"next: rl-lab compare {folder.parent.parent}")
+        say(f"next: rl-lab compare {folder.parent.parent}")
 
 
 def _size(num_bytes: int) -> str:

@@ -9,6 +9,7 @@ from experiments.results.status import STATES, ExperimentStatus
 from experiments.runs.run_folder import MANIFEST, RunFolder, find_runs
 from experiments.training.verification import Verification, verify_run
 from rl_lab.text.progress import ProgressDisplay
+from rl_lab.text.saying import say
 
 
 def status_values(status: ExperimentStatus) -> dict[str, Any]:
@@ -24,21 +25,21 @@ def print_status(status: ExperimentStatus) -> None:
     words |= {"damaged": "damaged", "pending": "to do"}
     counts = [f"{len(status.of(state))} {words[state]}" for state in STATES if status.of(state)]
     number = f"{len(status.runs):,} trial{'' if len(status.runs) == 1 else 's'}"
-    print(f"{status.folder}: {number}: {', '.join(counts)}")
+    say(f"{status.folder}: {number}: {', '.join(counts)}")
     for state in ("running", "stopped"):
         for run in status.of(state):
-            print(f"  {state} {shown(run.run)}: {run.share:.0%}, {run.env_step:,} env steps, {_time(run.seconds)}")
+            say(f"  {state} {shown(run.run)}: {run.share:.0%}, {run.env_step:,} env steps, {_time(run.seconds)}")
     for run in status.of("failed"):
-        print(f"  failed {shown(run.run)}: {run.error} (more in error.txt)")
+        say(f"  failed {shown(run.run)}: {run.error} (more in error.txt)")
     for run in status.of("damaged"):
-        print(f"  damaged {shown(run.run)}: {shown(run.error or '')}")
+        say(f"  damaged {shown(run.run)}: {shown(run.error or '')}")
     retried = sum(run.retries for run in status.runs)
     if retried:
-        print(f"  attempts that failed before: {retried}")
+        say(f"  attempts that failed before: {retried}")
     if status.seconds_left is not None and status.seconds_left > 0:
         running = len(status.of("running"))
         at_once = f"with {running} at once" if running else "once the same command runs again, one at a time"
-        print(f"time left: about {_time(status.seconds_left)}, {at_once}")
+        say(f"time left: about {_time(status.seconds_left)}, {at_once}")
 
 
 def _time(seconds: float) -> str:
@@ -82,14 +83,14 @@ def print_verification(verification: Verification, *, name: bool = False) -> Non
     """The verdict, where it first differs, and what is otherwise here."""
     rows = ", ".join(f"{count:,} rows of {name}" for name, count in verification.rows.items())
     if verification.reproduced:
-        print(f"{f'{verification.run}: ' if name else ''}reproduced: {verification.compared}: {rows}")
+        say(f"{f'{verification.run}: ' if name else ''}reproduced: {verification.compared}: {rows}")
     else:
-        print(f"not reproduced: {verification.run}")
+        say(f"not reproduced: {verification.run}")
         for difference in verification.differences:
-            print(f"  {difference}")
+            say(f"  {difference}")
     if verification.changed:
         print("other than when it ran:")
         for change in verification.changed:
-            print(f"  {change}")
+            say(f"  {change}")
     elif not verification.reproduced:
         print("versions, machine and code are those of the run")

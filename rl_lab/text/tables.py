@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from experiments.comparison.bootstrap import Interval
+from experiments.comparison.summary import AgentSummary
 
 
 def table(title: str, headings: Sequence[str], first: str = "agent") -> Table:
@@ -14,6 +15,14 @@ def table(title: str, headings: Sequence[str], first: str = "agent") -> Table:
     for heading in headings:
         made.add_column(heading, justify="right", no_wrap=True)
     return made
+
+
+def runs_text(summary: AgentSummary) -> str:
+    """Such as "2/3 (1 failed)"."""
+    asides = [f"{summary.runs_failed} failed"] if summary.runs_failed else []
+    asides += [f"{summary.attempts_retried} retried"] if summary.attempts_retried else []
+    aside = f" ({', '.join(asides)})" if asides else ""
+    return f"{summary.runs_finished}/{summary.runs_planned}{aside}"
 
 
 def number(value: float | None) -> str:

@@ -163,7 +163,7 @@ def test_the_books_lander_is_judged_on_its_seed_and_on_fresh_ones(rl_lab: Comman
     assert {row["episode_seed"] for row in book} == {"42"}
     assert [row["phase"] for row in book].count("final") == 1
     assert [row["phase"] for row in rows if row["set"] == "fresh"].count("final") == 100
-    assert "on the seed it trained on" in rl_lab("compare", "runs/train").stdout
+    assert "on the seed it trained on" in rl_lab("compare", "runs/train", "--full").stdout
 
 
 def test_agents_and_environments_of_ones_own(rl_lab: Command, tmp_path: Path) -> None:

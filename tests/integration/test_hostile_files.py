@@ -317,6 +317,78 @@ def test_a_packed_state_is_not_unpacked(sound: Path, tmp_path: Path) -> None:
         read(state)
 
 
+@pytest.mark.parametrize("name", ["checkpoint", "snapshots"])
+def test_a_folder_of_states_that_is_a_link_is_not_followed(
+    name: str, rl_lab: Command, sound: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sound, tmp_path / "runs")
+    run = tmp_path / "runs/x/m/q/seed-0"
+    (run / name).rename(tmp_path / "elsewhere")
+    (run / name).symlink_to(tmp_path / "elsewhere")
+    commands = ["evaluate", "verify --full"] if name == "checkpoint" else ["watch --terminal --at 100"]
+    for command in commands:
+        first, *rest = command.split()
+        done = rl_lab(first, str(run), *rest)
+        assert done.returncode in (1, 2), done.stdout
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["rings.json", "state.json", "state.npz"])
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_snapshots_files_are_regular_ones(kind: str, name: str, rl_lab: Command, sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound, tmp_path / "runs")
+    run = tmp_path / "runs/x/m/q/seed-0"
+    path = next((run / "snapshots").iterdir()) / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/etc/passwd")
+    done = rl_lab("watch", str(run), "--terminal", "--at", path.parent.name)
+    assert done.returncode == 2
+    assert f"{name}: expected a regular file" in done.stderr
+
+
+def test_no_picture_replaces_what_is_none(rl_lab: Command, sound: Path, tmp_path: Path) -> None:
+    run = str(sound / "x/m/q/seed-0")
+    commands = [["draw", "RLLab/Maze-v0", f"a{ending}"] for ending in (".txt", ".svg", ".png")]
+    commands += [["watch", run, "--record", f"a{ending}"] for ending in (".gif", ".mp4")]
+    for command in commands:
+        path = tmp_path / command[-1]
+        path.write_text("precious")
+        done = rl_lab(*command)
+        assert done.returncode == 2
+        assert "expected a new file" in done.stderr
+        assert path.read_text() == "precious"
+        path.unlink()
+        for _ in range(2):  # an earlier one is replaced
+            assert rl_lab(*command).returncode == 0
+
+
+def test_a_path_that_commands_is_shown_as_text(rl_lab: Command, sound: Path, tmp_path: Path) -> None:
+    folder = "x\x1b[2J\x07\nFORGED"
+    shutil.copytree(sound, tmp_path / folder)
+    for command in (["status", folder], ["compare", folder], ["list", "runs", "--out", folder], ["verify", folder]):
+        done = rl_lab(*command)
+        for text in (done.stdout, done.stderr):
+            assert all(one.isprintable() or one == "\n" for one in text), command
+            assert "\nFORGED" not in text
+
+
+def test_an_unknown_environment_is_one_line_for_every_command(rl_lab: Command, sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound, tmp_path / "runs")
+    path = tmp_path / "runs/x/m/q/seed-0/run.json"
+    values = json.loads(path.read_text())
+    for env_id in ("nosuch", "CartPole-v99", "numpy.testing:runstring"):
+        values["trial"]["env"] |= {"id": env_id}
+        path.write_text(json.dumps(values))
+        run = "runs/x/m/q/seed-0"
+        for command in (["draw", run, "a.svg"], ["evaluate", run], ["verify", run], ["watch", run, "--terminal"]):
+            done = rl_lab(*command)
+            assert done.returncode == 2, command
+            assert len(done.stderr.splitlines()) == 1, command
+
+
 # -- the command line -----------------------------------------------------------------------------------------
 
 

@@ -126,8 +126,16 @@ EVIL = "from pathlib import Path\nPath('was-run').touch()\n"
         ("env", {"id": "evil:Env"}),
         ("env", {"id": "evil:make"}),
         ("env", {"id": "subprocess:run", "settings": {"args": ["touch", "was-run"]}}),
+        ("env", {"id": "experiments.files:remove_folder", "settings": {"path": "precious"}}),
+        ("env", {"id": "numpy:load", "settings": {"file": "evil.pkl", "allow_pickle": True}}),
+        ("env", {"id": "stable_baselines3.common.save_util:load_from_pkl", "settings": {"path": "evil.pkl"}}),
+        ("env", {"id": "agents.registry:make_agent", "settings": {"name": "evil:Agent", "env": None}}),
         ("env", {"id": "gymnasium.envs.registration:make", "settings": {"id": "evil:Env"}}),
         ("env", {"wrappers": [{"id": "evil:Wrapper", "settings": {}}]}),
+        (
+            "env",
+            {"wrappers": [{"id": "stable_baselines3.common.monitor:Monitor", "settings": {"filename": "was-run"}}]},
+        ),
         ("env", {"wrappers": [{"id": "gymnasium.wrappers:RecordVideo", "settings": {"video_folder": "was-run"}}]}),
     ],
 )
@@ -137,6 +145,8 @@ def test_nothing_of_a_run_is_run(part: str, values: dict[str, object], rl_lab: C
     known = json.loads(path.read_text())
     known["trial"][part] |= values
     path.write_text(json.dumps(known))
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "evil.pkl").write_bytes(b"cposix\nsystem\n(S'touch was-run'\ntR.")
     for folder in (tmp_path, tmp_path / "runs", path.parent):
         (folder / "evil.py").write_text(EVIL)
     run = str(path.parent.relative_to(tmp_path))
@@ -147,6 +157,7 @@ def test_nothing_of_a_run_is_run(part: str, values: dict[str, object], rl_lab: C
         assert "Traceback" not in done.stderr
         assert done.returncode == 2 or command[0] in ("status", "list", "compare")
         assert not (tmp_path / "was-run").exists(), command
+        assert (tmp_path / "precious").exists(), command
 
 
 def test_what_is_known_of_code() -> None:

@@ -93,6 +93,15 @@ class Lane(gym.Env[Any, Any]):
         ({"reward": float("nan")}, "step: reward: expected a finite number, got nan"),
         ({"reward": -np.inf}, "step: reward: expected a finite number, got -inf"),
         ({"terminated": "no"}, "step: terminated: expected true or false, got 'no'"),
+        ({"reset": (True, {})}, "reset: observation: expected a whole number from 0 to 4, got True"),
+        ({"reward": "1"}, "step: reward: expected a number, got '1'"),
+        ({"reward": 10**400}, "step: reward: expected a finite number, got inf"),
+        (
+            {"reset": (0, {"action_mask": "01"})},
+            "reset: info: action_mask: expected 0 or 1 for each of 2 actions, got '01'",
+        ),
+        ({"reset": (0, {"action_mask": [1, 1, 0]})}, "action_mask: expected 0 or 1 for each of 2 actions"),
+        ({"info": {"action_mask": [2, 1]}}, "step: info: action_mask: expected 0 or 1 for each of 2"),
         ({"info": []}, r"step: info: expected a dict, got \[\]"),
     ],
 )
@@ -202,6 +211,10 @@ def test_nothing_is_written_for_an_environment_that_is_refused(rl_lab: Command, 
     [
         ({"reward": float("nan"), "after": 20}, "reward: expected a finite number, got nan (step 20 of an episode)"),
         ({"observation": -1, "after": 20}, "observation: expected a whole number from 0 to 4, got -1 (step 20"),
+        (
+            {"terminated": "no", "after": 20},
+            "step: terminated: expected true or false, got 'no' (step 20 of an episode)",
+        ),
         ({"raises": "exit", "after": 20}, "SystemExit: it called sys.exit(0) in test_own_environments.py"),
         ({"raises": "silent", "after": 20}, "AssertionError in test_own_environments.py, line"),
         ({"raises": "odd", "after": 20}, "BaseException: odd"),

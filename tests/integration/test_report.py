@@ -5,6 +5,7 @@ import csv
 import json
 import re
 import xml.etree.ElementTree as ET
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -163,7 +164,7 @@ def test_tables_for_others(report: Path) -> None:
 def test_everything_that_must_be_printed(rl_lab: Command, report: Path, tmp_path: Path) -> None:
     """STATISTICS.md's list, in a wide terminal; the essential in a narrow one."""
     folder = str(report.parent)
-    done = rl_lab("compare", folder, "--out", "c", "--no-report", environment={"COLUMNS": "160"})
+    done = rl_lab("compare", folder, "--out", "c", "--no-report", "--full", environment={"COLUMNS": "160"})
     assert done.returncode == 0, done.stderr
     expected = (
         "5/5|3 shared episodes (evaluation seed 0)|mean|IQM|95% interval|min|max|normalised|area|steps to 0.9|"
@@ -175,7 +176,7 @@ def test_everything_that_must_be_printed(rl_lab: Command, report: Path, tmp_path
     for words in expected.split("|"):
         assert words in done.stdout, words
     assert "by environment: " in " ".join(done.stdout.split())
-    narrow = rl_lab("compare", folder, "--out", "c", "--no-report", environment={"COLUMNS": "70"})
+    narrow = rl_lab("compare", folder, "--out", "c", "--no-report", "--full", environment={"COLUMNS": "70"})
     assert max(len(line) for line in narrow.stdout.splitlines() if "written" not in line) <= 70
     assert not (tmp_path / "c" / "report.html").exists()
 
@@ -188,7 +189,7 @@ def test_the_terminal_and_the_page_rank_alike(tmp_path: Path, capsys: pytest.Cap
     make_run(tmp_path / "runs", "broken", 0, [0.0, 0.0], status="failed")
     make_agent_runs(tmp_path / "runs", "lucky", [0.0, 0, 0, 0, 0, 100])
     make_agent_runs(tmp_path / "runs", "steady", [10.0] * 6)
-    compare_folders([tmp_path / "runs"], tmp_path / "c", videos=False, on_compared=print_comparison)
+    compare_folders([tmp_path / "runs"], tmp_path / "c", videos=False, on_compared=partial(print_comparison, full=True))
     printed = capsys.readouterr().out.split("Performance profile")[0]
     agents, order = "broken|lucky|steady", ["steady", "lucky", "broken"]
     assert re.findall(f"^({agents}) ", printed, re.MULTILINE) == order * 2  # scores, learning

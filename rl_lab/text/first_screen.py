@@ -1,0 +1,106 @@
+"""A comparison's first screen: a line an agent in each environment, and the verdicts in plain words."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+
+from experiments.comparison.comparison import Comparison
+from experiments.comparison.pair import AgentPair
+from experiments.comparison.ranking import ranked
+from experiments.comparison.summary import AgentSummary
+from experiments.comparison.verdict import p_text
+from rl_lab.text.tables import number, runs_text, table
+
+MOST_AGENTS = 12  # of an environment that are shown; the others are in the report
+MOST_NAMES = 4  # of agents in a line
+MOST_VERDICTS = 10  # decided pairs that are told one by one
+
+
+def print_first_screen(out: Console, comparison: Comparison) -> None:
+    """What most readers came for; `--full` and the report have the rest."""
+    for env in comparison.envs:
+        _print_environment(out, env, ranked(comparison.in_env(env)))
+    for line in verdict_lines(comparison):
+        for part in textwrap.wrap(line, max(40, out.width - 2), subsequent_indent="    ", initial_indent="  "):
+            out.print(part, markup=False)
+
+
+def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]) -> None:
+    first = summaries[0]
+    known = next((one for one in summaries if one.scale), first)
+    what = "minus steps to the exit" if known.measure == "-steps" else "return"
+    headings = ["runs", what, *(["of the scale"] if known.scale else [])]
+    share = next((one.threshold.share for one in summaries if one.threshold), None)
+    headings += [f"steps to {share:g} of it"] if share is not None else []
+    shown = table(f"[bold]{env}[/bold]", headings)
+    for one in summaries[:MOST_AGENTS]:
+        cells = [runs_text(one), number(one.iqm.value if one.iqm else None)]
+        cells += [_share(one)] if known.scale else []
+        cells += [_when(one)] if share is not None else []
+        shown.add_row(one.agent, *cells)
+    out.print(shown)
+    if len(summaries) > MOST_AGENTS:
+        out.print(f"  and {len(summaries) - MOST_AGENTS} agents below these", style="dim")
+    if known.scale is not None:
+        ends = f"0 = the random policy, {known.scale.floor:.2f}; 1 = the {known.scale.kind}, {known.scale.ceiling:.2f}"
+        out.print(f"  scale: {ends}", style="dim", markup=False)
+    for note in dict.fromkeys(note for one in summaries for note in one.notes):
+        agents = [one.agent for one in summaries if note in one.notes]
+        who = "all" if len(agents) == len(summaries) > 1 else ", ".join(agents)
+        who = who if len(agents) <= MOST_NAMES or who == "all" else f"{len(agents)} agents"
+        out.print(f"  {who}: {note}", style="yellow", markup=False)
+    out.print()
+
+
+def _share(summary: AgentSummary) -> str:
+    """Such as "0.97", and how many runs are optimal where that is known."""
+    if summary.normalised is None:
+        return "-"
+    text = f"{summary.normalised.iqm.value:.2f}"
+    if not summary.optimal_runs:
+        return text
+    return f"{text}, optimal in {summary.optimal_runs}/{summary.runs_finished}"
+
+
+def _when(summary: AgentSummary) -> str:
+    threshold = summary.threshold
+    if threshold is None:
+        return "-"
+    if threshold.median is None:
+        return f"never in {len(threshold.env_steps) - threshold.reached}/{len(threshold.env_steps)}"
+    return f"{threshold.median:,.0f}"
+
+
+def verdict_lines(comparison: Comparison) -> Iterator[str]:
+    """The verdicts in plain words: those that are decided, then how many are not, and what would decide them."""
+    decided = [pair for pair in comparison.pairs if pair.verdict.decided]
+    for pair in decided[:MOST_VERDICTS]:
+        better, worse = (pair.x, pair.y) if pair.verdict.word == "better" else (pair.y, pair.x)
+        yield f"{better} is better than {worse}{_where(pair)} ({p_text(pair.verdict.p_holm)})"
+    if len(decided) > MOST_VERDICTS:
+        yield f"and {len(decided) - MOST_VERDICTS} more pairs are decided"
+    open_pairs = [pair for pair in comparison.pairs if not pair.verdict.decided]
+    for pair in [pair for pair in open_pairs if comparison.are_both_optimal(pair)]:
+        yield f"{pair.x} and {pair.y} are equal{_where(pair)}: both are optimal"
+        open_pairs.remove(pair)
+    for word in ("undecided", "too few seeds"):
+        pairs = [pair for pair in open_pairs if pair.verdict.word == word]
+        if pairs:
+            needed = [pair.verdict.seeds_needed for pair in pairs if pair.verdict.seeds_needed]
+            help_ = f" ({_needed(needed, word)})" if needed else ""
+            names = "; ".join(f"{pair.x} and {pair.y}" for pair in pairs[:MOST_NAMES])
+            names += f"; and {len(pairs) - MOST_NAMES} more pairs" if len(pairs) > MOST_NAMES else ""
+            yield f"{word}{help_}: {names}"
+    if comparison.method.pairs != "all":
+        yield f"tested: {comparison.method.pairs} (--pairs chooses)"
+
+
+def _needed(needed: Sequence[int], word: str) -> str:
+    seeds = f"{min(needed):,}" if min(needed) == max(needed) else f"{min(needed):,} to {max(needed):,}"
+    what = "could decide" if word == "too few seeds" else "would see such differences"
+    return f"about {seeds} seeds on each side {what}"
+
+
+def _where(pair: AgentPair) -> str:
+    return f" on {pair.envs[0]}" if len(pair.envs) == 1 else f" over {len(pair.envs)} environments"

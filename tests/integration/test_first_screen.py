@@ -1,0 +1,73 @@
+"""The first screen of `compare`: what most readers came for, and no more."""
+
+from pathlib import Path
+
+from tests.conftest import Command
+
+SPEC = """
+name = "four"
+seeds = 4
+steps = 1500
+[evaluation]
+episodes = 1
+final_episodes = 4
+[[envs]]
+id = "RLLab/Maze-v0"
+name = "maze"
+rows = 3
+cols = 3
+[[envs]]
+id = "RLLab/Maze-Slippery-v0"
+name = "slippery"
+rows = 3
+cols = 3
+[[agents]]
+id = "random"
+[[agents]]
+id = "q_learning"
+[[agents]]
+id = "value_iteration"
+[[agents]]
+id = "policy_iteration"
+"""
+
+
+def test_the_first_screen_fits_on_a_screen(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "four.toml").write_text(SPEC)
+    assert rl_lab("run", "four.toml").returncode == 0
+    done = rl_lab("compare", "runs/four", "--no-videos", environment={"COLUMNS": "100"})
+    lines = done.stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 110
+    for agent in ("random", "q_learning", "value_iteration", "policy_iteration"):
+        assert sum(line.startswith(f"{agent} ") for line in lines) == 2
+    assert "1.00, optimal in 4/4" in done.stdout
+    assert "  scale: 0 = the random policy, " in done.stdout
+    assert lines[-1].startswith("report: runs/four/comparison/report.html ")
+    full = rl_lab("compare", "runs/four", "--no-report", "--full", environment={"COLUMNS": "140"})
+    assert "Performance profile" in full.stdout
+    assert "Cohen's d" in full.stdout
+
+
+def test_two_agents_at_the_optimum_are_equal(rl_lab: Command, tmp_path: Path) -> None:
+    """Which no number of seeds would decide otherwise."""
+    (tmp_path / "two.toml").write_text(SPEC.partition("[[agents]]")[0] + '[[agents]]\nid = "value_iteration"\n')
+    text = (tmp_path / "two.toml").read_text() + '[[agents]]\nid = "policy_iteration"\n'
+    (tmp_path / "two.toml").write_text(text)
+    assert rl_lab("run", "two.toml", "--only", "maze").returncode == 0
+    done = rl_lab("compare", "runs/four", "--no-videos")
+    assert "value_iteration are equal: both are optimal" in done.stdout or (
+        "policy_iteration and value_iteration are equal: both are optimal" in done.stdout
+    )
+    assert "undecided" not in done.stdout
+    assert "are equal: both are optimal in every run" in (tmp_path / "runs/four/comparison/report.html").read_text()
+
+
+def test_many_agents_are_told_of_in_short(rl_lab: Command, tmp_path: Path) -> None:
+    rows = [f"a{agent},e,{seed},10,{agent + seed / 10}" for agent in range(40) for seed in range(3)]
+    (tmp_path / "many.csv").write_text("\n".join(["agent,env,seed,step,return", *rows]) + "\n")
+    done = rl_lab("compare", "many.csv", "--no-report")
+    assert len(done.stdout.splitlines()) <= 40
+    assert "  and 28 agents below these" in done.stdout
+    assert "  all: its evaluation episodes are its own" in done.stdout
+    assert "tested: the best (a39) against each, corrected for all 780 pairs" in done.stdout
