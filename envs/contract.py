@@ -129,6 +129,7 @@ def _problem(space: gym.Space[Any], value: Any) -> str | None:
     match space:
         case spaces.Discrete():
             whole = isinstance(value, int | np.integer) or (isinstance(value, np.ndarray) and value.dtype.kind in "iu")
+            whole = whole and not isinstance(value, bool)
             if not whole or np.ndim(value) or not space.start <= value < space.start + space.n:
                 return (
                     f": expected a whole number from {space.start} to {space.start + space.n - 1}, got {_shown(value)}"

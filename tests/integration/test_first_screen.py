@@ -56,9 +56,7 @@ def test_two_agents_at_the_optimum_are_equal(rl_lab: Command, tmp_path: Path) ->
     (tmp_path / "two.toml").write_text(text)
     assert rl_lab("run", "two.toml", "--only", "maze").returncode == 0
     done = rl_lab("compare", "runs/four", "--no-videos")
-    assert "value_iteration are equal: both are optimal" in done.stdout or (
-        "policy_iteration and value_iteration are equal: both are optimal" in done.stdout
-    )
+    assert "policy_iteration and value_iteration are equal on maze: both are optimal" in done.stdout
     assert "undecided" not in done.stdout
     assert "are equal: both are optimal in every run" in (tmp_path / "runs/four/comparison/report.html").read_text()
 

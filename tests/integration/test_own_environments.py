@@ -213,7 +213,7 @@ def test_nothing_is_written_for_an_environment_that_is_refused(rl_lab: Command, 
         ({"observation": -1, "after": 20}, "observation: expected a whole number from 0 to 4, got -1 (step 20"),
         (
             {"terminated": "no", "after": 20},
-            "step: terminated: expected true or false, got 'no' (step 20 of an episode)",
+            "step: terminated: expected true or false, got 'no' (step 20",
         ),
         ({"raises": "exit", "after": 20}, "SystemExit: it called sys.exit(0) in test_own_environments.py"),
         ({"raises": "silent", "after": 20}, "AssertionError in test_own_environments.py, line"),
