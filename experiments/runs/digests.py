@@ -43,11 +43,9 @@ def result_digests(run: Path, known: Mapping[str, str] = NOTHING) -> dict[str, s
     run's folder, are not read.
     """
     files = [run / name for name in ("episodes.csv", "evaluations.csv", "learning.csv", "info.csv")]
-    if (run / "checkpoint").is_symlink():  # it leads elsewhere: what is there is not this run's
-        return {file.name: known.get(file.name) or digest_of(file) or "" for file in files if file.is_file()}
-    if (run / "checkpoint").is_symlink():  # it leads elsewhere: what is there is not this run's
-        return {file.name: known.get(file.name) or digest_of(file) or "" for file in files if file.is_file()}
-    files += [file for part in ("agent", "run") for file in sorted((run / "checkpoint" / part).rglob("*"))]
+    leads_elsewhere = (run / "checkpoint").is_symlink()  # what is there is not this run's
+    parts = () if leads_elsewhere else ("agent", "run")
+    files += [file for part in parts for file in sorted((run / "checkpoint" / part).rglob("*"))]
     digests: dict[Path, str] = {}
     chunks: dict[Path, str] = {}
     for file in files:
