@@ -337,6 +337,8 @@ def require_discrete_actions(name: str, action_space: gym.Space[Any]) -> int:
     Raises:
         ValueError: the actions are not `Discrete`, numbered from 0.
     """
-    if not isinstance(action_space, gym.spaces.Discrete) or action_space.start != 0:
+    if not isinstance(action_space, gym.spaces.Discrete):
         raise ValueError(f"{name} needs discrete actions, got {action_space}")
+    if action_space.start != 0:
+        raise ValueError(f"{name} needs actions that are numbered from 0, got {action_space}")
     return int(action_space.n)

@@ -41,6 +41,10 @@ def check_contract(env: gym.Env[Any, Any], seed: int) -> None:
     Raises:
         ContractError: it does not keep the contract.
     """
+    for name in ("observation_space", "action_space"):
+        space = getattr(env.unwrapped, name, None)
+        if not isinstance(space, gym.Space):
+            raise ContractError(f"{name}: expected a space of Gymnasium's, got {_shown(space)}")
     for one in (env.unwrapped, env):  # what wrappers make of a wrong answer would not tell what it was
         _check(one, seed)
 

@@ -142,6 +142,8 @@ def find_wrapper(wrapper_id: str) -> type[gym.Wrapper[Any, Any, Any, Any]]:
     if not colon or ":" in module_name:
         raise ValueError(f"expected a wrapper as module:Class, got {wrapper_id!r}")
     candidate = getattr(_imported(module_name, ValueError), name, None)
+    if candidate is None:
+        raise ValueError(f"{wrapper_id}: there is no {name!r} in module {module_name!r}")
     if not (inspect.isclass(candidate) and issubclass(candidate, gym.Wrapper)):
         raise ValueError(f"{wrapper_id}: expected a subclass of gymnasium.Wrapper, got {candidate!r}")
     return candidate

@@ -202,6 +202,8 @@ def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:
     size: tuple[int, int] | None = None  # width and height of the first
     for frame in frames:
         picture = frame.picture
+        if isinstance(picture, str):
+            raise InputError("render: expected an image [height, width, 3], got text")
         size = size or (picture.shape[1], picture.shape[0])
         if picture.shape[:2] != size[::-1]:
             picture = np.asarray(PillowImage.fromarray(picture).resize(size))

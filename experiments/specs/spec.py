@@ -72,7 +72,9 @@ class _Entry(_Strict):
             return values
         own = {key: value for key, value in values.items() if key in cls.model_fields and key != "settings"}
         beside = {key: value for key, value in values.items() if key not in own}
-        if isinstance(values.get("settings"), dict):
+        if "settings" in values and not isinstance(values["settings"], dict):
+            return own | {"settings": values["settings"]}  # pydantic says what was expected
+        if "settings" in values:
             within = beside.pop("settings")
             if twice := sorted(beside.keys() & within.keys()):
                 expected = f"{twice[0]} in it or beside it"

@@ -20,6 +20,7 @@ app = typer.Typer(
 
 ENGINES = ("auto", "python", "compiled")
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+LONGEST = 2_000  # characters of an error: a file may have put a book into it
 
 
 def positive(text: str) -> int:
@@ -168,5 +169,6 @@ def _complain(message: str) -> int:
     from experiments.errors import shown
 
     label = "\x1b[31merror:\x1b[0m" if sys.stderr.isatty() and "NO_COLOR" not in os.environ else "error:"
-    print(f"{label} {shown(' '.join(message.split()))}", file=sys.stderr)
+    text = shown(" ".join(message.split()))
+    print(f"{label} {text if len(text) <= LONGEST else text[:LONGEST] + ' ...'}", file=sys.stderr)
     return BAD_INPUT

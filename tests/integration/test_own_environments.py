@@ -463,7 +463,7 @@ def test_a_spec_wraps(rl_lab: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"wrappers": ["gymnasium.wrappers:Nothing"]}, "expected a subclass of gymnasium.Wrapper, got None"),
+        ({"wrappers": ["gymnasium.wrappers:Nothing"]}, "there is no 'Nothing' in module 'gymnasium.wrappers'"),
         ({"wrappers": ["gymnasium:Env"]}, "expected a subclass of gymnasium.Wrapper"),
         ({"wrappers": ["subprocess:run"]}, "expected a subclass of gymnasium.Wrapper"),
         ({"wrappers": ["FlattenObservation"]}, "expected a wrapper as module:Class"),
@@ -476,6 +476,7 @@ def test_a_spec_wraps(rl_lab: Command, tmp_path: Path) -> None:
             {"scale": {"floor": 1.0, "ceiling": 2.0, "cieling": 2.0}},
             "unknown key 'envs.0.scale.cieling' .did you mean",
         ),
+        ({"settings": 3}, "settings: expected a valid dictionary, got 3"),
         ({"settings": {"render": 1}, "render": 2}, "settings: expected render in it or beside it"),
     ],
 )
