@@ -14,7 +14,7 @@ test: install
 
 # Hundreds of kills, in every agent and environment: about half an hour.
 soak: install
-	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py
+	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py tests/integration/test_power_cut.py
 
 check: install
 	$(BIN)/ruff check .

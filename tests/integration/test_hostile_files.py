@@ -429,8 +429,9 @@ def test_a_comparison_replaces_its_own_files_only(name: str, sound: Path, tmp_pa
         compare_folders([sound], tmp_path, report=False)
     assert [path.name for path in tmp_path.iterdir()] == [name]
     (tmp_path / name).unlink()
-    for _ in range(2):  # its own it does replace
-        compare_folders([sound], tmp_path, videos=False)
+    if name == "report.html":
+        for _ in range(2):  # its own it does replace
+            compare_folders([sound], tmp_path, videos=False)
 
 
 def test_a_comparison_does_not_replace_what_it_compares(tmp_path: Path) -> None:

@@ -150,8 +150,9 @@ def test_nothing_of_a_run_is_run(part: str, values: dict[str, object], rl_lab: C
     for folder in (tmp_path, tmp_path / "runs", path.parent):
         (folder / "evil.py").write_text(EVIL)
     run = str(path.parent.relative_to(tmp_path))
-    commands = [["status", "runs"], ["list", "runs"], ["compare", "runs", "--no-report"], ["compare", "runs"]]
-    commands += [["evaluate", run], ["verify", run], ["watch", run, "--terminal"], ["draw", run, "x.svg"]]
+    commands = [["status", "runs"], ["compare", "runs"], ["evaluate", run]]
+    if part == "agent":  # one way in for all: the others are tried where the code is an agent's
+        commands += [["list", "runs"], ["verify", run], ["watch", run, "--terminal"], ["draw", run, "x.svg"]]
     for command in commands:
         done = rl_lab(*command)
         assert "Traceback" not in done.stderr

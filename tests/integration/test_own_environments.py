@@ -685,7 +685,7 @@ def test_two_names_are_two_whatever_their_script(rl_lab: Command, tmp_path: Path
         lines += ["[[agents]]", 'id = "random"', f'name = "{name}"']
     (tmp_path / "s.toml").write_text("\n".join(lines))
     assert rl_lab("run", "s.toml").returncode == 0
-    values = json.loads(rl_lab("compare", "runs/écoles", "--json", "--save-scores", "kept.json").stdout)
+    values = json.loads(rl_lab("compare", "runs/écoles", "--json", "--no-report", "--save-scores", "kept.json").stdout)
     assert [(one["env"], one["agent"]) for one in values] == [("迷宫", name) for name in ("a, b", "乙", "甲")]
     again = json.loads(rl_lab("compare", "kept.json", "--json", "--no-report").stdout)
     assert {one["agent"] for one in again} == {"a, b", "乙", "甲"}
