@@ -39,20 +39,20 @@ def set_env_state(env: gym.Env[Any, Any], state: State) -> None:
 
 def get_space_state(space: gym.Space[Any]) -> list[State]:
     """Where the generators of a space are."""
-    return [dict(leaf.np_random.bit_generator.state) for leaf in _leaves(space)]
+    return [dict(leaf.np_random.bit_generator.state) for leaf in leaves(space)]
 
 
 def set_space_state(space: gym.Space[Any], state: list[State]) -> None:
     """Put them where `get_space_state` found them."""
-    for leaf, generator in zip(_leaves(space), state, strict=True):
+    for leaf, generator in zip(leaves(space), state, strict=True):
         leaf.np_random.bit_generator.state = generator
 
 
-def _leaves(space: gym.Space[Any]) -> list[gym.Space[Any]]:
+def leaves(space: gym.Space[Any]) -> list[gym.Space[Any]]:
     """The spaces that a space is put together of, itself if of none: each draws by itself."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        return [leaf for part in parts for leaf in _leaves(part)]
+        return [leaf for part in parts for leaf in leaves(part)]
     return [space]
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 
 from agents import storage
 from agents.base import Agent, Monitor, Settings, require_discrete_actions
+from agents.env_snapshot import leaves
 from agents.policy import Policy, Spaces
 from agents.seeding import integer
 from agents.storage import State
@@ -280,10 +281,8 @@ class SB3Agent(Agent):
 
 def _is_of_numbers(space: gym.Space[Any]) -> bool:
     """Is a space one of numbers, or put together of such?"""
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        return all(_is_of_numbers(part) for part in parts)
-    return isinstance(space, spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary)
+    numbers = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+    return all(isinstance(leaf, numbers) for leaf in leaves(space))
 
 
 class SB3DQN(SB3Agent):

@@ -1,11 +1,15 @@
 """Observations that are put together of others, as numbers in a row: Tuple, Dict, MultiDiscrete, MultiBinary."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+
+from agents.env_snapshot import leaves
+
+MOST_VALUES = 100_000  # of a whole number: each has an edge, and they are searched
 
 
 class Dimension(NamedTuple):
@@ -20,7 +24,7 @@ def dimensions(space: spaces.Space[Any]) -> list[Dimension]:
     """What the numbers of an observation are.
 
     Raises:
-        ValueError: the space is put together of others than numbers.
+        ValueError: the space is put together of others than numbers, or of whole numbers with too many values.
     """
     match space:
         case spaces.Box():
@@ -34,18 +38,15 @@ def dimensions(space: spaces.Space[Any]) -> list[Dimension]:
         case spaces.MultiBinary():
             return [_whole(0, 2)] * int(np.prod(space.shape or (1,)))
         case spaces.Dict() | spaces.Tuple():
-            return [one for part in parts(space) for one in dimensions(part)]
+            return [one for leaf in leaves(space) for one in dimensions(leaf)]
         case _:
             raise ValueError(f"a table needs observations of numbers, got {space}")
 
 
 def _whole(start: int, count: int) -> Dimension:
+    if count > MOST_VALUES:
+        raise ValueError(f"a table tells at most {MOST_VALUES} values of a number apart, got {count}")
     return Dimension([float(number) for number in range(start + 1, start + count)], start, start + count - 1)
-
-
-def parts(space: "spaces.Dict | spaces.Tuple[Any]") -> Sequence[spaces.Space[Any]]:
-    """The spaces that a space is put together of, in their order."""
-    return list(space.spaces.values()) if isinstance(space, spaces.Dict) else list(space.spaces)
 
 
 def rows_of_numbers(space: spaces.Space[Any], observations: Any) -> NDArray[np.float64]:

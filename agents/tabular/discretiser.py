@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.env_copy import maker_of
+from agents.masks import binds, legal_actions
 from agents.policy import batch_of
 from agents.seeding import integer
 from agents.tabular.composite import Dimension, dimensions, rows_of_numbers
@@ -151,8 +152,8 @@ def random_play(env: gym.Env[Any, Any], seed: int) -> list[Any]:
         seen = []
         for _ in range(RANDOM_STEPS):
             seen.append(observation)
-            mask = info.get("action_mask")
-            action = copy.action_space.sample() if mask is None else copy.action_space.sample(np.asarray(mask, np.int8))
+            mask = legal_actions(copy, info).astype(np.int8) if binds(copy, info) else None
+            action = copy.action_space.sample(mask)
             observation, _, terminated, truncated, info = copy.step(action)
             if terminated or truncated:
                 observation, info = copy.reset()

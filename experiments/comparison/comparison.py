@@ -25,7 +25,7 @@ from experiments.results.reading import read_groups
 from experiments.results.run_result import RunResult
 from experiments.runs.manifest import Git
 
-EQUAL = "{pair.x} and {pair.y} are equal: both are optimal in every run"
+EQUAL = "are equal: both are optimal in every run"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ class Comparison:
     @property
     def sentences(self) -> list[str]:
         """The verdicts on the pairs in words."""
-        return [EQUAL.format(pair=pair) if self.are_both_optimal(pair) else sentence(pair) for pair in self.pairs]
+        return [
+            f"{pair.x} and {pair.y} {EQUAL}" if self.are_both_optimal(pair) else sentence(pair) for pair in self.pairs
+        ]
 
     def are_both_optimal(self, pair: AgentPair) -> bool:
         """Is every run of both agents as good as the exact optimum?"""

@@ -32,7 +32,7 @@ def _draw_curves(run_specs: Sequence[RunSpec], out: Path, known: Mapping[Path, S
         folder = out / folder_name(experiment)
         if not (folder / folder_name(env)).is_dir():  # moved away while its runs were trained
             continue
-        runs = read_runs([out / folder_name(experiment) / folder_name(env)], skip_damaged=True, known=known)
+        runs = read_runs([folder / folder_name(env)], skip_damaged=True, known=known)
         try:
             figures += write_curves(group_runs(run.results() for run in runs), folder, _agents_in(folder), follow=True)
         except InputError:  # a neighbour of long ago is damaged: what was trained now is on disk all the same

@@ -106,10 +106,9 @@ def _stable_baselines3_run(
     if not len(scores) and not begun:
         raise InputError(f"{folder}: no episode has ended")
     ends = [steps[-1] for steps, _ in (curve, training) if len(steps)]
-    named = zoo is not None and (
-        VERSIONED.fullmatch(zoo["env"]) is not None or not env
-    )  # else the monitor knows better
-    env_id = zoo["env"] if zoo is not None and named else env or folder.name
+    env_id = env or folder.name
+    if zoo is not None and (not env or VERSIONED.fullmatch(zoo["env"])):  # else the monitor knows better
+        env_id = zoo["env"]
     scale = measured_scale(env_id)
     return RunResult(
         env=_label(env_id),

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from experiments.errors import shown
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.runs.manifest import Git, Manifest
+from experiments.runs.manifest import Git, Manifest, Scale
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
 
@@ -21,6 +20,11 @@ NOTHING: Curve = (np.zeros(0), np.zeros(0))
 
 
 LARGEST = 1e100  # of a number that results may hold: squares and sums stay finite
+
+
+def scale_of(record: Scale | None) -> ScoreScale | None:
+    """The scale that a record holds, if there is one."""
+    return None if record is None else ScoreScale.from_json(record.model_dump())
 
 
 def finite(values: Any) -> FloatArray:
@@ -120,20 +124,6 @@ class MadeWith:
             return {}
         git = None if self.git is None else self.git.model_dump()
         return {"versions": dict(self.versions), "machine": dict(self.machine), "git": git, "started": self.started}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any], command: str) -> Self:
-        """What `to_json` gave."""
-
-        def text(value: Any) -> Any:
-            return shown(value) if isinstance(value, str) else None if value is None else int(value)
-
-        git = None if values.get("git") is None else Git.model_validate(values["git"])
-        versions, machine = (
-            {shown(str(name)): text(value) for name, value in (values.get(key) or {}).items()}
-            for key in ("versions", "machine")
-        )
-        return cls(versions, machine, git, shown(command), text(values.get("started")))
 
 
 UNKNOWN_TASK, UNKNOWN_MAKING = Task(), MadeWith()

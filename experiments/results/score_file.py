@@ -12,10 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from experiments.errors import InputError, explain, located
-from experiments.evaluation.score_scale import ScoreScale
 from experiments.files import read_text, replace_file
 from experiments.results.groups import Groups
-from experiments.results.run_result import LARGEST, Identity, MadeWith, RunResult, Task, finite
+from experiments.results.run_result import LARGEST, Identity, MadeWith, RunResult, Task, finite, scale_of
 from experiments.runs.manifest import Git, Scale, Shown, Status
 from experiments.specs.labels import check_label
 
@@ -163,7 +162,7 @@ def scores_to_results(values: dict[str, Any], place: str) -> list[RunResult]:
             scores = _Scores.model_validate_json(json.dumps(values))
         except ValidationError as error:
             raise InputError(explain(error)) from None
-        made_with = MadeWith.from_json(values["made_with"], scores.command)
+        made_with = MadeWith(**dict(scores.made_with), command=scores.command)
         return [_run_results(run, scores, made_with, place) for run in scores.runs]
 
 
@@ -194,8 +193,8 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         raise InputError(f"{known.place}: curve: expected as many scores as env steps")
     return replace(
         known,
-        scale=_score_scale(entry.reference),
-        curve_scale=_score_scale(entry.curve_reference),
+        scale=scale_of(entry.reference),
+        curve_scale=scale_of(entry.curve_reference),
         measure=entry.measure,
         scores=finite([run.score]),
         curve=(finite(steps), finite(heights)),
@@ -203,7 +202,3 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         seconds=run.seconds,
         steps_per_second=run.steps_per_second,
     )
-
-
-def _score_scale(scale: Scale | None) -> ScoreScale | None:
-    return None if scale is None else ScoreScale.from_json(scale.model_dump())

@@ -11,10 +11,10 @@ import numpy as np
 
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task
+from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task, scale_of
 from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
-from experiments.runs.manifest import Manifest, Scale
+from experiments.runs.manifest import Manifest
 from experiments.runs.run_folder import LOGS, RunFolder, find_runs
 from experiments.specs.spec import MOST_UNITS, RunSpec
 
@@ -48,12 +48,12 @@ class StoredRun:
     @property
     def scale(self) -> ScoreScale | None:
         """The ends of the scale of its scores, if they are known."""
-        return _score_scale(self.manifest.reference)
+        return scale_of(self.manifest.reference)
 
     @property
     def curve_scale(self) -> ScoreScale | None:
         """The same on the episodes of the curve's points."""
-        return _score_scale(self.manifest.curve_reference)
+        return scale_of(self.manifest.curve_reference)
 
     @cached_property
     def _evaluations(self) -> Columns:
@@ -155,10 +155,6 @@ class StoredRun:
             return (seconds if 0 <= seconds < MOST_UNITS else None), (speed if 0 <= speed < MOST_UNITS else math.nan)
         except (InputError, LookupError, ValueError):
             return None, None
-
-
-def _score_scale(scale: Scale | None) -> ScoreScale | None:
-    return None if scale is None else ScoreScale.from_json(scale.model_dump())
 
 
 def read_runs(

@@ -92,7 +92,7 @@ class CheckpointFolder:
         if not keep:
             sync_folder(self._run)
         remove_folder(self._gone)
-        if not (keep and self._newest_is_forced) and not (keep and self._has_forced_before):
+        if not (keep and (self._newest_is_forced or self._has_forced_before)):
             remove_folder(self._previous)
         self._has_forced_before = keep and self._previous.exists()
 

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from agents.base import Agent
 from agents.env_snapshot import NotReplayedError, set_env_state
+from agents.planning.trust import wrappers_of
 from agents.policy import Spaces
 from agents.registry import make_agent
 from agents.seeding import integer
@@ -281,10 +282,8 @@ def _scale(run_spec: RunSpec, episode_set: str, count: int) -> Scale | None:
 def _wrappers(env: gym.Env[Any, Any]) -> list[Wrapper]:
     """The wrappers around the environment, the outermost first."""
     wrappers = []
-    while isinstance(env, gym.Wrapper):
-        arguments = env._saved_kwargs if isinstance(env, RecordConstructorArgs) else {}
-        wrappers.append(
-            Wrapper(name=type(env).__name__, arguments={key: repr(value) for key, value in arguments.items()})
-        )
-        env = env.env
+    for wrapper in wrappers_of(env):
+        arguments = wrapper._saved_kwargs if isinstance(wrapper, RecordConstructorArgs) else {}
+        shown = {key: repr(value) for key, value in arguments.items()}
+        wrappers.append(Wrapper(name=type(wrapper).__name__, arguments=shown))
     return wrappers

@@ -90,6 +90,12 @@ def test_edges_that_do_not_fit(edges: Any, message: str) -> None:
         Discretiser.for_space(spaces.Box(-1, 1, (1,)), edges, 10)
 
 
+@pytest.mark.parametrize("space", [spaces.MultiDiscrete([2, 10**9]), spaces.Discrete(10**9, start=3)])
+def test_whole_numbers_of_too_many_values_are_refused_at_once(space: spaces.Space[Any]) -> None:
+    with pytest.raises(ValueError, match="at most 100000 values of a number apart, got 1000000000"):
+        Discretiser.for_space(space, None, 10)
+
+
 def test_looking_stores_nothing_and_the_first_visit_keeps_what_was_seen() -> None:
     one = table(4, "random", seed=1)
     seen = one[12345]
