@@ -180,6 +180,7 @@ def watch(
     record: str | Path | None = None,
     terminal: bool = False,
     overlay: str = "values",
+    wall_moves: bool = False,
     oracle: bool = False,
     at: int | None = None,
     through_training: bool = False,
@@ -193,6 +194,7 @@ def watch(
         record: a file, .mp4 or .gif.
         terminal: draw in the terminal.
         overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
+        wall_moves: with "q_values", draw those of moves into walls too.
         oracle: draw the optimum beside the agent; of a recording or the terminal.
         at: an env step of the training: the agent as it was at the last snapshot at or before it.
         through_training: the agent as it was at every snapshot, one after the other; six seconds of an episode at most.
@@ -206,7 +208,17 @@ def watch(
     """
     file = None if record is None else Path(record)
     moments = Moments(at=at, through_training=through_training)
-    return watch_run(Path(run), episodes, file, terminal, overlay, oracle, moments, trust_code)
+    return watch_run(
+        Path(run),
+        episodes,
+        file,
+        terminal,
+        overlay=overlay,
+        oracle=oracle,
+        moments=moments,
+        wall_moves=wall_moves,
+        trust_code=trust_code,
+    )
 
 
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """`RLLab/Maze-v0`: find the exit of a maze."""
 
 import copy
-import shutil
 from array import array
 from typing import Any
 
@@ -21,11 +20,10 @@ from envs.mazes.observations import Observer
 from envs.mazes.rendering import Renderer
 from envs.mazes.scene import Overlay, Scene
 from envs.mazes.setup import make_source
-from envs.mazes.text import draw_box
+from envs.mazes.text import Room, draw_box, terminal_room
 
 Outcome = tuple[float, int, float, bool]  # (probability, next_state, reward, terminated), as in toy_text
 DEFAULT_VIEW = 5
-WIDE = 10_000  # columns, where there is no terminal
 
 
 class MazeEnv(gym.Env[Any, int]):
@@ -151,6 +149,7 @@ class MazeEnv(gym.Env[Any, int]):
         self._spec: EnvSpec | None = None
         self.render_mode = render_mode
         self.overlay: Overlay | None = None  # data that the renderer draws over the cells
+        self.room: Room | None = None  # for its text; None: the terminal's
         self.source = make_source(options)
         self._draws_owed = 0
         recipe = self.source.recipe
@@ -428,7 +427,8 @@ class MazeEnv(gym.Env[Any, int]):
             gym.logger.warn("render() without a render_mode: give one to gym.make, e.g. render_mode='rgb_array'")
             return None
         if self.render_mode == "ansi":
-            return draw_box(self.scene(), shutil.get_terminal_size((WIDE, 24)).columns)
+            room = self.room or terminal_room()
+            return draw_box(self.scene(), room.columns, room.lines, colours=room.colours)
         if self._renderer is None:
             window_fps = self.metadata["render_fps"] if self.render_mode == "human" else None
             self._renderer = Renderer(self.render_size, window_fps)

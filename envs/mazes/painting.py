@@ -1,5 +1,6 @@
 """How a maze looks: a scene as shapes on a canvas, whether that makes pixels or an SVG file."""
 
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.mazes.cell_values import decimals, known_values, written
 from envs.mazes.grid import MOVES
 from envs.mazes.scene import Overlay, Scene
 
@@ -21,6 +23,9 @@ KEY_COLOURS = ((0, 114, 178), (204, 121, 167), (148, 112, 0), (0, 120, 90))
 # Cividis-like ramp, low to high: readable with every kind of colour vision, light enough for dark arrows.
 RAMP = np.array([(92, 112, 145), (140, 150, 165), (178, 178, 168), (217, 203, 140), (250, 228, 110)], dtype=float)
 SCALE_CELLS = 1.9  # width of the colour scale beside the maze, in units of `scale_unit`
+DIGITS_UNIT = 52  # pixels a cell from which on its values are written in it: up to 9 x 9 cells in 480 pixels
+LETTER_WIDTH = 0.6  # of a letter, as a share of its height; about
+AMONG_DIGITS = 0.62  # how much smaller the robot and its start are where numbers stand around them
 
 
 class Canvas(Protocol):
@@ -54,12 +59,30 @@ class Geometry:
         scale_width = int(SCALE_CELLS * self.scale_unit) // 2 * 2 if self.has_scale else 0
         self.maze_width = scene.cols * self.unit + 2 * self.margin
         self.width = self.maze_width + scale_width
-        self.height = scene.rows * self.unit + 2 * self.margin
+        self.maze_height = scene.rows * self.unit + 2 * self.margin
+        self.letter_height = max(10, size // 40)
+        width = int((self.width - self.margin) / (self.letter_height * LETTER_WIDTH))
+        sentences = () if overlay is None else overlay.caption
+        self.caption = [line for one in sentences for line in textwrap.wrap(one, max(12, width))]
+        caption_height = round((len(self.caption) + 0.5) * self.line_height) if self.caption else 0
+        self.height = (self.maze_height + caption_height + 1) // 2 * 2
+
+    @property
+    def line_height(self) -> float:
+        """Of the caption, in pixels."""
+        return self.letter_height * 1.6
 
 
 def paint(scene: Scene, canvas: Canvas, geometry: Geometry, scale: int = 1) -> None:
     """Draw a scene, `scale` times as large as its geometry says."""
     _Painter(scene, canvas, geometry, scale).paint()
+
+
+def ramp_colour(value: float, low: float, high: float) -> Colour:
+    """The colour of a value on a scale."""
+    share = (value - low) / max(high - low, 1e-12)
+    red, green, blue = (int(np.interp(share, np.linspace(0, 1, len(RAMP)), RAMP[:, channel])) for channel in range(3))
+    return red, green, blue
 
 
 class _Painter:
@@ -69,7 +92,9 @@ class _Painter:
         self.scene, self.level, self.canvas, self.geometry = scene, scene.level, canvas, geometry
         self.scale, self.unit, self.margin = scale, geometry.unit * scale, geometry.margin * scale
         self.overlay = scene.overlay or Overlay()
-        self.low, self.high = self._range()
+        self.low, self.high = self.overlay.value_range()
+        self.has_digits = geometry.has_scale and geometry.unit >= DIGITS_UNIT
+        self.figure_unit = self.unit * (AMONG_DIGITS if self.has_digits else 1.0)  # the size of the robot and its start
 
     def paint(self) -> None:
         scene = self.scene
@@ -80,7 +105,8 @@ class _Painter:
         if self.overlay.visits is not None:
             self._visits(self.overlay.visits)
         if len(self.level.starts) == 1:
-            self.canvas.circle(self._centre(int(self.level.starts[0])), self.unit * 0.3, START, max(2, self.unit / 16))
+            ring = self.figure_unit * 0.3, START, max(2, self.unit / 16)
+            self.canvas.circle(self._centre(int(self.level.starts[0])), *ring)
         for cell in np.flatnonzero(self.level.pits):
             self.canvas.circle(self._centre(int(cell)), self.unit * 0.36, PIT_RIM)
             self.canvas.circle(self._centre(int(cell)), self.unit * 0.29, PIT)
@@ -88,7 +114,7 @@ class _Painter:
             self._exit(int(cell))
         self._line_through(list(self.overlay.path), PATH, self.unit / 14)
         self._line_through([state % scene.num_cells for state in scene.trail], TRAIL, self.unit / 9)
-        if self.overlay.arrows is not None:
+        if self.overlay.arrows is not None and self.overlay.q_values is None:
             self._arrows(self.overlay.arrows)
         for cell in np.flatnonzero(self.level.keys):
             self._key(int(cell))
@@ -99,6 +125,9 @@ class _Painter:
             self._wind(scene.wind)
         if self.geometry.has_scale:
             self._colour_scale()
+        if self.has_digits:
+            self._digits()
+        self._caption()
 
     def _centre(self, cell: int) -> Point:
         row, col = divmod(cell, self.scene.cols)
@@ -111,25 +140,8 @@ class _Painter:
 
     # -- the floor and what colours it ----------------------------------------------------------------------
 
-    def _range(self) -> tuple[float, float]:
-        if self.overlay.scale is not None:
-            return self.overlay.scale
-        known = [
-            numbers[np.isfinite(numbers)]
-            for numbers in (self.overlay.values, self.overlay.q_values)
-            if numbers is not None
-        ]
-        if not known or not sum(len(numbers) for numbers in known):
-            return 0.0, 0.0
-        together = np.concatenate(known)
-        return float(together.min()), float(together.max())
-
     def _colour(self, value: float) -> Colour:
-        share = (value - self.low) / max(self.high - self.low, 1e-12)
-        red, green, blue = (
-            int(np.interp(share, np.linspace(0, 1, len(RAMP)), RAMP[:, channel])) for channel in range(3)
-        )
-        return red, green, blue
+        return ramp_colour(value, self.low, self.high)
 
     def _floor(self) -> None:
         values = self.overlay.values
@@ -167,7 +179,7 @@ class _Painter:
         text_height = unit * 0.42
         top, bottom = (
             self.margin + 1.5 * text_height,
-            self.geometry.height * self.scale - self.margin - 1.5 * text_height,
+            self.geometry.maze_height * self.scale - self.margin - 1.5 * text_height,
         )
         height = (bottom - top) / steps
         for step in range(steps):
@@ -188,6 +200,29 @@ class _Painter:
                 left = x - 0.15 * self.unit
                 tip, base = (left, y - up * half), y + up * half
                 self.canvas.polygon([tip, (left - half, base), (left + half, base)], INK)
+
+    def _digits(self) -> None:
+        """The values in figures: of a cell at its bottom, of its moves at its sides."""
+        values, q_values = self.overlay.values, self.overlay.q_values
+        num_decimals = decimals(known_values(values, q_values))
+        for cell in range(self.scene.num_cells):
+            x, y = self._centre(cell)
+            if values is not None and np.isfinite(values[cell]):
+                place = (x, y + 0.36 * self.unit)
+                self.canvas.text(place, written(float(values[cell]), num_decimals), self.unit * 0.17, INK)
+            if q_values is None or cell in self.level.exits:
+                continue
+            for action, (down, right) in enumerate(MOVES):
+                if np.isfinite(q_values[cell, action]):
+                    place = (x + right * 0.28 * self.unit, y + down * 0.35 * self.unit)
+                    text = written(float(q_values[cell, action]), num_decimals)
+                    self.canvas.text(place, text, self.unit * 0.145, INK)
+
+    def _caption(self) -> None:
+        for number, line in enumerate(self.geometry.caption):
+            y = (self.geometry.maze_height + (number + 0.5) * self.geometry.line_height) * self.scale
+            middle = self.geometry.width * self.scale / 2
+            self.canvas.text((middle, y), line, self.geometry.letter_height * self.scale, INK)
 
     # -- what stands on it ----------------------------------------------------------------------------------
 
@@ -222,6 +257,8 @@ class _Painter:
             if cell == self.scene.robot or cell in self.level.exits or self.scene.key(int(cell)):
                 continue
             x, y = self._centre(int(cell))
+            if self.has_digits:
+                y -= self.unit * 0.08  # the number stands below it
             down, right = MOVES[action]
             reach, half = self.unit * 0.26, self.unit * 0.12
             tip = (x + right * reach, y + down * reach)
@@ -264,13 +301,14 @@ class _Painter:
 
     def _robot(self, cell: int) -> None:
         x, y = self._centre(cell)
-        self.canvas.circle((x, y), self.unit * 0.32, ROBOT)
+        unit = self.figure_unit
+        self.canvas.circle((x, y), unit * 0.32, ROBOT)
         for side in (-1, 1):
-            eye = (x + side * self.unit * 0.11, y - self.unit * 0.05)
-            self.canvas.circle(eye, self.unit * 0.08, FLOOR)
-            self.canvas.circle(eye, self.unit * 0.04, INK)
+            eye = (x + side * unit * 0.11, y - unit * 0.05)
+            self.canvas.circle(eye, unit * 0.08, FLOOR)
+            self.canvas.circle(eye, unit * 0.04, INK)
         held = [number for number in range(4) if self.scene.held >> number & 1]
         for index, number in enumerate(held):
-            spot = (x + (index - (len(held) - 1) / 2) * self.unit * 0.16, y + self.unit * 0.16)
-            self.canvas.circle(spot, self.unit * 0.08, FLOOR)
-            self.canvas.circle(spot, self.unit * 0.06, KEY_COLOURS[number])
+            spot = (x + (index - (len(held) - 1) / 2) * unit * 0.16, y + unit * 0.16)
+            self.canvas.circle(spot, unit * 0.08, FLOOR)
+            self.canvas.circle(spot, unit * 0.06, KEY_COLOURS[number])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from envs.mazes.cell_values import known_values
 from envs.mazes.level import Level
 
 
@@ -15,10 +16,18 @@ class Overlay:
 
     values: NDArray[np.float64] | None = None  # [C]: coloured cells
     arrows: NDArray[np.bool_] | None = None  # [C, 4]: the greedy actions
-    q_values: NDArray[np.float64] | None = None  # [C, 4]: four coloured triangles a cell
+    q_values: NDArray[np.float64] | None = None  # [C, 4]: four coloured triangles a cell (arrows in text only)
     visits: NDArray[np.int64] | None = None  # [C]: dots, larger for more
     path: Sequence[int] = field(default=())  # cells of a path, such as the optimal one
     scale: tuple[float, float] | None = None  # the values at the colours' ends; None: the lowest and highest there are
+    caption: Sequence[str] = field(default=())  # sentences below the maze: whose numbers these are, what colours mean
+
+    def value_range(self) -> tuple[float, float]:
+        """The values at the ends of the colour scale."""
+        if self.scale is not None:
+            return self.scale
+        known = known_values(self.values, self.q_values)
+        return (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)
 
 
 @dataclass(frozen=True)

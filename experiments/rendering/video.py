@@ -14,6 +14,7 @@ from agents.base import Agent
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import STEP
 from envs.mazes.scene import Overlay
+from envs.mazes.text import beside
 from experiments.errors import InputError
 from experiments.evaluation.rollout import rollout
 from experiments.files import check_replaceable, coming_path
@@ -47,6 +48,8 @@ def play(
     *,
     overlay: str = "values",
     oracle: bool = False,
+    wall_moves: bool = False,
+    title: str = "",
     max_frames: int | None = None,
 ) -> Iterator[Frame]:
     """The frames of greedy episodes, in an environment made with a render mode.
@@ -57,6 +60,8 @@ def play(
         seeds: of the episodes.
         overlay: what is drawn over a maze, one of `overlays.KINDS`.
         oracle: draw the optimum beside the agent, which needs a maze drawn as "rgb_array" or "ansi".
+        wall_moves: of the overlay "q_values", draw those of moves into walls too.
+        title: what a maze's caption begins with: whose values are drawn.
         max_frames: at most so many of an episode, at least 1; the caption of the last one says so. None: all.
     """
     base = env.unwrapped
@@ -75,9 +80,10 @@ def play(
                 visits[maze.s % maze.num_cells] += 1
                 if maze.s // maze.num_cells != held or overlay in ("visits", "path"):
                     held = maze.s // maze.num_cells
-                    maze.overlay = maze_overlay(agent, env, overlay, visits)
+                    maze.overlay = maze_overlay(agent, env, overlay, visits, title=title, wall_moves=wall_moves)
                     if oracle:
-                        theirs = oracle_overlay(maze, overlay, _discount(agent, maze))
+                        discount = _discount(agent, maze)
+                        theirs = oracle_overlay(maze, overlay, discount, wall_moves=wall_moves)
                         maze.overlay, theirs = with_one_scale(maze.overlay, theirs)
             picture = env.render()  # nothing, where the environment has a window of its own
             picture = None if env.render_mode == "human" else as_picture(picture)
@@ -104,10 +110,12 @@ def _drawn_with(maze: MazeEnv, overlay: Overlay | None) -> Any:
 
 
 def _beside(left: Any, right: Any) -> Any:
-    """Two pictures, or two texts, side by side."""
+    """Two pictures, or two texts, side by side; the lower one is continued in the colour of its last corner."""
     if isinstance(left, str):
-        return "\n".join(f"{one}   {other}" for one, other in zip(left.split("\n"), right.split("\n"), strict=True))
-    return np.concatenate([left, right], axis=1)
+        return beside(left, right)
+    height = max(len(left), len(right))
+    sides = [np.concatenate([one, np.repeat(one[-1:], height - len(one), axis=0)]) for one in (left, right)]
+    return np.concatenate(sides, axis=1)
 
 
 def frames_per_second(env: gym.Env[Any, Any]) -> float:

@@ -43,6 +43,17 @@ class OpenRun:
         """What was asked for."""
         return self.manifest.run_spec
 
+    @property
+    def whose(self) -> str:
+        """Whose run it is, in words, such as "q_learning, seed 0"."""
+        return f"{self.run_spec.agent.label}, seed {self.run_spec.seed}"
+
+    def how_far(self, env_step: int | None = None) -> str:
+        """How far its agent has trained at an env step, or by now, such as "after 20,000 env steps"."""
+        if env_step is None:
+            env_step = self.manifest.env_steps
+        return "in training" if env_step is None else f"after {env_step:,} env steps"
+
     def env_entry(self, options: Mapping[str, Any] | None = None) -> EnvEntry:
         """The run's environment, with some options that are other than the run's.
 

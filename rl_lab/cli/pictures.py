@@ -29,6 +29,9 @@ Overlay = Annotated[
 ]
 
 
+WallMoves = Annotated[bool, typer.Option("--wall-moves", help="With q_values: draw those of moves into walls too.")]
+
+
 @app.command(epilog="Example: rl-lab watch runs/train/maze/q/seed-0 --record maze.gif")
 def watch(
     run: RunArgument,
@@ -38,6 +41,7 @@ def watch(
     ] = None,
     terminal: Annotated[bool, typer.Option("--terminal", help="Draw in the terminal instead of a window.")] = False,
     overlay: Overlay = "values",
+    wall_moves: WallMoves = False,
     oracle: Annotated[bool, typer.Option("--oracle", help="Draw the optimum of a maze beside the agent.")] = False,
     at: Annotated[
         int | None,
@@ -58,6 +62,7 @@ def watch(
         record=record,
         terminal=terminal,
         overlay=overlay,
+        wall_moves=wall_moves,
         oracle=oracle,
         at=at,
         through_training=through_training,
@@ -75,6 +80,7 @@ def draw(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .svg, .png or .txt file.")],
     env_options: EnvOptions = None,
     overlay: Overlay = "values",
+    wall_moves: WallMoves = False,
     level: Annotated[
         int | None, typer.Option(parser=not_negative, metavar="K", help="The level, of a pool of levels.")
     ] = None,
@@ -86,7 +92,17 @@ def draw(
     from rl_lab.show.draw import draw as draw_file
 
     options = assignments("--env", env_options)
-    result = draw_file(what, file, options, overlay=overlay, level=level, seed=seed, size=size, trust_code=trust_code)
+    result = draw_file(
+        what,
+        file,
+        options,
+        overlay=overlay,
+        level=level,
+        seed=seed,
+        size=size,
+        wall_moves=wall_moves,
+        trust_code=trust_code,
+    )
     say(f"{result['file']}: shortest path {result['shortest_path']} moves")
 
 

@@ -30,6 +30,7 @@ def draw(
     level: int | None,
     seed: int,
     size: int,
+    wall_moves: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
     """Draw a maze: of an environment's id with what is optimal, of a run's folder with what its agent has learned.
@@ -73,9 +74,11 @@ def draw(
     with located("--level"):
         env.reset(seed=seed, options=None if level is None else {"level": level})
     if is_run:
-        maze.overlay = maze_overlay(opened.agent(), env, overlay)
+        title = f"{opened.whose}, {opened.how_far()}"
+        maze.overlay = maze_overlay(opened.agent(), env, overlay, title=title, wall_moves=wall_moves)
     else:
-        maze.overlay = oracle_overlay(maze, overlay, 1.0 if maze.source.recipe.reward == 0 else 0.99)
+        discount = 1.0 if maze.source.recipe.reward == 0 else 0.99
+        maze.overlay = oracle_overlay(maze, overlay, discount, wall_moves=wall_moves)
     _write(maze, file, size)
     return {"file": str(file), "shortest_path": int(maze.exit_distances[maze.s])}
 

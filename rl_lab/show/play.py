@@ -13,7 +13,17 @@ from envs.registry import make_env
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from rl_lab.show.draw import entry_of
-from rl_lab.show.watch import CLEAR, HIDE_CURSOR, HOME, PLAIN_WIDTH, SHOW_CURSOR, as_text, has_display, terminal_mode
+from rl_lab.show.watch import (
+    CAPTION_LINES,
+    CLEAR,
+    HIDE_CURSOR,
+    HOME,
+    PLAIN_WIDTH,
+    SHOW_CURSOR,
+    as_text,
+    has_display,
+    terminal_mode,
+)
 
 MAZE_KEYS = {"w": 0, "d": 1, "s": 2, "a": 3}
 ARROW_KEYS = {"\x1b[A": 0, "\x1b[C": 1, "\x1b[B": 2, "\x1b[D": 3}
@@ -140,7 +150,7 @@ def _show(env: gym.Env[Any, Any], caption: str) -> None:
     import shutil
 
     size = shutil.get_terminal_size((PLAIN_WIDTH, 40))
-    text = as_text(env.render(), size.columns, size.lines - 2)
+    text = as_text(env.render(), size.columns, size.lines - CAPTION_LINES)
     if sys.stdout.isatty():
         lines = [line + "\x1b[K" for line in [*text.split("\n"), caption]]
         sys.stdout.write(HOME + "\r\n".join(lines) + "\x1b[J")

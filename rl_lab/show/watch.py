@@ -14,6 +14,7 @@ import numpy as np
 from agents.base import Agent
 from agents.planning.trust import why_no_model
 from envs.mazes.env import MazeEnv
+from envs.mazes.text import GAP, smallest, terminal_room
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import close, closing, make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
@@ -25,6 +26,7 @@ from experiments.specs.spec import EnvEntry
 
 HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
 SCENE_SECONDS = 6.0  # of an episode, when the whole training is shown: at first an agent wanders
+CAPTION_LINES = 2  # below a picture in a terminal: what happens, and the cursor's
 PLAIN_WIDTH = 80  # of pictures where standard output is no terminal
 
 
@@ -46,6 +48,7 @@ def watch_run(
     overlay: str = "values",
     oracle: bool = False,
     moments: Moments = LAST,
+    wall_moves: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
     """Show greedy episodes of a run's agent; the first ones of its final evaluation."""
@@ -71,14 +74,25 @@ def watch_run(
             raise InputError(f"--oracle: expected a maze, whose optimum is known, got {opened.run_spec.env.id}")
         if oracle and (reason := why_no_model(env)):
             raise InputError(f"--oracle: expected a maze whose model is known, and {reason}")
+        if oracle and terminal and isinstance(env.unwrapped, MazeEnv):
+            _halve_room(env.unwrapped)
         agents = _agents(opened, moments)
         seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
         fps = frames_per_second(env)
         max_frames = round(SCENE_SECONDS * fps) if moments.through_training else None
         frames = (
-            frame._replace(caption=title + frame.caption)
-            for title, agent in agents
-            for frame in play(agent, env, seeds, overlay=overlay, oracle=oracle, max_frames=max_frames)
+            frame._replace(caption=f"{when}   {frame.caption}" if len(agents) > 1 or moments != LAST else frame.caption)
+            for when, agent in agents
+            for frame in play(
+                agent,
+                env,
+                seeds,
+                overlay=overlay,
+                oracle=oracle,
+                wall_moves=wall_moves,
+                title=f"{opened.whose}, {when}",
+                max_frames=max_frames,
+            )
         )
         played = episodes * len(agents)
         if record is not None:
@@ -101,15 +115,32 @@ def _told(run: Path, env_id: str) -> Iterator[None]:
 
 
 def _agents(opened: OpenRun, moments: Moments) -> list[tuple[str, Agent]]:
-    """The agents to be watched, each with what its captions begin with."""
-    if moments.at is None and not moments.through_training:
-        return [("", opened.agent())]
+    """The agents to be watched, each with how far it has trained."""
+    if moments == LAST:
+        return [(opened.how_far(), opened.agent())]
     steps = snapshot_steps(opened.path)
     if moments.at is not None:
         steps = [nearest_snapshot(opened.path, moments.at)]
     if not steps:
         raise InputError(f"{opened.path}: there are no snapshots: its agent learns nothing, or they were removed")
-    return [(f"after {step:,} env steps   ", opened.agent(step)) for step in steps]
+    return [(opened.how_far(step), opened.agent(step)) for step in steps]
+
+
+def _halve_room(maze: MazeEnv) -> None:
+    """Let the maze's text leave room for another beside it.
+
+    Raises:
+        InputError: there is not enough for two.
+    """
+    room = terminal_room()
+    columns, lines = smallest(maze.rows, maze.cols)
+    if room.columns is not None and room.columns < 2 * columns + GAP:
+        where = f"a terminal of at least {2 * columns + GAP} columns for two mazes of {maze.cols}"
+        raise InputError(f"--oracle: expected {where}, got {room.columns}; --record FILE.mp4 needs none")
+    if room.lines is not None and room.lines < lines:
+        where = f"a terminal of at least {lines + CAPTION_LINES} lines for a maze of {maze.rows} rows"
+        raise InputError(f"--oracle: expected {where}, got {room.lines + CAPTION_LINES}; --record FILE.mp4 needs none")
+    maze.room = room._replace(columns=None if room.columns is None else (room.columns - GAP) // 2)
 
 
 def _mode(opened: OpenRun, record: Path | None, terminal: bool) -> str:
@@ -130,10 +161,13 @@ def terminal_mode(entry: EnvEntry) -> str:
     """How an environment is best drawn in this terminal: as text where it has any that fits, else as a picture."""
     with located(f"envs: {entry.id}"):
         env = make_evaluation_env(entry)
-    modes = env.metadata.get("render_modes", [])
-    columns = getattr(env.unwrapped, "cols", None)
+    modes, base = env.metadata.get("render_modes", []), env.unwrapped
     close(env)
-    fits = not isinstance(columns, int) or 2 * columns + 1 <= shutil.get_terminal_size((PLAIN_WIDTH, 40)).columns
+    fits = True
+    if isinstance(base, MazeEnv):
+        columns, lines = smallest(base.rows, base.cols)
+        room = shutil.get_terminal_size((PLAIN_WIDTH, 10_000))
+        fits = columns <= room.columns and (not sys.stdout.isatty() or lines + CAPTION_LINES <= room.lines)
     return "ansi" if "ansi" in modes and fits else "rgb_array"
 
 
@@ -173,7 +207,7 @@ def show_in_terminal(frames: Iterator[Frame], fps: float) -> int:
             count += 1
             if animate:
                 size = shutil.get_terminal_size()
-                text = as_text(frame.picture, size.columns, size.lines - 2)
+                text = as_text(frame.picture, size.columns, size.lines - CAPTION_LINES)
                 lines = [line + "\x1b[K" for line in [*text.split("\n"), frame.caption]]
                 sys.stdout.write(HOME + "\n".join(lines) + "\x1b[J")
                 sys.stdout.flush()

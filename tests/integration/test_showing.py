@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -15,10 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from envs.mazes.cell_values import decimals, written
 from envs.mazes.env import MazeEnv
 from envs.mazes.scene import Overlay
 from envs.mazes.svg import draw_svg
 from envs.mazes.text import draw_box
+from envs.registry import make_env
+from experiments.rendering.overlays import MEANINGS, maze_overlay
+from rl_lab import make_agent
 from tests.conftest import Command
 from tests.helpers import LOCKED, MAZES
 
@@ -74,12 +79,14 @@ def test_the_optimum_is_drawn_beside_the_agent(rl_lab: Command, tmp_path: Path) 
     done = rl_lab("watch", run, "--terminal", "--oracle")
     assert done.returncode == 0, done.stderr
     picture = done.stdout.split("\n\n")[0].split("\n")
-    assert [len(line) for line in picture[:7]] == [2 * 13 + 3] * 7
-    assert all(line[:13] == line[16:] for line in picture[:7])  # a planner is the optimum
+    width = 3 * 8 + 1  # of a cell with its value, and a wall
+    assert len({len(line) for line in picture[:7]}) == 1
+    assert all(line[:width] == line[-width:] for line in picture[:7])  # a planner is the optimum
+    assert "what is optimal at discount 1" in done.stdout
     assert "(right: the optimum at discount 1)" in done.stdout
     assert rl_lab("watch", run, "--record", "both.gif", "--oracle").returncode == 0
     with Image.open(tmp_path / "both.gif") as movie:
-        assert movie.size[0] > 2 * movie.size[1]
+        assert movie.size[0] > 1.9 * movie.size[1]
     refused = rl_lab("watch", run, "--oracle", environment={"SDL_VIDEODRIVER": "dummy"})
     assert refused.returncode == 2
     assert "--oracle: expected --record or --terminal beside it" in refused.stderr
@@ -214,10 +221,16 @@ def test_every_variant_is_drawn_in_every_way(options: dict[str, Any]) -> None:
     assert 180 < max(picture.shape) < 330
     root = xml.etree.ElementTree.fromstring(draw_svg(env.scene()))
     assert root.get("viewBox")
-    wide, narrow = draw_box(env.scene()), draw_box(env.scene(), 2 * env.cols + 1)
+    small = max(env.rows, env.cols) <= 10
+    valued, wide = draw_box(env.scene()), draw_box(env.scene(), 8 * env.cols)
+    narrow, low = draw_box(env.scene(), 2 * env.cols + 1), draw_box(env.scene(), 2 * env.cols + 1, env.rows + 1)
+    assert {len(line) for line in valued.split("\n")} == {(12 if small else 4) * env.cols + 1}
     assert {len(line) for line in wide.split("\n")} == {4 * env.cols + 1}
-    assert {len(line) for line in narrow.split("\n")} == {2 * env.cols + 1}
-    assert wide.count("●") == narrow.count("●") == 1
+    assert {len(line) for line in narrow.split("\n")} == {2 * env.cols + 1} == {len(line) for line in low.split("\n")}
+    assert len(low.split("\n")) == env.rows + 1
+    assert valued.count("●") == wide.count("●") == narrow.count("●") == low.count("●") == 1
+    coloured = draw_box(env.scene(), colours=True)
+    assert re.sub("\x1b\\[[0-9;]*m|•", "", coloured) == re.sub("•", "", valued) or "•" in coloured
 
 
 def test_text_shows_what_stands_in_the_maze() -> None:
@@ -243,4 +256,58 @@ def test_the_colour_scale_runs_from_the_lowest_to_the_highest() -> None:
     env.overlay = Overlay(values=np.array([-3.0, 7.5, np.nan]))
     assert env.render().shape[1] > plain.shape[1]
     texts = [element.text for element in xml.etree.ElementTree.fromstring(draw_svg(env.scene())).findall(f"{SVG}text")]
-    assert texts == ["7.5", "-3"]
+    assert texts == ["7.5", "-3", "-3.00", "7.50"]  # the scale's ends, and the cells' own
+
+
+def test_values_are_written_in_small_mazes_but_none_of_moves_into_walls() -> None:
+    env = make_env("RLLab/Maze-v0", layout="#######\n#S   E#\n#######", render_mode="rgb_array")
+    maze = env.unwrapped
+    assert isinstance(maze, MazeEnv)
+    env.reset(seed=0)
+    agent: Any = make_agent("q_learning", env)
+    for state, values in enumerate([(-1.5, 12.25, -2.0, -3.0), (-4.0, 1e6, -5.0, -0.001)]):
+        agent.table.memory.q[state] = values
+    overlay = maze_overlay(agent, env, "q_values", title="mine, seed 7")
+    assert overlay is not None
+    assert overlay.q_values is not None
+    assert overlay.arrows is not None
+    shown = [[None if np.isnan(value) else value for value in row] for row in overlay.q_values.tolist()]
+    assert shown == [[None, 12.25, None, None], [None, 1e6, None, -0.001], [None] * 4]
+    assert np.argwhere(overlay.arrows).tolist() == [[0, 1], [1, 1]]
+    maze.overlay = overlay
+    text = draw_box(maze.scene())
+    assert text.split("\n")[2] == "│     ●   12 0    →  1e6      ★     │"
+    assert text.endswith("mine, seed 7\n" + MEANINGS["q_values"].replace(" on the", "\non the"))
+    elements = xml.etree.ElementTree.fromstring(draw_svg(maze.scene())).findall(f"{SVG}text")
+    texts = [element.text for element in elements]
+    assert [text for text in texts if text in ("12", "1e6", "0")] == ["12", "1e6", "0"]
+    assert "mine, seed 7" in texts
+    every = maze_overlay(agent, env, "q_values", wall_moves=True)
+    assert every is not None
+    assert every.q_values is not None
+    assert every.q_values[0].tolist() == [-1.5, 12.25, -2.0, -3.0]
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([-3.0, 7.0], ["-3", "7"]),
+        ([-3.25, 7.5], ["-3.25", "7.50"]),
+        ([-11.26, 3.04], ["-11.3", "3.0"]),
+        ([-200.4, 0.2], ["-200", "0"]),
+        ([-12345.6, 0.0], ["-1e4", "0"]),
+        ([-0.001, 0.5], ["0.00", "0.50"]),
+    ],
+)
+def test_values_are_written_short(values: list[float], texts: list[str]) -> None:
+    assert [written(value, decimals(values)) for value in values] == texts
+
+
+def test_what_does_not_fit_a_low_terminal_is_drawn_in_half_blocks() -> None:
+    env = MazeEnv(rows=15, cols=15, render_mode="ansi")
+    env.reset(seed=0)
+    assert len(draw_box(env.scene(), 80, 40).split("\n")) == 31
+    plain, coloured = draw_box(env.scene(), 80, 22), draw_box(env.scene(), 80, 22, colours=True)
+    assert [len(line) for line in plain.split("\n")] == [31] * 16
+    assert coloured.count("\x1b[48;2;213;94;0m") == 1  # the robot
+    assert [line.count("▀") for line in coloured.split("\n")] == [31] * 16

@@ -66,7 +66,8 @@ def test_a_maze_recorded_and_decoded(ending: str, rl_lab: Command, tmp_path: Pat
             durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
             size = image.size
         assert sum(durations) == pytest.approx(expected * 1000 / fps, rel=0.05)  # equal frames are joined
-    assert size == (4 * 120 + 2 * 40 + 64, 4 * 120 + 2 * 40 + 28)  # 64: the colour scale, 28: the caption
+    # 64: the colour scale; 48: whose values these are, and what they mean; 28: the caption
+    assert size == (4 * 120 + 2 * 40 + 64, 4 * 120 + 2 * 40 + 48 + 28)
     assert all(len(np.unique(frame.reshape(-1, 3), axis=0)) > 20 for frame in frames)  # not blank
     assert any(not np.array_equal(frames[0], frame) for frame in frames)  # and not still
     assert f"maze.{ending}" in done.stdout
