@@ -31,6 +31,7 @@ __all__ = [
     "SeedRuns",
     "compare",
     "evaluate",
+    "load_agent",
     "make_agent",
     "make_env",
     "train",
@@ -152,6 +153,20 @@ def evaluate(
             for result in results
         ],
     }
+
+
+def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = False) -> Agent:
+    """The trained agent of a run: it acts (`select_action`, `predict`, `policy`), and tells what it thinks of actions.
+
+    Args:
+        run: the run's folder.
+        at: an env step of the training: the agent as it was at the last snapshot at or before it.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
+
+    Raises:
+        InputError: `run` is no run folder, is damaged, or has no checkpoint (or snapshot) yet.
+    """
+    return open_run(Path(run), trust_code=trust_code).agent(at)
 
 
 def compare(

@@ -26,6 +26,7 @@ from agents.tabular.memory import (
     LAST,
     NEXT_ACTION,
     NEXT_STATE,
+    NOW,
     OTHERWISE,
     TIME,
     Parameters,
@@ -226,6 +227,13 @@ class TabularAgent(OnlineAgent):
             table.keep_more_steps()
         error = self._learn(table.view, self._parameters, self._draws, step)
         return None if error != error else error  # nan is no error
+
+    def explore_no_more(self) -> None:
+        """Where exploration is epsilon-greedy, take the best action in training too from now on, ties drawn."""
+        if self.parameters.exploration == EPSILON_GREEDY:
+            self.parameters = self.parameters._replace(initial_rate=0.0, least_rate=0.0)
+            self._parameters = for_python(self.parameters)
+            self.table.memory.rates[NOW] = 0.0
 
     @property
     def last_epsilon(self) -> float | None:

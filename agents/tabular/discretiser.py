@@ -1,5 +1,6 @@
 """Observations as whole numbers: bins between edges, dimension by dimension."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
@@ -53,6 +54,23 @@ class Discretiser:
             states = states * (len(edges) + 1) + np.searchsorted(edges, column, side="right").astype(exact)
         cells: list[int] = states.tolist()
         return cells
+
+    def indices(self, state: int) -> list[int]:
+        """The number of a cell's bin in each dimension [D]."""
+        found: list[int] = []
+        for edges in reversed(self.edges):
+            state, index = divmod(state, len(edges) + 1)
+            found.append(index)
+        return found[::-1]
+
+    def indices_text(self, state: int) -> str:
+        """The same as text, such as "5 5 0 10"."""
+        return " ".join(map(str, self.indices(state)))
+
+    def bins(self, state: int) -> list[tuple[float, float]]:
+        """For each dimension [D] the bin of a cell: its lower edge, which belongs to it, and its upper one."""
+        pairs = zip(self.edges, self.indices(state), strict=True)
+        return [((-math.inf, *edges)[index], (*edges, math.inf)[index]) for edges, index in pairs]
 
     @classmethod
     def for_space(

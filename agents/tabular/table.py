@@ -230,6 +230,16 @@ class Table:
             return len(self.rows)
         return int(self.memory.visits.any(axis=1).sum()) if "visits" in self._layouts else None
 
+    def known(self) -> list[int]:
+        """The states of which something is known: those met, or whose values are others than before a first visit."""
+        if not self.dense:
+            return list(self.rows)
+        known = (self.memory.q != self._new("q", 0, self.num_states)).any(axis=1)
+        if "visits" in self._layouts:
+            known |= self.memory.visits.any(axis=1)
+        states: list[int] = np.flatnonzero(known).tolist()
+        return states
+
     # -- what acting needs ------------------------------------------------------------------------------------
 
     def policy_state(self) -> State:

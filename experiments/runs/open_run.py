@@ -86,8 +86,12 @@ class OpenRun:
         with closing(make_evaluation_env(self.run_spec.env)) as env:
             return Spaces.of(env)
 
-    def agent(self, env_step: int | None = None) -> Agent:
-        """The trained agent, which can act; as it was at the last snapshot at or before an env step, if one is given.
+    def agent(self, env_step: int | None = None, *, to_learn: bool = False) -> Agent:
+        """The trained agent, which can act.
+
+        Args:
+            env_step: as it was at the last snapshot at or before this env step of its training.
+            to_learn: it is to go on learning; of a snapshot it does so without what only learning needs.
 
         Raises:
             InputError: there is no checkpoint yet, or no snapshot; or it is damaged.
@@ -102,7 +106,10 @@ class OpenRun:
         self.folder.checkpoint.check()
         with located(str(self.path)):
             agent = self._new_agent()
-            agent.load_policy(self.folder.checkpoint.agent)
+            if to_learn:
+                agent.load(self.folder.checkpoint.agent)
+            else:
+                agent.load_policy(self.folder.checkpoint.agent)
         return agent
 
     def _new_agent(self) -> Agent:

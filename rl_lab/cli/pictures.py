@@ -1,4 +1,4 @@
-"""The commands that show: watch, draw, play, speed."""
+"""The commands that show: watch, show, draw, play, speed."""
 
 import json
 from pathlib import Path
@@ -51,11 +51,23 @@ def watch(
         bool,
         typer.Option("--through-training", help="The agent at every snapshot of its training."),
     ] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print how the agent goes on learning, step by step: old value to new.")
+    ] = False,
     trust_code: TrustCode = False,
 ) -> None:
     """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
+    from experiments.errors import InputError
     from rl_lab.api import watch as watch_run
 
+    if explain:
+        from rl_lab.show.explain import explain_run
+        from rl_lab.text.values import print_explanation
+
+        if record is not None or oracle or through_training:
+            raise InputError("--explain: expected no --record, --oracle or --through-training beside it: it is text")
+        print_explanation(explain_run(run, episodes=episodes, at=at, trust_code=trust_code))
+        return
     result = watch_run(
         run,
         episodes=episodes,
@@ -70,6 +82,25 @@ def watch(
     )
     if record is not None:
         say(f"{result['frames']} frames: {result['file']}")
+
+
+@app.command(epilog="Example: rl-lab show runs/train/maze/q/seed-0")
+def show(
+    run: RunArgument,
+    at: Annotated[
+        int | None,
+        typer.Option(parser=not_negative, metavar="STEP", help="The agent as it was at this env step of its training."),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV: every row, every digit.")] = False,
+    trust_code: TrustCode = False,
+) -> None:
+    """Show the table of values that a run's agent has learned: a row a state (a cell of a maze), a column an action."""
+    from experiments.runs.open_run import open_run
+    from rl_lab.show.value_table import value_table
+    from rl_lab.text.values import print_values, print_values_as_csv
+
+    values = value_table(open_run(run, trust_code=trust_code), at)
+    (print_values_as_csv if csv else print_values)(values)
 
 
 @app.command(epilog="Example: rl-lab draw RLLab/Maze-Pits-v0 maze.svg")

@@ -10,7 +10,9 @@ from experiments.comparison.summary import AgentSummary
 
 def table(title: str, headings: Sequence[str], first: str = "agent") -> Table:
     """A plain table; headings are those of the columns after the first."""
-    made = Table(title=title, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    made = Table(
+        title=title or None, title_justify="left", title_style="", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     made.add_column(first, overflow="fold")
     for heading in headings:
         made.add_column(heading, justify="right", no_wrap=True)
