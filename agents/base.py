@@ -61,6 +61,8 @@ class TableSize(NamedTuple):
     states: int  # that have a row; of tiles, places
     bytes: int  # of all arrays
     collisions: int | None = None  # tiles that met in a place that was taken
+    met: int | None = None  # states that training has met, where that is known
+    possible: int | None = None  # states that there are, where that is a number of at most 63 bits
 
 
 class Monitor(Protocol):

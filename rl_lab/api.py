@@ -1,8 +1,10 @@
 """The Python face: what the commands do, as functions."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +13,7 @@ from agents.base import Agent
 from agents.env_copy import spec_of
 from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
+from envs.endings import ending, ending_words
 from envs.registry import env_options
 from envs.registry import make_env as _make_env
 from experiments.comparison.comparison import compare_runs
@@ -18,8 +21,10 @@ from experiments.comparison.pair_choice import AUTO
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import evaluate_agent
+from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
+from experiments.results.endings import Endings
+from experiments.runs.manifest import TableSize
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
@@ -136,12 +141,14 @@ def evaluate(
     count = run_spec.evaluation.final_episodes if episodes is None else episodes
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
         results = evaluate_agent(opened.agent(), env, episode_seeds(run_spec.evaluation.seed, "final", count))
+    endings = _endings(results, run_spec.env.id, opened.manifest.table)
     return {
         "run": str(run),
         "env": run_spec.env.label,
         "agent": run_spec.agent.label,
         **({"env_options": env_options} if env_options else {}),
         "mean_return": sum(result.total_reward for result in results) / len(results),
+        "endings": endings.to_json(),
         "episodes": [
             {
                 "seed": result.seed,
@@ -149,10 +156,24 @@ def evaluate(
                 "length": result.length,
                 "terminated": result.terminated,
                 "truncated": result.truncated,
+                "success": result.success,
+                "unmet_share": result.unmet_share,
             }
             for result in results
         ],
     }
+
+
+def _endings(episodes: Sequence[EvaluationEpisode], env_id: str, table: TableSize | None) -> Endings:
+    """How evaluation episodes ended."""
+    words = ending_words(env_id)
+    shares = [one.unmet_share for one in episodes if one.unmet_share is not None]
+    return Endings(
+        counts=Counter(ending(words, terminated=one.terminated, success=one.success) for one in episodes),
+        unmet_share=fmean(shares) if len(shares) == len(episodes) else None,
+        states_met=None if table is None else table.met,
+        states_possible=None if table is None else table.possible,
+    )
 
 
 def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = False) -> Agent:

@@ -299,7 +299,8 @@ class TabularAgent(OnlineAgent):
     def table_size(self) -> TableSize:
         """Dense or sparse, its states, and the bytes of all arrays."""
         kind = "dense" if self.table.dense else "sparse"
-        return TableSize(kind, len(self.table), self.table.num_bytes)
+        possible = self.table.num_states if self.table.num_states < 1 << 63 else None
+        return TableSize(kind, len(self.table), self.table.num_bytes, met=self.states_met(), possible=possible)
 
     def states_met(self) -> int | None:
         """How many states training has met; None where that is not known."""

@@ -18,6 +18,7 @@ from experiments.comparison.learning_curve import (
 )
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.endings import Endings, together
 from experiments.results.run_result import RunResult
 
 ROUNDING = 1e-9  # of a normalised score
@@ -78,6 +79,7 @@ class AgentSummary:
     seconds: list[float | None] = field(default_factory=list)  # [runs], of wall-clock time
     steps_per_second: float | None = None  # median over the runs
     notes: list[str] = field(default_factory=list)  # what a reader must know of the runs
+    endings: Endings | None = None  # of the final episodes of all runs
     book_seed: list[float] | None = None  # [runs], scores from the one start that they trained on
 
     @property
@@ -124,6 +126,7 @@ class AgentSummary:
             "seconds": self.seconds,
             "steps_per_second": self.steps_per_second,
             "notes": self.notes,
+            "endings": None if self.endings is None else self.endings.to_json(),
         }
         if self.book_seed is not None:
             values["book_seed"] = self.book_seed
@@ -175,6 +178,7 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
         curve=curve_band(curves) if curves else None,
         area=area_under(curves, *common) if curves else None,
         threshold=steps_to_threshold(curves, curve_scale) if curves and curve_scale else None,
+        endings=together([run.endings for run in finished]),
         book_seed=_book_scores(finished),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from agents.base import Agent
 from agents.masks import binds, legal_actions
 from agents.policy import Policy, batch_of
+from envs.endings import success_of
 
 SUCCESS_KEYS = ("success", "is_success")  # under which environments say whether an episode succeeded
 
@@ -58,7 +59,7 @@ class EvaluationEpisode:
     length: int  # env steps
     terminated: bool
     truncated: bool
-    success: bool | None = None  # where the environment tells
+    success: bool | None = None  # where the environment tells, or its state does
     unmet_share: float | None = None  # of its decisions, taken in states that training had never met; where it is known
     info: dict[str, Any] = field(default_factory=dict)  # the environment's, at the last step
 
@@ -74,7 +75,10 @@ def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Evaluation
         if knows_states and not step.over:
             decided.append(step.observation)
     assert step is not None  # the reset at least
-    success = next((step.info[key] for key in SUCCESS_KEYS if key in step.info), None)
+    told = next((step.info[key] for key in SUCCESS_KEYS if key in step.info), None)
+    success = bool(told) if isinstance(told, bool | np.bool_ | int | np.number) else None
+    if told is None and step.terminated:
+        success = success_of(env)
     met = policy.met(batch_of(decided)) if decided else None
     return EvaluationEpisode(
         seed=seed,
@@ -82,7 +86,7 @@ def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Evaluation
         length=step.length,
         terminated=step.terminated,
         truncated=step.truncated,
-        success=bool(success) if isinstance(success, bool | np.bool_ | int | np.number) else None,
+        success=success,
         unmet_share=None if met is None else float(np.mean(~met)),
         info=step.info,
     )

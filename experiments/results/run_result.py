@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.endings import Endings
 from experiments.runs.manifest import Git, Manifest, Scale
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
@@ -150,6 +151,7 @@ class RunResult:
     env_steps: int = 0
     scale: ScoreScale | None = None  # the ends of the scale, on the final episodes
     curve_scale: ScoreScale | None = None  # the same on the episodes of the curve's points
+    endings: Endings | None = None  # of the final episodes; None: not known
     retries: int = 0  # attempts that failed before the last
     seconds: float | None = None  # of wall-clock time, training and evaluation
     steps_per_second: float | None = None  # of training

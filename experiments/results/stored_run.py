@@ -1,6 +1,7 @@
 """Runs of ours, read back from their folders. No code of theirs is imported."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,8 +10,10 @@ from typing import Self
 
 import numpy as np
 
+from envs.endings import ending, ending_words
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.endings import Endings
 from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task, scale_of
 from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
@@ -80,6 +83,26 @@ class StoredRun:
             raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, got {len(scores)}")
         return scores
 
+    def endings(self) -> Endings:
+        """How the episodes of the final evaluation ended."""
+        numbers, texts = self._evaluations
+        chosen = [one == ("final", "fresh") for one in zip(texts["phase"], texts["set"], strict=True)]
+        unknown = np.full(len(chosen), np.nan)
+        terminated = numbers["terminated"][chosen].tolist()
+        success = numbers.get("success", unknown)[chosen].tolist()
+        words = ending_words(self.run_spec.env.id)
+        counts = Counter(
+            ending(words, terminated=bool(one), success=None if math.isnan(other) else bool(other))
+            for one, other in zip(terminated, success, strict=True)
+        )
+        unmet, table = numbers.get("unmet_share", unknown)[chosen], self.manifest.table
+        return Endings(
+            counts=dict(counts),
+            unmet_share=None if not len(unmet) or np.isnan(unmet).any() else float(unmet.mean()),
+            states_met=None if table is None else table.met,
+            states_possible=None if table is None else table.possible,
+        )
+
     def curve(self, episode_set: str = "fresh") -> Curve:
         """Env steps [points] and mean evaluation scores [points]."""
         steps, scores = self._scores("curve", episode_set)
@@ -134,6 +157,7 @@ class StoredRun:
             env_steps=manifest.env_steps or 0,
             scale=self.scale,
             curve_scale=self.curve_scale,
+            endings=self.endings(),
             seconds=seconds,
             steps_per_second=speed,
             notes=notes,

@@ -126,7 +126,13 @@ class Columns(NamedTuple):
     texts: dict[str, list[str]]
 
 
-def read_columns(path: Path, columns: Sequence[str], numbers: Sequence[str], texts: Sequence[str] = ()) -> Columns:
+def read_columns(
+    path: Path,
+    columns: Sequence[str],
+    numbers: Sequence[str],
+    texts: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> Columns:
     """Some columns of a log that begins with `columns`: a few bytes a cell, however long it is.
 
     Args:
@@ -134,6 +140,7 @@ def read_columns(path: Path, columns: Sequence[str], numbers: Sequence[str], tex
         columns: what it begins with.
         numbers: names of columns of numbers.
         texts: names of columns of text.
+        optional: names of more columns of numbers, left out where the log has none.
 
     Raises:
         InputError: the log is missing or damaged, or has no such column.
@@ -142,6 +149,7 @@ def read_columns(path: Path, columns: Sequence[str], numbers: Sequence[str], tex
         for name in (*numbers, *texts):
             if name not in names:
                 raise unknown("column", name, names)
+        numbers = [*numbers, *(name for name in optional if name in names)]
         of_numbers = [(array("d"), names.index(name)) for name in numbers]
         of_texts: list[tuple[list[str], int]] = [([], names.index(name)) for name in texts]
         for row in rows:

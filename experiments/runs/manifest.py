@@ -76,6 +76,8 @@ class TableSize(_Record):
     states: int
     bytes: int
     collisions: int | None = None
+    met: int | None = None  # states that training has met
+    possible: int | None = None  # states that there are
 
 
 class Git(_Record):

@@ -199,9 +199,9 @@ class RunFolder:
         return read_columns(self.path / EPISODES_LOG, EPISODES, names).numbers
 
     def evaluation_columns(self) -> Columns:
-        """Of the evaluation episodes [episodes]: the numbers env_step, return, length; the texts phase and set."""
-        numbers, texts = ("env_step", "return", "length"), ("phase", "set")
-        return read_columns(self.path / EVALUATIONS_LOG, EVALUATIONS, numbers, texts)
+        """Of the evaluation episodes [episodes]: how they went and ended, as numbers; the texts phase and set."""
+        numbers, texts = ("env_step", "return", "length", "terminated"), ("phase", "set")
+        return read_columns(self.path / EVALUATIONS_LOG, EVALUATIONS, numbers, texts, optional=ENDINGS)
 
     def evaluations(self) -> Rows:
         """The evaluation episodes."""

@@ -98,6 +98,7 @@ def run(
     from experiments.errors import InputError
     from experiments.execution.executor import available_cores
     from rl_lab.run import run_suite
+    from rl_lab.text.endings import ending_lines
 
     if set_ and not agent:
         raise InputError("--set: expected --agent beside it, got none: a spec's agents have the spec's settings")
@@ -116,6 +117,8 @@ def run(
     folder = out / run_specs[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     say(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
+    for line in ending_lines(run_specs, out):
+        say(line)
     if outcome.longer:
         say(f"{outcome.longer} of these have trained for more than was asked for now, and stay as they are")
     for figure in outcome.figures:

@@ -74,6 +74,7 @@ def evaluate(
 
     With --env, in its environment with other options, such as split=test.
     """
+    from experiments.results.endings import Endings
     from rl_lab.api import evaluate as evaluate_run
 
     result = evaluate_run(run, episodes=episodes, env_options=assignments("--env", env_options), trust_code=trust_code)
@@ -89,6 +90,7 @@ def evaluate(
     spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
     say(f"mean return {result['mean_return']:.2f} ({spread})")
     say(f"terminated {terminated}, truncated {len(returns) - terminated}")
+    say(f"its episodes: {Endings(**result['endings']).in_words()}")
 
 
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")

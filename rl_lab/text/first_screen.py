@@ -43,14 +43,29 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
     if len(summaries) > MOST_AGENTS:
         out.print(f"  and {len(summaries) - MOST_AGENTS} agents below these", style="dim")
     if known.scale is not None:
-        ends = f"0 = the random policy, {known.scale.floor:.2f}; 1 = the {known.scale.kind}, {known.scale.ceiling:.2f}"
+        top = known.scale.kind if known.scale.kind == "solved" else f"the {known.scale.kind}"
+        ends = f"0 = the random policy, {known.scale.floor:.2f}; 1 = {top}, {known.scale.ceiling:.2f}"
         out.print(f"  scale: {ends}", style="dim", markup=False)
+    _print_endings(out, summaries)
     for note in dict.fromkeys(note for one in summaries for note in one.notes):
         agents = [one.agent for one in summaries if note in one.notes]
         who = "all" if len(agents) == len(summaries) > 1 else ", ".join(agents)
         who = who if len(agents) <= MOST_NAMES or who == "all" else f"{len(agents)} agents"
         out.print(f"  {who}: {note}", style="yellow", markup=False)
     out.print()
+
+
+def _print_endings(out: Console, summaries: Sequence[AgentSummary]) -> None:
+    """How the final episodes ended, unless all ended alike."""
+    agents: dict[str, list[str]] = {}
+    for one in summaries[:MOST_AGENTS]:
+        if one.endings is not None:
+            agents.setdefault(one.endings.in_words(), []).append(one.agent)
+    if len(agents) > 1 or any(len(one.endings.counts) > 1 for one in summaries if one.endings):
+        for words, who in agents.items():
+            line = f"{', '.join(who)}: {words}"
+            for part in textwrap.wrap(line, max(40, out.width - 2), initial_indent="  ", subsequent_indent="    "):
+                out.print(part, style="dim", markup=False)
 
 
 def _share(summary: AgentSummary) -> str:

@@ -26,6 +26,8 @@ def print_outcome(result: dict[str, Any]) -> None:
     for name, value in metrics.items():  # of a predictor: what its policy earns says nothing of it
         line = f"{name.replace('_', ' ')} after training: {value:.4g}"
     say(line)
+    if not metrics:
+        say(f"its episodes: {run.endings().in_words()}")
     if table := run.manifest.table:
         collisions = "" if table.collisions is None else f", {table.collisions} collisions"
         states = f"{table.states:,} {'places' if collisions else 'states'}"

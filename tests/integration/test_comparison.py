@@ -80,7 +80,7 @@ def test_every_number_of_a_record(tmp_path: Path) -> None:
 RECORD = [
     "env", "agent", "runs_planned", "runs_finished", "runs_failed", "attempts_retried", "seeds", "measure", "scores",
     "mean", "iqm", "interval", "min", "max", "normalised", "reference", "curve", "area", "simulated_coverage",
-    "evaluation", "budget", "env_steps", "seconds", "steps_per_second", "notes",
+    "evaluation", "budget", "env_steps", "seconds", "steps_per_second", "notes", "endings",
 ]  # fmt: skip
 PAIR = [
     "x", "y", "envs", "runs_x", "runs_y", "runs_each", "probability_of_improvement", "interval", "p", "smallest_p",

@@ -21,9 +21,7 @@ from tests.conftest import Command
 MAZE = {"layout": "#######\n#S   E#\n#######"}
 
 
-def trained(
-    out: Path, agent: str = "q_learning", env: str = "RLLab/Maze-v0", steps: int = 400, **settings: Any
-) -> str:
+def trained(out: Path, agent: str = "q_learning", env: str = "RLLab/Maze-v0", steps: int = 400, **settings: Any) -> str:
 
     made = make_env(env, **(MAZE if "Maze-v0" in env else {}))
     result = train(made, make_agent(agent, made, **settings), steps=steps, out=out)
