@@ -32,6 +32,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
+    def without_effect(self) -> dict[str, str]:
+        """Settings that have no effect beside the others, given or not; for each why ("exploration is 'ucb'")."""
+        return {}
+
 
 class Transition(NamedTuple):
     """One step of the environment, as `OnlineAgent.update` gets it."""

@@ -95,7 +95,8 @@ def train(
         progress: show a progress bar.
 
     Returns:
-        What `rl-lab train --json` prints: run (its folder), status, env_steps, episodes, seconds.
+        What `rl-lab train --json` prints: run (its folder), status, trained (false where the run had its budget
+        already, so that nothing was trained now), env_steps, episodes, seconds.
 
     Raises:
         InputError: something is wrong; nothing has been written then.

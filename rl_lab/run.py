@@ -45,6 +45,7 @@ def train_entries(
     return {
         "run": str(folder.path),
         "status": manifest.status,
+        "trained": bool(outcome.manifests),
         "env_steps": manifest.env_steps or 0,
         "episodes": manifest.episodes or 0,
         "seconds": _seconds(folder),

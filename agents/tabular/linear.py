@@ -21,7 +21,7 @@ from agents.tabular.learning import step_size_by_visits
 from agents.tabular.memory import TILES, IntArray, Layout, Memory, PairFloats, Parameters, Step
 from agents.tabular.policies import TilesPolicy, sum_of_tiles
 from agents.tabular.sarsa import choose_next, take_chosen
-from agents.tabular.settings import TabularSettings, TraceSettings
+from agents.tabular.settings import BINNING, TabularSettings, TraceSettings
 from agents.tabular.table import check_row_numbers
 from agents.tabular.tile_coding import TileCoder, check_tiles
 from agents.tabular.traces import PairList, cut, move_all, visit
@@ -97,6 +97,12 @@ class TileSettings(TabularSettings):
     num_tilings: int = Field(8, ge=1, le=256, description="grids; the textbook's for mountain car")
     num_tiles: int = Field(8, ge=1, le=1000, description="along each dimension of a grid; the textbook's")
     num_weights: int = Field(4096, ge=8, le=10_000_000, description="places; more tiles than that are hashed into them")
+
+    def without_effect(self) -> dict[str, str]:
+        """Tiles take the place of bins."""
+        return super().without_effect() | dict.fromkeys(
+            BINNING, "tiles (num_tiles, num_tilings) take the place of bins"
+        )
 
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""

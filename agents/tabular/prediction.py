@@ -25,7 +25,14 @@ from agents.tabular.learning import NOTHING, move
 from agents.tabular.memory import ACTIONS, TIME, FloatArray, Layout, Memory, PairFloats, Parameters, Step
 from agents.tabular.monte_carlo import EpisodeActions, EpisodeRewards, EpisodeStates, Times, remember
 from agents.tabular.n_step import LastActions, LastRewards, LastStates
-from agents.tabular.settings import MonteCarloSettings, NStepSettings, TabularSettings, TraceSettings
+from agents.tabular.settings import (
+    BINNING,
+    EXPLORING,
+    MonteCarloSettings,
+    NStepSettings,
+    TabularSettings,
+    TraceSettings,
+)
 from agents.tabular.traces import PairList, cut, move_all_values, visit
 from agents.td import td_target
 
@@ -127,6 +134,11 @@ class PredictionSettings(TabularSettings):
         description="the policy: one action for each state, or the probabilities of all; without it every action is "
         "equally likely",
     )
+
+    def without_effect(self) -> dict[str, str]:
+        """A predictor does not choose its actions."""
+        exploring = dict.fromkeys(EXPLORING, "a predictor follows its policy, and explores nothing")
+        return super().without_effect() | exploring | dict.fromkeys(BINNING, "a predictor takes numbered states only")
 
 
 class NStepPredictionSettings(PredictionSettings, NStepSettings):

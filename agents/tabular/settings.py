@@ -87,6 +87,36 @@ class TabularSettings(Settings):
             raise ValueError("bins: expected 'uniform' where edges are given, got 'quantile'")
         return self
 
+    def without_effect(self) -> dict[str, str]:
+        """What the other settings leave without effect, and why."""
+        kinds = {"epsilon": "epsilon_greedy", "temperature": "boltzmann"}
+        rules: list[tuple[bool, str, str]] = []  # whether it has an effect, which setting, and why it has none
+        for name, kind in kinds.items():
+            schedule = getattr(self, f"{name}_schedule")
+            of_it = ("", "_schedule", "_decay", "_min", "_decay_steps")
+            rules += [
+                (self.exploration == kind, name + one, f"exploration is {self.exploration!r}, not {kind!r}")
+                for one in of_it
+            ]
+            why = f"{name}_schedule is {schedule!r}"
+            rules.append((schedule == "exponential", f"{name}_decay", f"{why}, not 'exponential'"))
+            rules.append((schedule == "linear", f"{name}_decay_steps", f"{why}, not 'linear'"))
+            rules.append((schedule != "constant", f"{name}_min", why))
+            if self.exploration == kind:
+                rules.append((schedule in ("linear", "exponential"), "decay_every", why))
+        ucb = self.exploration == "ucb"
+        rules.append((not ucb, "decay_every", "exploration is 'ucb'"))
+        rules.append((ucb, "confidence", f"exploration is {self.exploration!r}, not 'ucb'"))
+        rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}"
+        rules.append((self.learning_rate_schedule == "constant", "learning_rate", rate))
+        rules.append((self.learning_rate_schedule == "polynomial", "learning_rate_power", f"{rate}, not 'polynomial'"))
+        rules.append((self.edges is None, "num_edges", "edges are given"))
+        found: dict[str, str] = {}
+        for has_effect, name, why in rules:
+            if not has_effect:
+                found.setdefault(name, why)
+        return found
+
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
         boltzmann = self.exploration == "boltzmann"
@@ -116,6 +146,14 @@ class TabularSettings(Settings):
             count_bonus=self.count_bonus,
             counts_visits=counts,
         )
+
+
+EXPLORING = tuple(
+    name
+    for name in TabularSettings.model_fields
+    if name.startswith(("epsilon", "temperature", "exploration", "confidence", "decay_every"))
+)
+BINNING = ("bins", "edges", "num_edges")
 
 
 class NStepSettings(TabularSettings):

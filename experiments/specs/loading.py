@@ -180,9 +180,12 @@ def check_agent_entry(entry: AgentEntry) -> None:
                 raise
             raise unknown("agent", entry.id, AGENTS) from error
         try:
-            settings_class(**entry.settings)
+            idle = settings_class(**entry.settings).without_effect()
         except ValidationError as error:
             raise InputError(f"{entry.id}: {explain(error, settings_class.model_fields)}") from error
+        for name in entry.settings:
+            if name in idle:
+                raise InputError(f"{entry.id}: {name} has no effect: {idle[name]}; leave it out, or change that")
         if entry.name is not None:
             check_label("name", entry.name)
 

@@ -16,6 +16,8 @@ def print_outcome(result: dict[str, Any]) -> None:
         say(f"{result['status']}: {result['run']}")
         return
     folder = Path(result["run"])
+    if not result["trained"]:
+        say(f"already has {result['env_steps']:,} env steps ({result['episodes']:,} episodes); nothing trained now")
     (run,) = read_runs([folder])
     scores = run.final_scores()
     what = "return" if run.manifest.measure == "return" else "minus steps to the exit"

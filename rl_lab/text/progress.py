@@ -1,4 +1,4 @@
-"""How running runs are shown: a bar each in a terminal, a line each elsewhere. Always on standard error."""
+"""How running runs are shown: a bar each in a terminal; elsewhere lines, now and then. Always on standard error."""
 
 import sys
 import time
@@ -11,6 +11,10 @@ from experiments.specs.spec import RunSpec
 from experiments.training.observers import Progress
 
 BAR = "{desc} {percentage:3.0f}% |{bar:10}| {rate_fmt}, {remaining} left{postfix}"
+
+
+PLAIN_EVERY = 30.0  # seconds between lines that say how far the runs are, where there is no terminal
+MOST_TOLD = 3  # running runs in such a line
 
 
 class Silence:
@@ -38,10 +42,13 @@ class ProgressDisplay:
         self._terminal = sys.stderr.isatty()
         self._bars: dict[str, Any] = {}
         self._begun: dict[str, float] = {}
+        self._shares: dict[str, float] = {}  # of their budgets, of the running runs
+        self._told_at = time.monotonic()
 
     def started(self, run_spec: RunSpec) -> None:
         """Put up the run's bar."""
         self._begun[str(run_spec)] = time.monotonic()
+        self._shares[str(run_spec)] = 0.0
         if not self._terminal:
             return
         in_steps = run_spec.budget.steps is not None
@@ -61,10 +68,14 @@ class ProgressDisplay:
 
     def progress(self, run_spec: RunSpec, progress: Progress) -> None:
         """Move the run's bar."""
+        done = progress.env_step if run_spec.budget.steps is not None else progress.episodes
+        if not self._terminal:
+            self._shares[str(run_spec)] = done / (run_spec.budget.steps or run_spec.budget.episodes or 1)
+            self._tell_how_far()
         bar = self._bars.get(str(run_spec))
         if bar is None:
             return
-        bar.n = progress.env_step if run_spec.budget.steps is not None else progress.episodes
+        bar.n = done
         facts = []
         if progress.total_reward is not None:
             facts.append(f"return {progress.total_reward:.4g}")
@@ -73,10 +84,21 @@ class ProgressDisplay:
         bar.set_postfix_str(", ".join(facts), refresh=False)
         bar.refresh()
 
+    def _tell_how_far(self) -> None:
+        """A line now and then, for a log file: how many runs have ended, and how far the others are."""
+        if time.monotonic() - self._told_at < PLAIN_EVERY:
+            return
+        self._told_at = time.monotonic()
+        running = [f"{name} {share:.0%}" for name, share in self._shares.items()]
+        more = f", and {len(running) - MOST_TOLD} more" if len(running) > MOST_TOLD else ""
+        line = f"{self._num_ended} of {self._num_runs} runs have ended; running: {', '.join(running[:MOST_TOLD])}{more}"
+        print(line, file=sys.stderr, flush=True)
+
     def ended(self, run_spec: RunSpec, manifest: Manifest) -> None:
         """Replace the run's bar by a line that stays."""
         self._num_ended += 1
         self.take_down(run_spec)
+        self._shares.pop(str(run_spec), None)
         seconds = time.monotonic() - self._begun[str(run_spec)]
         line = f"[{self._num_ended}/{self._num_runs}] {run_spec}: {manifest.status}"
         if manifest.status == "finished":

@@ -46,7 +46,7 @@ def test_train_evaluate_watch_compare(rl_lab_process: Command, tmp_path: Path) -
     )
     assert trained.returncode == 0, trained.stderr
     result = json.loads(trained.stdout)
-    assert set(result) == {"run", "status", "env_steps", "episodes", "seconds"}
+    assert set(result) == {"run", "status", "trained", "env_steps", "episodes", "seconds"}
     assert (result["status"], result["env_steps"]) == ("finished", 3000)
     run = tmp_path / result["run"]
     rows = rows_of(run / "episodes.csv")
