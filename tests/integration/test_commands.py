@@ -70,9 +70,10 @@ def test_train_evaluate_watch_compare(rl_lab_process: Command, tmp_path: Path) -
 
     evaluated = rl_lab_process("evaluate", result["run"], "--episodes", "4", "--json")
     scores = json.loads(evaluated.stdout)
-    assert set(scores) == {"run", "env", "agent", "mean_return", "episodes"}
+    assert set(scores) == {"run", "env", "agent", "mean_return", "endings", "episodes"}
     assert len(scores["episodes"]) == 4
-    assert set(scores["episodes"][0]) == {"seed", "return", "length", "terminated", "truncated"}
+    ends = {"terminated", "truncated", "success", "unmet_share"}
+    assert set(scores["episodes"][0]) == {"seed", "return", "length", *ends}
     finals = [row for row in evaluations if row["phase"] == "final"][:4]
     assert [str(episode["return"]) for episode in scores["episodes"]] == [row["return"] for row in finals]
     assert [str(episode["seed"]) for episode in scores["episodes"]] == [row["episode_seed"] for row in finals]
