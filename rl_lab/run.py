@@ -10,11 +10,12 @@ from experiments.execution.drive import Listener
 from experiments.execution.experiment import Outcome, run_experiment
 from experiments.figures.experiment import draw_experiment
 from experiments.runs.run_folder import RunFolder
+from experiments.specs.changes import change_spec
 from experiments.specs.loading import check_engine, load_spec, parse_spec
 from experiments.specs.spec import RunSpec, Spec
 from rl_lab.text.progress import ProgressDisplay, Silence
 
-NO_CHANGES: Mapping[str, int | None] = {}
+NO_CHANGES: Mapping[str, Any] = {}
 
 
 def train_entries(
@@ -25,7 +26,7 @@ def train_entries(
     episodes: int | None,
     seed: int,
     out: Path,
-    evaluation: Mapping[str, int | None] = NO_CHANGES,
+    evaluation: Mapping[str, Any] = NO_CHANGES,
     engine: str = "auto",
     name: str = "train",
     tensorboard: bool = False,
@@ -64,6 +65,7 @@ def run_suite(
     tensorboard: bool = False,
     agents: Sequence[dict[str, Any]] = (),
     only: Sequence[str] = (),
+    changes: Mapping[str, Any] = NO_CHANGES,
     progress: bool = True,
 ) -> tuple[list[RunSpec], Outcome]:
     """Run a spec file or a bundled suite: its runs, and how they went.
@@ -79,6 +81,7 @@ def run_suite(
         tensorboard: write event files too.
         agents: run these instead of the spec's, as entries of a spec.
         only: labels of environments; the others are left out.
+        changes: single settings by where they go (see `experiments.specs.changes`).
         progress: show progress bars.
 
     Raises:
@@ -87,16 +90,18 @@ def run_suite(
     spec = load_spec(source)
     if agents or only:
         spec = _changed_spec(spec, agents, only, source)
-    changes: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
+    spec = change_spec(spec, changes, source)
+    others: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
     if tensorboard:
-        changes["tensorboard"] = True
+        others["tensorboard"] = True
     if engine is not None:
-        changes["engine"] = check_engine(engine)
+        others["engine"] = check_engine(engine)
     if steps is not None:
         envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
-        changes |= {"steps": steps, "episodes": None, "envs": envs}
-    run_specs = spec.model_copy(update=changes).run_specs()
-    outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries)
+        others |= {"steps": steps, "episodes": None, "envs": envs}
+    spec = spec.model_copy(update=others)
+    run_specs = spec.run_specs()
+    outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries, spec)
     return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure, outcome.known))
 
 

@@ -16,7 +16,8 @@ from experiments.results.stored_run import StoredRun
 from experiments.runs.manifest import Manifest
 from experiments.runs.run_folder import EPISODES
 from experiments.specs.figure import Figure
-from experiments.specs.spec import EnvEntry, RunSpec
+from experiments.specs.spec import EnvEntry, RunSpec, Spec
+from experiments.specs.writing import write_spec
 from experiments.training.run_logs import info_columns
 from experiments.training.train_run import CheckedSpec, check_run_spec
 
@@ -44,11 +45,12 @@ def run_experiment(
     listener: Listener,
     figure: Figure | None = None,
     retries: int = 0,
+    spec: Spec | None = None,
 ) -> Outcome:
     """Train the runs of an experiment; finished ones are skipped, others go on where they were stopped.
 
     A run that fails is tried again up to `retries` times. The column that a figure asks for is checked before anything
-    is written.
+    is written. The specification that the runs are of, where there is one, is written beside them.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -67,6 +69,8 @@ def run_experiment(
     skipped = [run for run in there if run is not None]
     for run_spec in to_run:
         output.enter(run_spec, checked[_kind(run_spec)])
+    if spec is not None:
+        write_spec(spec, out)
     limit_threads()
     executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
     manifests = drive(RunList(to_run), executor, listener, retries)

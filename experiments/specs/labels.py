@@ -3,7 +3,9 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from experiments.errors import InputError
 
@@ -31,6 +33,12 @@ def check_label(key: str, label: str) -> None:
     if not LABEL.fullmatch(unicodedata.normalize("NFC", label)) or len(label) > LONGEST:
         expected = "a plain name (letters, digits, spaces, '.', '_', '-', '+', '=' and the like), no path"
         raise InputError(f"{key}: expected {expected}, got {label!r}")
+
+
+def label_with(label: str, settings: Mapping[str, Any]) -> str:
+    """A label that tells of some settings, such as "q_learning-learning_rate=0.5"."""
+    words = "-".join(f"{key}={value}" for key, value in settings.items())
+    return f"{label}-{re.sub(r'[^\w.=+-]+', '-', words)}".strip("-")
 
 
 @lru_cache(maxsize=1024)

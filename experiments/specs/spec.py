@@ -18,7 +18,7 @@ from agents.base import Engine
 from agents.registry import find_agent
 from envs.registry import env_options, plain
 from experiments.specs.figure import Figure
-from experiments.specs.labels import check_label, folder_name
+from experiments.specs.labels import check_label, folder_name, label_with
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 MOST_EPISODES = 1_000_000  # of an evaluation
@@ -255,8 +255,7 @@ def _expanded(agents: Any) -> Any:
             raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
         for values in itertools.product(*grid.values()):
             chosen = dict(zip(grid, values, strict=True))
-            words = "-".join(f"{key}={value}" for key, value in chosen.items())
-            name = re.sub(r"[^\w.=+-]+", "-", f"{agent.get('name') or agent.get('id')}-{words}").strip("-")
+            name = label_with(str(agent.get("name") or agent.get("id")), chosen)
             expanded.append(rest | chosen | {"name": name})
     return expanded
 

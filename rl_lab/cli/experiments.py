@@ -42,8 +42,9 @@ def list_(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="envs|agents|suites|runs|AGENT",
-            help="What to list, all if not given; of an agent, its settings.",
+            metavar="envs|agents|suites|runs|ENV|AGENT|SUITE",
+            help="What to list, all by name if not given; an environment's options, an agent's settings, what is in "
+            "a suite (or in a spec, FILE.toml).",
             autocompletion=_lists,
         ),
     ] = "",
@@ -86,6 +87,14 @@ def run(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the --agent.")
     ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Change one setting, keep the spec's others: learning_rate=0.5, agents.LABEL.KEY=..., "
+            "envs.LABEL.KEY=..., evaluation.KEY=... (several: again).",
+        ),
+    ] = None,
     only: Annotated[
         list[str] | None, typer.Option(metavar="ENV", help="Only in the environment of this label (several: again).")
     ] = None,
@@ -113,6 +122,7 @@ def run(
         tensorboard=tensorboard,
         agents=[{"id": name} | assignments("--set", set_) for name in agent or []],
         only=only or (),
+        changes=assignments("--change", change),
     )
     folder = out / run_specs[0].experiment
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)

@@ -1,67 +1,97 @@
 """The list command."""
 
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
 from agents.registry import AGENTS, find_agent
-from agents.tabular.settings import TabularSettings
 from envs.registry import ENTRIES, ENVIRONMENTS, env_options
 from experiments.errors import InputError, located, shown, unknown
 from experiments.runs.run_folder import find_runs
 from experiments.specs.loading import load_spec, suite_names
 
 KINDS = ("envs", "agents", "suites", "runs")
+WIDTH = 80  # columns that lists are wrapped at
+MOST_RUNS = 10  # that the overview shows
 
 
 def print_listing(what: str, out: Path) -> None:
-    """Print one list, or all of them."""
-    if what in AGENTS or ":" in what:
-        print("\n".join(_agent(what)))
-        return
-    if what and what not in KINDS:
-        raise unknown("list", what, [*KINDS, *AGENTS])
-    for kind in [what] if what else KINDS:
-        lines = {"envs": _envs, "agents": _agents, "suites": _suites}.get(kind, lambda: _runs(out))()
-        if not what:
-            print(f"{kind}:")
-        for line in lines:
-            print(line if what else f"  {line}")
+    """Print one list, an overview of all, or what there is to know of an agent, an environment or a suite."""
+    if what in KINDS:
+        lines = {"envs": _envs, "agents": _agents, "suites": _suites}.get(what, lambda: _runs(out))()
+    elif what in suite_names() or what.endswith(".toml"):
+        lines = suite_lines(what)
+    elif what in AGENTS or ":" in what:
+        lines = _agent(what)
+    elif what in ENVIRONMENTS:
+        lines = _env(what)
+    elif what:
+        raise unknown("list", what, [*KINDS, *AGENTS, *ENVIRONMENTS, *suite_names()])
+    else:
+        lines = _overview(out)
+    print("\n".join(lines))
+
+
+def _overview(out: Path) -> list[str]:
+    """Everything by name, on a page."""
+    lines = ["envs (more of them: rl-lab list envs; of one: rl-lab list RLLab/Maze-v0)"]
+    lines += _wrapped(", ".join(ENVIRONMENTS) + "; every other Gymnasium id, and module:Class of your own")
+    lines += ["", "agents (more of them: rl-lab list agents; of one: rl-lab list q_learning)"]
+    lines += _wrapped(", ".join(AGENTS) + "; and module:Class of your own")
+    lines += ["", "suites (more of them: rl-lab list suites; of one: rl-lab list book-maze)"]
+    lines += _wrapped(", ".join(suite_names()))
+    runs = _runs(out)
+    lines += ["", f"runs: those in {out}"]
+    lines += [f"  {line}" for line in runs[:MOST_RUNS]]
+    return lines + [f"  and {len(runs) - MOST_RUNS} more: 'rl-lab list runs'"] * (len(runs) > MOST_RUNS)
+
+
+def _wrapped(text: str, indent: str = "  ", first: str | None = None) -> list[str]:
+    begin = indent if first is None else first
+    return textwrap.wrap(text, WIDTH, initial_indent=begin, subsequent_indent=indent, break_on_hyphens=False)
+
+
+def _named(names: Mapping[str, str]) -> list[str]:
+    """A line a name, and more where its description needs them."""
+    width = max(map(len, names)) + 2
+    return [
+        line for name, text in names.items() for line in _wrapped(shown(text), " " * width, f"{shown(name):<{width}}")
+    ]
 
 
 def _envs() -> list[str]:
-    lines = []
-    width = max(map(len, ENVIRONMENTS)) + 1
-    for name, description in ENVIRONMENTS.items():
-        options = env_options(name)
-        heading = "options"
-        if ENTRIES[name].options:  # a maze of the ladder: only what makes it one
-            options, heading = {key: options[key] for key in ENTRIES[name].options}, "RLLab/Maze-v0 with"
-        shown = ", ".join(f"{option}={_default(default)}" for option, default in options.items())
-        lines += [f"{name:<{width}} {description}", f"{'':<{width}} {heading}: {shown or 'none'}"]
-    return [*lines, "Every other Gymnasium id works too, and module:Class of your own."]
+    more = "Every other Gymnasium id works too, and module:Class of your own. 'rl-lab list ENV' shows its options."
+    return [*_named(ENVIRONMENTS), *_wrapped(more, "")]
+
+
+def _env(env_id: str) -> list[str]:
+    """An environment's options and their defaults."""
+    lines = _wrapped(f"{env_id}: {ENVIRONMENTS[env_id]}", "  ", "")
+    options = env_options(env_id)
+    own = ENTRIES[env_id].options  # a maze of the ladder: what makes it one
+    if own:
+        lines += _wrapped(f"RLLab/Maze-v0 with: {_options(own)}")
+    others = {key: value for key, value in options.items() if key not in own}
+    lines += _wrapped(f"options: {_options(others) or 'none'}")
+    return lines
+
+
+def _options(options: Mapping[str, object]) -> str:
+    return ", ".join(f"{option}={_default(default)}" for option, default in options.items())
 
 
 def _default(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_default, value))}]"
+    if isinstance(value, float):
+        return f"{value:.6g}" if value % 1 else str(value)
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _agents() -> list[str]:
-    lines = []
-    for name, (_, description) in AGENTS.items():
-        fields = find_agent(name).Settings.model_fields
-        shared = _shared() if issubclass(find_agent(name).Settings, TabularSettings) else {}
-        own = {key: field.default for key, field in fields.items() if shared.get(key, ...) != field.default}
-        settings = ", ".join(f"{key}={_default(default)}" for key, default in own.items())
-        first = "those of all tabular agents" if shared else "" if own else "none"
-        both = ", and " if first and own else ""
-        lines += [f"{name:<23} {description}", f"{'':<23} settings: {first}{both}{settings}"]
-    common = ", ".join(f"{key}={_default(default)}" for key, default in _shared().items())
-    lines += [f"Settings of all tabular agents: {common}"]
-    return [*lines, "'rl-lab list NAME' explains an agent's settings; module:Class of your own works too."]
-
-
-def _shared() -> dict[str, object]:
-    return {key: field.default for key, field in TabularSettings.model_fields.items()}
+    more = "module:Class of your own works too. 'rl-lab list NAME' explains an agent's settings."
+    return [*_named({name: description for name, (_, description) in AGENTS.items()}), *_wrapped(more, "")]
 
 
 def _agent(name: str) -> list[str]:
@@ -85,7 +115,44 @@ def _limit(limit: object) -> str:
 
 
 def _suites() -> list[str]:
-    return [f"{name:<20} {load_spec(name).description}" for name in suite_names()]
+    width = max(map(len, suite_names())) + 2
+    described = {name: load_spec(name).description for name in suite_names()}
+    return [
+        f"{name:<{width}}{textwrap.shorten(text, WIDTH - width, placeholder=' ...')}"
+        for name, text in described.items()
+    ]
+
+
+def suite_lines(source: str) -> list[str]:
+    """What is in a suite, or a specification of one's own: its runs, its environments, its agents with settings."""
+    spec = load_spec(source)
+    run_specs = spec.run_specs()
+    lines = _wrapped(f"{shown(spec.name)}: {shown(spec.description)}".removesuffix(": "), "  ", "")
+    budgets = list(dict.fromkeys(str(run_spec.budget) for run_spec in run_specs))
+    seeds = spec.seed_list()
+    what = f"{len(run_specs)} runs with {len(seeds)} seed{'s' * (len(seeds) > 1)}, each of {' or '.join(budgets)}"
+    evaluation = spec.evaluation
+    lines += _wrapped(
+        f"{what}; judged on {evaluation.final_episodes} final episodes (evaluation seed {evaluation.seed})"
+    )
+    lines += ["environments"]
+    for env in spec.envs:
+        lines += _entry(env.label, env.id, {**env.changed(), "scale": env.scale and env.scale.model_dump()}, "")
+    lines += ["agents"]
+    for agent in spec.agents:
+        limited = f" in {', '.join(agent.envs)}" if agent.envs is not None else ""
+        lines += _entry(agent.label, agent.id, agent.changed_settings(), limited)
+    lines += ["commands", f"  rl-lab run {source}"]
+    settings = (one for agent in spec.agents for one in agent.changed_settings().items())
+    setting = next((key for key, value in settings if isinstance(value, float)), None)
+    return lines + ([f"  rl-lab run {source} --change {setting}=..."] if setting else [])
+
+
+def _entry(label: str, entry_id: str, settings: Mapping[str, object], limited: str) -> list[str]:
+    given = {key: value for key, value in settings.items() if value is not None}
+    name = label if label == entry_id else f"{label}: {entry_id}"
+    text = f"{name}{limited}" + (f" with {_options(given)}" if given else "")
+    return _wrapped(shown(text), "      ", "  ")
 
 
 def _runs(out: Path) -> list[str]:
