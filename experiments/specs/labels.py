@@ -38,7 +38,8 @@ def check_label(key: str, label: str) -> None:
 def label_with(label: str, settings: Mapping[str, Any]) -> str:
     """A label that tells of some settings, such as "q_learning-learning_rate=0.5"."""
     words = "-".join(f"{key}={value}" for key, value in settings.items())
-    return f"{label}-{re.sub(r'[^\w.=+-]+', '-', words)}".strip("-")
+    plain = re.sub(r"[^\w.=+-]+", "-", words)
+    return f"{label}-{plain}".strip("-")
 
 
 @lru_cache(maxsize=1024)
