@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,6 +24,7 @@ from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.results.endings import Endings
+from experiments.results.given_scales import parse_scales, read_scales
 from experiments.runs.manifest import TableSize
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
@@ -192,7 +193,11 @@ def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = Fal
 
 
 def compare(
-    *folders: str | Path | Sequence[str | Path], against: str | Sequence[str] = (), pairs: str = AUTO
+    *folders: str | Path | Sequence[str | Path],
+    against: str | Sequence[str] = (),
+    pairs: str = AUTO,
+    scale: str | Path | Mapping[str, Mapping[str, float]] | None = None,
+    normalised: bool = False,
 ) -> dict[str, Any]:
     """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
 
@@ -201,13 +206,20 @@ def compare(
         against: a bundled suite, or several, whose results join in.
         pairs: which pairs of agents are tested: "all", "best" (the best against each), an agent's label (that one
             against each), or "auto": all where these are at most 300, else the best's.
+        scale: of the scores, by the environments' labels, such as `{"maze": {"floor": -30.0, "ceiling": 90.0}}`; or a
+            TOML file with a table an environment.
+        normalised: the scores of all other environments are normalised already.
 
     Raises:
         InputError: a folder is missing or damaged, or its runs cannot be compared.
     """
     given = [[folder] if isinstance(folder, str | Path) else folder for folder in folders]
     places = [Path(folder) for several in given for folder in several]
-    return compare_runs(places, [against] if isinstance(against, str) else against, pairs).to_json()
+    scales = None
+    if scale is not None:
+        scales = read_scales(Path(scale)) if isinstance(scale, str | Path) else parse_scales(scale, "scale")
+    suites = [against] if isinstance(against, str) else against
+    return compare_runs(places, suites, pairs, scales, normalised=normalised).to_json()
 
 
 def watch(

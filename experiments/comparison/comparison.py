@@ -20,6 +20,7 @@ from experiments.comparison.sentence import sentence
 from experiments.comparison.summary import AgentSummary, summarise
 from experiments.errors import located
 from experiments.results.bundled_results import BUNDLED
+from experiments.results.given_scales import Scales
 from experiments.results.groups import Groups
 from experiments.results.reading import read_groups
 from experiments.results.run_result import RunResult
@@ -95,13 +96,27 @@ class Comparison:
         }
 
 
-def compare_runs(places: Sequence[Path], against: Sequence[str] = (), pairs: str = AUTO) -> Comparison:
+def compare_runs(
+    places: Sequence[Path],
+    against: Sequence[str] = (),
+    pairs: str = AUTO,
+    scales: Scales | None = None,
+    *,
+    normalised: bool = False,
+) -> Comparison:
     """Everything that `rl-lab compare` says of the runs at some places, with the bundled results of suites beside them.
+
+    Args:
+        places: folders and files with results.
+        against: suites whose bundled results join in.
+        pairs: which pairs of agents are tested (see `compare_groups`).
+        scales: of the scores, by the environments' labels.
+        normalised: all other scores are normalised already.
 
     Raises:
         InputError: a place is missing, damaged, or holds runs that cannot be compared.
     """
-    return compare_groups(read_groups(places, against), pairs)
+    return compare_groups(read_groups(places, against, scales, normalised=normalised), pairs)
 
 
 def compare_groups(groups: Groups, pairs: str = AUTO) -> Comparison:

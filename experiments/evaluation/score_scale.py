@@ -1,13 +1,17 @@
 """What a score is measured between: the random policy below, the best known policy above.
 
 For finite models both are exact, computed for the very episodes that agents are evaluated on, with their limit of
-steps. For LunarLander they are 200 ("solved") and a measured random policy.
+steps. For LunarLander they are 200 ("solved") and a measured random policy. For any other environment the user may give
+them; where Gymnasium knows at which return it is solved, or the user gives a ceiling alone, the random policy is
+measured on the very episodes.
 """
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import gymnasium as gym
 import numpy as np
@@ -15,12 +19,18 @@ import numpy as np
 from agents.planning.exact import FiniteModel, FloatArray, optimal_values, policy_values
 from agents.planning.oracle import current_model
 from agents.planning.trust import why_no_model
+from agents.registry import make_agent
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import GOAL, STEP
+from envs.registry import find_spec
+from experiments.errors import in_words
 from experiments.evaluation.environments import closing, episode_limit, make_evaluation_env
+from experiments.evaluation.rollout import evaluate_agent
 from experiments.specs.spec import EnvEntry
 
 NEGLIGIBLE = 1e-9  # a scale shorter than this is none
+EXACT, SOLVED, GIVEN = "exact optimum", "solved", "given ceiling"  # kinds of ceilings
+MOST_STEPS = 50_000  # of the random policy, where it is measured
 MAX_STATES = 2_500  # beyond it the exact values of every run would cost more than they tell
 
 # Where no exact optimum is known: the mean return of the random policy, measured over 10,000 episodes (Acrobot and
@@ -34,6 +44,8 @@ MEASURED = {
 }
 
 
+_log = logging.getLogger(__name__)
+
 KEYS = {"random": "floor", "random_error": "floor_error", "reference": "ceiling", "kind": "kind", "measure": "measure"}
 
 
@@ -44,7 +56,7 @@ class ScoreScale:
     floor: float  # the random policy's mean score
     floor_error: float  # standard error of the floor; 0 where exact
     ceiling: float  # the best known policy's mean score
-    kind: str  # of the ceiling: "exact optimum", "solved" or "given ceiling"
+    kind: str  # of the ceiling: `EXACT`, `SOLVED` or `GIVEN`
     measure: str  # "return" or "-steps": what a score is
 
     @classmethod
@@ -75,12 +87,76 @@ class ScoreScale:
 
 
 def score_scale_for(entry: EnvEntry, seeds: Sequence[int]) -> ScoreScale | None:
-    """The scale of an environment's scores on these evaluation episodes, or None where none is known."""
-    if entry.scale is not None:
-        return ScoreScale(entry.scale.floor, 0.0, entry.scale.ceiling, "given ceiling", "return")
-    if entry.id in MEASURED and not entry.changed().keys() - {"reset_seed"}:
-        return measured_scale(entry.id)
-    return _of_environment(entry.model_dump_json(), tuple(seeds))
+    """The scale of an environment's scores on these evaluation episodes; None where nobody knows a ceiling.
+
+    What the user gives comes first; then what is known: measured ends, or exact ones. Where there is no ceiling,
+    Gymnasium's `reward_threshold` is one; where there is no floor, the random policy is measured on these episodes.
+    """
+    given = entry.scale
+    if given is not None and given.floor is not None and given.ceiling is not None:
+        return ScoreScale(given.floor, 0.0, given.ceiling, GIVEN, "return")
+    is_as_registered = not entry.changed().keys() - {"reset_seed"}
+    unscaled = entry.model_copy(update={"scale": None}).model_dump_json()
+    if entry.id in MEASURED and is_as_registered:
+        known = measured_scale(entry.id)
+    else:
+        known = _of_environment(unscaled, tuple(seeds))
+    if known is None:
+        ceiling, kind = _threshold(entry) if is_as_registered else None, SOLVED
+        if given is not None and given.ceiling is not None:
+            ceiling, kind = given.ceiling, GIVEN
+        if ceiling is None:
+            return None
+        if given is not None and given.floor is not None:
+            return ScoreScale(given.floor, 0.0, ceiling, kind, "return")
+        floor = _random_policy(unscaled, tuple(seeds))
+        return None if floor is None else ScoreScale(floor.mean, floor.error, ceiling, kind, floor.measure)
+    if given is None:
+        return known
+    if given.floor is not None:
+        return replace(known, floor=given.floor, floor_error=0.0)
+    return replace(known, ceiling=float(given.ceiling or 0.0), kind=GIVEN)
+
+
+def _threshold(entry: EnvEntry) -> float | None:
+    """The return at which Gymnasium calls the environment solved, where it says one."""
+    threshold = find_spec(entry.id).reward_threshold
+    return float(threshold) if isinstance(threshold, int | float) and math.isfinite(threshold) else None
+
+
+class _Floor(NamedTuple):
+    """What the random policy earns."""
+
+    mean: float
+    error: float  # standard error of the mean
+    measure: str
+
+
+@lru_cache(maxsize=64)
+def _random_policy(entry: str, seeds: tuple[int, ...]) -> _Floor | None:
+    """The random policy, measured on evaluation episodes, on as many as `MOST_STEPS` env steps allow (at least two).
+
+    None where it cannot be measured: the environment fails, or its rewards are no finite numbers.
+    """
+    scores: list[float] = []
+    steps = 0
+    try:
+        env = make_evaluation_env(EnvEntry.model_validate_json(entry))
+        with closing(env):
+            agent, measure = make_agent("random", env), score_measure(env)
+            for seed in seeds:
+                (episode,) = evaluate_agent(agent, env, [seed])
+                scores.append(float(-episode.length) if measure == "-steps" else episode.total_reward)
+                steps += episode.length
+                if steps >= MOST_STEPS and len(scores) > 1:
+                    break
+    except Exception as error:  # whatever user code makes of it: the run itself has come to its end
+        _log.warning("the random policy could not be measured, so that there is no scale: %s", in_words(error))
+        return None
+    if not np.isfinite(scores).all():
+        return None
+    deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
+    return _Floor(float(np.mean(scores)), deviation / math.sqrt(len(scores)), measure)
 
 
 def measured_scale(env_id: str) -> ScoreScale | None:
@@ -88,7 +164,7 @@ def measured_scale(env_id: str) -> ScoreScale | None:
     if env_id not in MEASURED:
         return None
     random, error, solved = MEASURED[env_id]
-    return ScoreScale(random, error, solved, "solved", "return")
+    return ScoreScale(random, error, solved, SOLVED, "return")
 
 
 @lru_cache(maxsize=64)
@@ -134,9 +210,7 @@ def _exact_scale(env: gym.Env[Any, Any], seeds: Sequence[int]) -> ScoreScale | N
             values = _exact_values(current_model(base), horizon, by_steps=by_steps)
         optimal.append(float(values[0][base.s]))  # `s`: the current state, toy_text's name
         random.append(float(values[1][base.s]))
-    return ScoreScale(
-        float(np.mean(random)), 0.0, float(np.mean(optimal)), "exact optimum", "-steps" if by_steps else "return"
-    )
+    return ScoreScale(float(np.mean(random)), 0.0, float(np.mean(optimal)), EXACT, "-steps" if by_steps else "return")
 
 
 def _exact_values(model: FiniteModel, horizon: int, *, by_steps: bool) -> tuple[FloatArray, FloatArray]:
@@ -148,9 +222,7 @@ def _exact_values(model: FiniteModel, horizon: int, *, by_steps: bool) -> tuple[
 
 
 def _measure(env_id: str, num_episodes: int) -> None:
-    from agents.registry import make_agent
     from experiments.evaluation.episode_seeds import episode_seeds
-    from experiments.evaluation.rollout import evaluate_agent
 
     env = make_evaluation_env(EnvEntry(id=env_id))
     episodes = evaluate_agent(make_agent("random", env), env, episode_seeds(1_000_003, "validation", num_episodes))

@@ -19,6 +19,7 @@ from experiments.specs.figure import Figure
 from experiments.specs.spec import EnvEntry, RunSpec, Spec
 from experiments.specs.writing import write_spec
 from experiments.training.run_logs import info_columns
+from experiments.training.scales import rescale
 from experiments.training.train_run import CheckedSpec, check_run_spec
 
 
@@ -71,6 +72,9 @@ def run_experiment(
         output.enter(run_spec, checked[_kind(run_spec)])
     if spec is not None:
         write_spec(spec, out)
+    in_env = {(out / run_spec.folder).parent.parent: run_spec for run_spec in run_specs}
+    for path, run in output.stored.items():  # a scale may have been given, or changed, since they were trained
+        rescale(run, in_env[path.parent.parent])
     limit_threads()
     executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
     manifests = drive(RunList(to_run), executor, listener, retries)

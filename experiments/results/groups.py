@@ -36,7 +36,35 @@ def group_runs(results: Iterable[RunResult]) -> Groups:
         if group:
             _check_same_agent(group, run)
         group.append(run)
-    return {key: _noting_code(runs) for key, runs in groups.items()}
+    return _on_one_scale({key: _noting_code(runs) for key, runs in groups.items()})
+
+
+def _on_one_scale(groups: Groups) -> Groups:
+    """The groups, all runs in an environment on one scale: where they have several, that of the latest run is it."""
+    latest: dict[str, RunResult] = {}
+    several: set[str] = set()
+    for (env, _), runs in groups.items():
+        for run in runs:
+            known = latest.get(env)
+            if run.finished and run.scale is not None and run.measure:
+                if known is not None and known.scale != run.scale:
+                    several.add(env)
+                if known is None or (run.made_with.started or "") > (known.made_with.started or ""):
+                    latest[env] = run
+    if not several:
+        return groups
+    result: Groups = {}
+    for (env, agent), runs in groups.items():
+        one = latest[env] if env in several else None
+        result[env, agent] = runs if one is None else [_on_scale_of(one, run) for run in runs]
+    return result
+
+
+def _on_scale_of(one: RunResult, run: RunResult) -> RunResult:
+    if not run.finished or run.scale == one.scale:
+        return run
+    note = "its scale was another one when it was trained: that of the latest run is used"
+    return replace(run, scale=one.scale, curve_scale=one.curve_scale, notes=(*run.notes, note))
 
 
 def _noting_code(runs: list[RunResult]) -> list[RunResult]:

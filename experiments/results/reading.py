@@ -5,19 +5,29 @@ from pathlib import Path
 
 from experiments.results import foreign
 from experiments.results.bundled_results import bundled_runs
+from experiments.results.given_scales import Scales, with_scales
 from experiments.results.groups import Groups, group_runs
 from experiments.results.run_result import RunResult
 from experiments.results.stored_run import read_runs
 
 
-def read_groups(places: Sequence[Path], against: Sequence[str] = ()) -> Groups:
+def read_groups(
+    places: Sequence[Path], against: Sequence[str] = (), scales: Scales | None = None, *, normalised: bool = False
+) -> Groups:
     """The runs at these places, and the bundled results of suites beside them, by environment and agent.
+
+    Args:
+        places: folders and files with results.
+        against: suites whose bundled results join in.
+        scales: of the scores, by the environments' labels, where these are given here.
+        normalised: all other scores are normalised already.
 
     Raises:
         InputError: a place is missing or damaged, or there is no run; or its runs cannot be compared.
     """
     mine = read_results(places)
-    return group_runs([*mine, *bundled_runs(mine, against)])
+    runs = [*mine, *bundled_runs(mine, against)]
+    return group_runs(with_scales(runs, scales, normalised=normalised))
 
 
 def read_results(places: Sequence[Path]) -> list[RunResult]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from experiments.errors import InputError, explain, located
 from experiments.files import read_text, replace_file
+from experiments.results.endings import Endings
 from experiments.results.groups import Groups
 from experiments.results.run_result import LARGEST, Identity, MadeWith, RunResult, Task, finite, scale_of
 from experiments.runs.manifest import Git, Scale, Shown, Status
@@ -89,6 +90,7 @@ def _run_values(run: RunResult) -> dict[str, Any]:
         "seconds": run.seconds,
         "steps_per_second": None if speed is None or not math.isfinite(speed) else round(speed, 1),
         "curve": [steps, heights],
+        **({} if run.endings is None else {"endings": run.endings.to_json()}),
     }
 
 
@@ -125,6 +127,15 @@ class _Entry(_Record):
     curve_reference: Scale | None = None
 
 
+class _Endings(_Record):
+    """How a run's final episodes ended."""
+
+    counts: dict[Shown, Count]
+    unmet_share: Annotated[float, Field(ge=0, le=1)] | None = None
+    states_met: Count | None = None
+    states_possible: Count | None = None
+
+
 class _Run(_Record):
     """A run: a line of the file."""
 
@@ -139,6 +150,7 @@ class _Run(_Record):
     seconds: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
     steps_per_second: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
     curve: Annotated[list[list[Number]], Field(min_length=2, max_length=2)] = [[], []]
+    endings: _Endings | None = None
 
 
 class _Scores(_Record):
@@ -199,6 +211,7 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         scores=finite([run.score]),
         curve=(finite(steps), finite(heights)),
         env_steps=run.env_steps,
+        endings=None if run.endings is None else Endings(**dict(run.endings)),
         seconds=run.seconds,
         steps_per_second=run.steps_per_second,
     )

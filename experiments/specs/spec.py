@@ -128,17 +128,21 @@ class WrapperEntry(_Strict):
 
 
 class GivenScale(_Strict):
-    """The scale of an environment's scores as the user knows it: at the floor a score is 0, at the ceiling 1."""
+    """The scale of an environment's scores as the user knows it: at the floor a score is 0, at the ceiling 1.
+
+    An end that is not given is found elsewhere: the floor is measured, the ceiling is what the environment tells of.
+    """
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    floor: float
-    ceiling: float
+    floor: float | None = None
+    ceiling: float | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if self.floor == self.ceiling:
-            raise PydanticCustomError("scale", "Input should be two different ends")
+            wanted = "a floor, a ceiling or both" if self.floor is None else "two different ends"
+            raise PydanticCustomError("scale", "Input should be {wanted}", {"wanted": wanted})
         return self
 
 

@@ -32,12 +32,11 @@ from experiments.evaluation.environments import (
     make_training_env,
     num_beyond_bounds,
 )
-from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.score_scale import score_measure, score_scale_for
+from experiments.evaluation.score_scale import score_measure
 from experiments.results.tensorboard import check_installed
 from experiments.runs.digests import result_digests
 from experiments.runs.heartbeat import Heart
-from experiments.runs.manifest import Attempt, Limits, Manifest, Scale, TableSize, Wrapper
+from experiments.runs.manifest import Attempt, Limits, Manifest, TableSize, Wrapper
 from experiments.runs.own_code import Code, code_of, remember
 from experiments.runs.provenance import describe, now
 from experiments.runs.run_folder import EPISODES, EPISODES_LOG, MovedError, RunFolder
@@ -47,6 +46,7 @@ from experiments.training.budget import most_steps
 from experiments.training.monitor import RunMonitor
 from experiments.training.observers import Observer, TensorBoard
 from experiments.training.resume import budgets, resume
+from experiments.training.scales import scale_records
 
 _log = logging.getLogger(__name__)
 
@@ -243,12 +243,13 @@ class _Attempt:
         known = {name: offset.sha256 for name, offset in monitor.logs.offsets().items()}
         known |= {f"checkpoint/{name}": digest for name, digest in self.folder.checkpoint.digests.items()}
         size = agent.table_size()
+        reference, curve_reference = scale_records(self.run_spec)
         return self.manifest.with_(
             status="finished",
             table=None if size is None else TableSize(**size._asdict()),
             metrics=agent.metrics(),
-            reference=_scale(self.run_spec, "final", self.run_spec.evaluation.final_episodes),
-            curve_reference=_scale(self.run_spec, "curve", self.run_spec.evaluation.episodes),
+            reference=reference,
+            curve_reference=curve_reference,
             digests=result_digests(self.folder.path, known),
         )
 
@@ -271,12 +272,6 @@ def _notes(beyond: int) -> list[str]:
 def _info_columns(manifest: Manifest, agent: Agent) -> list[str]:
     """The columns of episodes.csv that the environment's reports have made."""
     return manifest.columns[EPISODES_LOG][len(EPISODES) + len(agent.metric_names) :]
-
-
-def _scale(run_spec: RunSpec, episode_set: str, count: int) -> Scale | None:
-    """The ends of the scale on the episodes of a set."""
-    scale = score_scale_for(run_spec.env, episode_seeds(run_spec.evaluation.seed, episode_set, count))
-    return None if scale is None else Scale(**scale.to_json())
 
 
 def _wrappers(env: gym.Env[Any, Any]) -> list[Wrapper]:

@@ -126,6 +126,16 @@ def compare(
             show_default="all where these are at most 300, else the best's",
         ),
     ] = "auto",
+    scale: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml",
+            help="Scales of scores: a table an environment, with floor (a score of 0) and ceiling (a score of 1).",
+        ),
+    ] = None,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="The scores are normalised already: 0 is their floor, 1 their ceiling.")
+    ] = False,
     save_scores: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write every run's score and curve, to compare with later.")
     ] = None,
@@ -144,10 +154,14 @@ def compare(
     ] = False,
     trust_code: TrustCode = False,
     json_: Json = False,
+    json_full: Annotated[
+        bool, typer.Option("--json-full", help="Print the whole comparison as JSON: verdicts and aggregates too.")
+    ] = False,
 ) -> None:
     """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
     from functools import partial
 
+    from experiments.results.given_scales import read_scales
     from rl_lab.report.folder import compare_folders
     from rl_lab.text.comparison import print_comparison, written_lines
 
@@ -156,13 +170,18 @@ def compare(
         out,
         against=against or (),
         pairs=pairs,
+        scales=None if scale is None else read_scales(scale),
+        normalised=normalised,
         save_scores=save_scores,
         report=report,
         videos=videos,
         tensorboard=tensorboard,
         trust_code=trust_code,
-        on_compared=(lambda comparison: None) if json_ else partial(print_comparison, full=full),
+        on_compared=(lambda comparison: None) if json_ or json_full else partial(print_comparison, full=full),
     )
+    if json_full:
+        print(json.dumps(comparison.to_json()))
+        return
     if json_:
         print(json.dumps([summary.to_json() for summary in comparison.summaries]))
         return

@@ -16,6 +16,7 @@ from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
 from experiments.files import csv_bytes, make_folder, open_regular, replace_file
+from experiments.results.given_scales import Scales
 from experiments.results.groups import Groups
 from experiments.results.reading import read_groups
 from experiments.results.score_file import check_scores_path, write_scores
@@ -41,6 +42,8 @@ def compare_folders(
     *,
     against: Sequence[str] = (),
     pairs: str = AUTO,
+    scales: Scales | None = None,
+    normalised: bool = False,
     save_scores: Path | None = None,
     report: bool = True,
     videos: bool | None = None,
@@ -55,6 +58,8 @@ def compare_folders(
         out: where everything goes; `comparison/`, inside the place if it is one folder.
         against: suites whose bundled results join in, on the environments that are there.
         pairs: which pairs of agents are tested (see `compare_groups`).
+        scales: of the scores, by the environments' labels, instead of those that the runs know.
+        normalised: the scores of all other environments are normalised already.
         save_scores: a file for every run's score.
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
@@ -71,7 +76,7 @@ def compare_folders(
     if save_scores is not None:
         with located("--save-scores"):
             check_scores_path(save_scores)
-    groups = read_groups(places, against)
+    groups = read_groups(places, against, scales, normalised=normalised)
     comparison = compare_groups(groups, pairs)
     _make_target(target, ours=out is None)
     replace_file(

@@ -10,6 +10,7 @@ from experiments.comparison.pair import AgentPair
 from experiments.comparison.ranking import ranked
 from experiments.comparison.summary import AgentSummary
 from experiments.comparison.verdict import p_text
+from experiments.evaluation.score_scale import GIVEN
 from rl_lab.text.tables import number, runs_text, table
 
 MOST_AGENTS = 12  # of an environment that are shown; the others are in the report
@@ -44,8 +45,13 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
         out.print(f"  and {len(summaries) - MOST_AGENTS} agents below these", style="dim")
     if known.scale is not None:
         top = known.scale.kind if known.scale.kind == "solved" else f"the {known.scale.kind}"
-        ends = f"0 = the random policy, {known.scale.floor:.2f}; 1 = {top}, {known.scale.ceiling:.2f}"
+        error = f" ± {known.scale.floor_error:.2g}" if known.scale.floor_error else ""
+        floor = "the random policy" if known.scale.kind != GIVEN or known.scale.floor_error else "the given floor"
+        ends = f"0 = {floor}, {known.scale.floor:.2f}{error}; 1 = {top}, {known.scale.ceiling:.2f}"
         out.print(f"  scale: {ends}", style="dim", markup=False)
+    elif first.scores:
+        lacks = "no scale: nobody knows a ceiling; compare --scale FILE.toml gives one, or scale = {...} in the spec"
+        out.print(f"  {lacks}", style="dim", markup=False)
     _print_endings(out, summaries)
     for note in dict.fromkeys(note for one in summaries for note in one.notes):
         agents = [one.agent for one in summaries if note in one.notes]
