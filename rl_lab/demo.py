@@ -1,66 +1,80 @@
 """The quick tour: run, watch and compare in two minutes."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
-from experiments.results.stored_run import StoredRun
-from experiments.results.stored_run import read_runs as _read_runs
+from experiments.comparison.comparison import compare_runs
+from experiments.execution.executor import available_cores
+from experiments.results.stored_run import StoredRun, read_runs
 from rl_lab.api import watch
 from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
-from rl_lab.text.comparison import print_comparison
+from rl_lab.text.comparison import print_comparison, written_lines
 from rl_lab.text.console import console
 
-SUITE = "demo"
+SUITE, MAZE, LANDER = "demo", "maze-9x9", "lander"
+RECORDED = ((MAZE, "q_learning"), (LANDER, "sb3_dqn"), (LANDER, "heuristic_lander"))
 
 
 def run_demo(out: Path) -> None:
-    """Run the bundled suite `demo`, record what it learned, and compare."""
-    from experiments.execution.executor import available_cores
-
+    """Run the bundled suite `demo`, the maze first, which is learned in seconds; watch, record and compare."""
     screen = console()
     folder = out / SUITE
-    screen.rule("1. Run: a robot in a maze, a lander on the moon", style="dim")
-    screen.print(
-        "Two seeds each of random actions, Q-learning and exact planning in the maze; of random actions,\n"
-        "a deep Q-network and Gymnasium's hand-written controller on the moon. It takes a minute or so.\n"
-    )
-    _, outcome = run_suite(SUITE, out=out, jobs=available_cores())
-    sys.stderr.flush()
+    screen.rule("1. A robot in a maze", style="dim")
+    screen.print("Random moves, Q-learning and exact planning, two seeds each: it takes seconds.\n")
+    failed = _run(out, MAZE)
+    run = _run_of(folder, MAZE, "q_learning")
+    screen.print("\nWhat Q-learning found: its way out, and what each cell is worth to it (● the robot, ★ the exit):\n")
+    watch(run.folder.path, terminal=True)
+    _compare(folder / MAZE)
+    screen.print()
 
-    screen.rule("2. Watch: what they do now", style="dim")
-    runs = {(run.run_spec.env.label, run.run_spec.agent.label, run.run_spec.seed): run for run in _read_runs([folder])}
-    maze = runs["maze-9x9", "q_learning", 0]
-    screen.print("The maze, and the policy that Q-learning found (arrows: the greedy action of each cell it met):\n")
-    watch(maze.folder.path, terminal=True)
-    _tell_optimum(maze)
-    videos = []
-    for key, episodes in (
-        (("maze-9x9", "q_learning", 0), 1),
-        (("lander", "sb3_dqn", 0), 1),
-        (("lander", "heuristic_lander", 0), 1),
-    ):
-        video = folder / f"{key[0]}-{key[1]}.mp4"
-        result = watch(runs[key].folder.path, record=video, episodes=episodes)
-        videos.append(f"  {video} ({result['frames']} frames)")
-    screen.print("\nRecorded:\n" + "\n".join(videos) + "\n", markup=False)
+    screen.rule("2. A lander on the moon", style="dim")
+    screen.print("Random engines, a deep Q-network that begins to learn, a hand-written controller: a minute or so.\n")
+    failed += _run(out, LANDER)
 
-    screen.rule("3. Compare: same episodes for everybody, intervals, verdicts", style="dim")
-    comparison, written = compare_folders([folder], None)
-    print_comparison(comparison)
-    screen.print("\nWritten:\n" + "\n".join(f"  {path}" for path in written), markup=False)
-    if outcome.failed:
-        screen.print(f"\n{len(outcome.failed)} trials failed: see error.txt in their folders.")
+    screen.rule("3. What came of it: the same episodes for everybody", style="dim")
+    _compare(folder / LANDER)
+    _, written = compare_folders([folder])
+    for env, agent in RECORDED:
+        watch(_run_of(folder, env, agent).folder.path, record=folder / f"{env}-{agent}.mp4")
+    screen.print("\n".join(written_lines(written)), markup=False)
+    screen.print(f"videos: {len(RECORDED)} in {folder}: the maze, the network and the controller", markup=False)
+    if failed:
+        screen.print(f"{failed} trials failed: see error.txt in their folders.")
+    screen.print(f"Next{_activation()}:", markup=False)
     screen.print(
-        "\nNext:\n"
-        "  rl-lab run book-maze                     the book's maze, five seeds, to the exact optimum\n"
-        f"  rl-lab watch {maze.folder.path} --terminal\n"
-        "  rl-lab list                              environments, agents, suites, runs\n",
+        "  rl-lab run book-maze     the book's maze, five seeds, to the exact optimum\n"
+        f"  rl-lab watch {run.folder.path} --explain\n"
+        "  rl-lab list              environments, agents, suites, runs",
         markup=False,
     )
 
 
-def _tell_optimum(run: StoredRun) -> None:
-    if run.scale is not None:
-        mean = run.final_scores().mean()
-        print(f"Its return is {mean:.0f}; the exact optimum is {run.scale.ceiling:.0f}.")
+def _compare(folder: Path) -> None:
+    """What the runs in one environment came to."""
+    print_comparison(compare_runs([folder]))
+
+
+def _run(out: Path, env: str) -> int:
+    """Run the suite in one of its environments; how many runs failed."""
+    _, outcome = run_suite(SUITE, out=out, jobs=available_cores(), only=[env])
+    sys.stderr.flush()
+    return len(outcome.failed)
+
+
+def _run_of(folder: Path, env: str, agent: str) -> StoredRun:
+    (run,) = read_runs([folder / env / agent / "seed-0"])
+    return run
+
+
+def _activation() -> str:
+    """What must be typed first, where the command is not found by its name."""
+    if shutil.which("rl-lab") is not None:
+        return ""
+    environment = os.path.relpath(sys.prefix)
+    if sys.platform == "win32":
+        return f", after {environment}\\Scripts\\activate"
+    return f", after `source {environment}/bin/activate`"

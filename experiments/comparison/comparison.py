@@ -13,6 +13,7 @@ from experiments.comparison.bootstrap import (
     IMPROVEMENT_REPETITIONS,
 )
 from experiments.comparison.learning_curve import THRESHOLD
+from experiments.comparison.learning_speed import learning_pairs
 from experiments.comparison.pair import AgentPair, make_pairs
 from experiments.comparison.pair_choice import AUTO, choose_pairs
 from experiments.comparison.permutation import ALPHA
@@ -56,6 +57,7 @@ class Comparison:
     summaries: list[AgentSummary]
     aggregates: list[Aggregate]  # of the agents that have normalised scores
     pairs: list[AgentPair]
+    learning: list[AgentPair]  # the same by how fast they learn: the area under their curves
     method: Method
     made_with: dict[str, list[str]]  # versions, machines, commits, commands, dates, as the runs tell of them
 
@@ -76,6 +78,14 @@ class Comparison:
             f"{pair.x} and {pair.y} {EQUAL}" if self.are_both_optimal(pair) else sentence(pair) for pair in self.pairs
         ]
 
+    @property
+    def learning_sentences(self) -> list[str]:
+        """The verdicts on who learns faster in words: those that are decided, then how many are not."""
+        decided = [f"by the area under the curve: {sentence(pair)}" for pair in self.learning if pair.verdict.decided]
+        others = len(self.learning) - len(decided)
+        pairs = "1 pair is" if others == 1 else f"{others} pairs are"
+        return decided + ([f"by the area under the curve: {pairs} not decided"] if others else [])
+
     def are_both_optimal(self, pair: AgentPair) -> bool:
         """Is every run of both agents as good as the exact optimum?"""
         theirs = [one for one in self.summaries if one.agent in (pair.x, pair.y) and one.env in pair.envs]
@@ -91,6 +101,7 @@ class Comparison:
             "records": [summary.to_json() for summary in self.summaries],
             "aggregates": [aggregate.to_json() for aggregate in self.aggregates],
             "pairs": [pair.to_json() for pair in self.pairs],
+            "learning": [pair.to_json() for pair in self.learning],
             "method": self.method.to_json(),
             "made_with": self.made_with,
         }
@@ -145,6 +156,7 @@ def compare_groups(groups: Groups, pairs: str = AUTO) -> Comparison:
         summaries=summaries,
         aggregates=aggregates,
         pairs=made,
+        learning=learning_pairs(agents, finished, bundled, choice.against, choice.tests),
         method=Method(test=_test_words(made), pairs=choice.words),
         made_with=_made_with([run for runs in groups.values() for run in runs]),
     )

@@ -47,10 +47,12 @@ class Area:
     begin: float  # env steps
     end: float
     mean_height: Estimate
+    heights: list[float]  # [runs]
 
     def to_json(self) -> dict[str, Any]:
         """The area as JSON values."""
-        return {"from": self.begin, "until": self.end, **self.mean_height.to_json("mean_height")}
+        known = {"from": self.begin, "until": self.end, **self.mean_height.to_json("mean_height")}
+        return known | {"heights": self.heights}
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class StepsToThreshold:
     score: float
     share: float  # of the way from the floor to the ceiling, at which the score lies
     env_steps: list[float | None]  # [runs]; None: never reached
+    stayed: list[bool | None]  # [runs]: was every later point of the curve as high? None: never reached
 
     @property
     def reached(self) -> int:
@@ -78,6 +81,7 @@ class StepsToThreshold:
             "score": self.score,
             "share": self.share,
             "env_steps": self.env_steps,
+            "stayed": self.stayed,
             "reached": self.reached,
             "runs": len(self.env_steps),
             "median": self.median,
@@ -94,13 +98,15 @@ def curve_band(curves: Sequence[Curve]) -> CurveBand:
 def area_under(curves: Sequence[Curve], begin: float, end: float) -> Area:
     """The IQM of the mean heights of the runs' curves between two env steps."""
     heights = np.array([area(curve, begin, end) for curve in curves])
-    return Area(begin, end, Estimate.of_runs(bootstrap(iqm, [heights]), len(heights)))
+    return Area(begin, end, Estimate.of_runs(bootstrap(iqm, [heights]), len(heights)), heights.tolist())
 
 
 def steps_to_threshold(curves: Sequence[Curve], scale: ScoreScale) -> StepsToThreshold:
     """The env steps that each run took to 0.9 of the way from the floor to the ceiling."""
     score = scale.score_at(THRESHOLD)
-    return StepsToThreshold(score, THRESHOLD, [steps_to(curve, score) for curve in curves])
+    reached = [steps_to(curve, score) for curve in curves]
+    stayed = [None if at is None else stays_at(curve, at, score) for at, curve in zip(reached, curves, strict=True)]
+    return StepsToThreshold(score, THRESHOLD, reached, stayed)
 
 
 def _known(values: FloatArray) -> list[float | None]:
@@ -153,3 +159,8 @@ def steps_to(curve: Curve, threshold: float) -> float | None:
     """Env steps of the first point at or above a threshold; None if it is never reached."""
     reached = np.flatnonzero(curve[1] >= threshold)
     return float(curve[0][reached[0]]) if len(reached) else None
+
+
+def stays_at(curve: Curve, since: float, threshold: float) -> bool:
+    """Is every point of a curve since some env step at or above a threshold?"""
+    return bool((curve[1][curve[0] >= since] >= threshold).all())

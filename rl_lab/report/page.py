@@ -20,6 +20,7 @@ from experiments.results.run_result import RunResult
 from experiments.runs.open_run import open_run
 from experiments.specs.labels import folder_name
 from rl_lab.show.watch import can_be_drawn, watch_run
+from rl_lab.text.first_screen import verdict_lines
 
 TEMPLATE = "report.html.jinja"
 MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
@@ -57,6 +58,7 @@ def write_report(
         envs=envs,
         aggregates=ranked(comparison.aggregates),
         summaries={env: ranked(comparison.in_env(env)) for env in envs},
+        short=list(verdict_lines(comparison)),
         verdicts=_verdicts(comparison),
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},

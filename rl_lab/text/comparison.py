@@ -108,7 +108,7 @@ def written_lines(written: Sequence[Path], *, full: bool = False) -> list[str]:
     lines = [f"report: {path}" for path in report]
     if not full:
         lines = lines or [f"written: {written[0].parent}"]
-        return [f"{lines[0]} (curves, tests, intervals, videos; --full prints the tables here)"]
+        return [f"{lines[0]} (curves, tests, videos; more: --full)"]
     data = [path for path in written if path.suffix in (".json", ".csv", ".tex", "")]
     pictures = [path for path in written if path.suffix == ".png"]
     lines += [f"written: {path}" for path in data]

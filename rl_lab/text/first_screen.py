@@ -14,6 +14,7 @@ from experiments.evaluation.score_scale import GIVEN
 from rl_lab.text.tables import number, runs_text, table
 
 MOST_AGENTS = 12  # of an environment that are shown; the others are in the report
+WIDE = 100  # columns, from which on there is room for asides
 MOST_NAMES = 4  # of agents in a line
 MOST_VERDICTS = 10  # decided pairs that are told one by one
 
@@ -38,7 +39,7 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
     for one in summaries[:MOST_AGENTS]:
         cells = [runs_text(one), number(one.iqm.value if one.iqm else None)]
         cells += [_share(one)] if known.scale else []
-        cells += [_when(one)] if share is not None else []
+        cells += [_when(one, wide=out.width >= WIDE)] if share is not None else []
         shown.add_row(one.agent, *cells)
     out.print(shown)
     if len(summaries) > MOST_AGENTS:
@@ -84,13 +85,14 @@ def _share(summary: AgentSummary) -> str:
     return f"{text}, optimal in {summary.optimal_runs}/{summary.runs_finished}"
 
 
-def _when(summary: AgentSummary) -> str:
+def _when(summary: AgentSummary, *, wide: bool) -> str:
     threshold = summary.threshold
     if threshold is None:
         return "-"
     if threshold.median is None:
         return f"never in {len(threshold.env_steps) - threshold.reached}/{len(threshold.env_steps)}"
-    return f"{threshold.median:,.0f}"
+    lost = threshold.stayed.count(False)
+    return f"{threshold.median:,.0f}" + (f", lost again in {lost}/{len(threshold.stayed)}" if lost and wide else "")
 
 
 def verdict_lines(comparison: Comparison) -> Iterator[str]:
@@ -113,8 +115,18 @@ def verdict_lines(comparison: Comparison) -> Iterator[str]:
             names = "; ".join(f"{pair.x} and {pair.y}" for pair in pairs[:MOST_NAMES])
             names += f"; and {len(pairs) - MOST_NAMES} more pairs" if len(pairs) > MOST_NAMES else ""
             yield f"{word}{help_}: {names}"
+    faster = [pair for pair in comparison.learning if pair.verdict.decided]
+    if faster:
+        words = "; ".join(_faster(pair) for pair in faster[:MOST_NAMES])
+        more = f"; and {len(faster) - MOST_NAMES} more pairs" if len(faster) > MOST_NAMES else ""
+        yield f"learns faster (area under the curve): {words}{more}"
     if comparison.method.pairs != "all":
         yield f"tested: {comparison.method.pairs} (--pairs chooses)"
+
+
+def _faster(pair: AgentPair) -> str:
+    faster, slower = (pair.x, pair.y) if pair.verdict.word == "better" else (pair.y, pair.x)
+    return f"{faster} than {slower}{_where(pair)} ({p_text(pair.verdict.p_holm)})"
 
 
 def _needed(needed: Sequence[int], word: str) -> str:

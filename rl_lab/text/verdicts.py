@@ -28,6 +28,8 @@ def print_verdicts(out: Console, comparison: Comparison, *, narrow: bool) -> Non
         out.print(f"  tested: {comparison.method.pairs} (--pairs chooses)", markup=False)
     for words, pair in sorted(shown, key=lambda one: not one[1].verdict.decided):
         out.print(f"  {words}", style="" if pair.verdict.decided else "dim", markup=False)
+    for words in comparison.learning_sentences:
+        out.print(f"  {words}", markup=False)
     out.print()
     if narrow:
         return

@@ -96,7 +96,7 @@ def test_the_keys_of_results_json(tmp_path: Path) -> None:
     make_agent_runs(tmp_path, "b", [1.0, 3.0])
     make_run(tmp_path, "c", 0, [0.0, 0.0], status="failed")
     values = json.loads(json.dumps(compare_runs([tmp_path]).to_json(), allow_nan=False))
-    assert list(values) == ["records", "aggregates", "pairs", "method", "made_with"]
+    assert list(values) == ["records", "aggregates", "pairs", "learning", "method", "made_with"]
     records = {(record["env"], record["agent"]): record for record in values["records"]}
     finished, failed = records["task", "a"], records["task", "c"]
     assert list(finished) == list(failed) == RECORD
@@ -106,7 +106,8 @@ def test_the_keys_of_results_json(tmp_path: Path) -> None:
     assert list(finished["normalised"]) == ["scores", "iqm", "interval"]
     assert finished["normalised"]["scores"] == [0.5, 0.55]
     assert finished["curve"] == {"env_steps": [0.0], "iqm": [5.0], "low": [5.0], "high": [5.0], "runs": [2]}
-    assert finished["area"] == {"from": 0.0, "until": 0.0, "mean_height": 5.0, "interval": [5.0, 5.0]}
+    height = {"mean_height": 5.0, "interval": [5.0, 5.0], "heights": [5.0, 5.0]}
+    assert finished["area"] == {"from": 0.0, "until": 0.0, **height}
     assert finished["evaluation"] == {"episodes": 2, "seed": 0, "episode_seeds": episode_seeds(0, "final", 2)}
     estimates = ("iqm", "mean", "median", "optimality_gap")
     keys = [key for name in estimates for key in (name, f"{name}_interval")]
@@ -128,7 +129,10 @@ def test_steps_to_the_threshold_as_json() -> None:
     scale = ScoreScale.from_json(REFERENCE)
     steps = np.array([0.0, 10.0, 20.0])
     curves = [(steps, np.array(values)) for values in ([0.0, 26.0, 30.0], [0.0, 25.0, 26.0], [0.0, 1.0, 2.0])]
-    expected = {"score": 26.0, "share": 0.9, "env_steps": [10.0, 20.0, None], "reached": 2, "runs": 3, "median": 20.0}
+    expected = {"score": 26.0, "share": 0.9, "env_steps": [10.0, 20.0, None], "stayed": [True, True, None]}
+    expected |= {"reached": 2, "runs": 3, "median": 20.0}
+    falling = [(steps, np.array([0.0, 26.0, 25.9]))]
+    assert steps_to_threshold(falling, scale).stayed == [False]
     assert list(steps_to_threshold(curves, scale).to_json().items()) == list(expected.items())
     assert steps_to_threshold(curves[2:], scale).median is None  # never reached
 

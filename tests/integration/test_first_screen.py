@@ -2,6 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from experiments.comparison.comparison import compare_groups
+from experiments.evaluation.score_scale import ScoreScale
+from experiments.results.groups import group_runs
+from experiments.results.run_result import RunResult
+from rl_lab.text.first_screen import verdict_lines
 from tests.conftest import Command
 
 SPEC = """
@@ -69,3 +77,34 @@ def test_many_agents_are_told_of_in_short(rl_lab: Command, tmp_path: Path) -> No
     assert "  and 28 agents below these" in done.stdout
     assert "  all: its evaluation episodes are its own" in done.stdout
     assert "tested: the best (a39) against each, corrected for all 780 pairs" in done.stdout
+
+
+def test_who_learns_faster_gets_a_verdict_of_its_own(tmp_path: Path) -> None:
+    """Two agents end alike, and one of them was there sooner; a planner does not learn, and is left out."""
+    curves = {"quick": [0.0, 1.0, 1.0], "slow": [0.0, 0.0, 1.0], "planner": [1.0, 1.0, 1.0]}
+    results = [
+        RunResult(
+            env="maze",
+            agent=agent,
+            seed=seed,
+            place=f"{agent}-{seed}",
+            scores=np.array([1.0]),
+            curve=(np.array([0.0, 50.0, 100.0]), np.array(values) + 0.001 * seed * np.array([1.0, 1.0, 0.0])),
+            scale=ScoreScale(0.0, 0.0, 1.0, "exact optimum", "return"),
+        )
+        for agent, values in curves.items()
+        for seed in range(6)
+    ]
+    for result in results:
+        if result.agent == "planner":
+            result.curve[1][:] = 1.0
+    comparison = compare_groups(group_runs(results))
+    (pair,) = comparison.learning
+    assert (pair.x, pair.y, pair.verdict.word) == ("quick", "slow", "better")
+    assert pair.evidence.improvement.value == 1.0
+    assert comparison.summaries[0].area is not None
+    # By hand: the mean height of (0, 1, 1) is (50 * 0.5 + 50 * 1) / 100; of seed 1 a little more.
+    assert comparison.summaries[0].area.heights[:2] == pytest.approx([0.75, 0.75 + 0.00075])
+    lines = list(verdict_lines(comparison))
+    assert "quick and slow are equal on maze: both are optimal" in lines
+    assert "learns faster (area under the curve): quick than slow on maze (p = 0.0022)" in lines

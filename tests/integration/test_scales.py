@@ -82,7 +82,7 @@ def test_a_scale_in_the_spec_gives_aggregates_and_may_come_later(rl_lab: Command
     logs = {name for name in changed if Path(name).name.endswith((".csv", ".npz")) and "comparison" not in str(name)}
     assert not logs
     full = json.loads(rl_lab("compare", "runs/mine", "--json-full", "--no-report").stdout)
-    assert list(full) == ["records", "aggregates", "pairs", "method", "made_with"]
+    assert list(full) == ["records", "aggregates", "pairs", "learning", "method", "made_with"]
     assert len(full["aggregates"]) == 2
     verified = rl_lab("verify", "runs/mine/choice/random/seed-0")
     assert verified.returncode == 0, verified.stdout
