@@ -71,7 +71,10 @@ def find_agent(name: str) -> type[Agent]:
         module = importlib.import_module(module_name)
         candidate = getattr(module, attribute, None)
     except ImportError as error:
-        raise UnknownAgentError(f"cannot import {name!r}: {error}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
+            hint = f"; run it in the folder where {error.name}.py is"
+        raise UnknownAgentError(f"cannot import {name!r}: {error}{hint}") from error
     if candidate is None:
         raise UnknownAgentError(f"module {module_name!r} has no {attribute!r}{_near(attribute, module)}")
     if not (isinstance(candidate, type) and issubclass(candidate, Agent)):

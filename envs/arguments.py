@@ -3,6 +3,7 @@
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
@@ -41,6 +42,11 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
     choices = sorted(choices)
     if ALIASES.get(name.lower()) in choices:
         return f" (did you mean {ALIASES[name.lower()]!r}?)"
+    if name.lower() in ("size", "width", "height") and {"rows", "cols"} <= set(choices):
+        return " (did you mean 'rows' and 'cols'?)"
+    plain = [choice for choice in choices if re.fullmatch(rf"(\w+/)?{re.escape(name)}-v\d+", choice, re.IGNORECASE)]
+    if plain:  # an environment's name without what comes before and behind it
+        return f" (did you mean {plain[-1]!r}?)"
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
     if not near:  # a short form of a longer name, such as 'dqn' of 'sb3_dqn'
         near = [choice for choice in choices if len(name) > 2 and name.lower() in choice.lower()][:1]
@@ -49,7 +55,9 @@ def did_you_mean(name: str, choices: Iterable[str]) -> str:
 
 def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
     """The first problem of a validation error in one line."""
-    problem = error.errors(include_url=False)[0]
+    problems = error.errors(include_url=False)
+    # What is missing may be there under a name that is none: that is said first.
+    problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
     name = ".".join(str(part) for part in problem["loc"] if not _is_branch(part)) or "value"
     kind, value, message = problem["type"], problem["input"], problem["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -65,6 +73,8 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
     alternatives = problem.get("ctx", {}).get("choices") or _literals(problem.get("ctx", {}).get("expected"))
     if isinstance(value, str) and alternatives:
         hint = did_you_mean(value, alternatives)
+    if isinstance(value, str) and "number" in message and re.fullmatch(r"-?\d+,\d+", value):
+        hint = f" (with a decimal point: {value.replace(',', '.')}?)"
     expected = message.replace("Input should be", "expected", 1)
     return f"{name}: {expected[0].lower() + expected[1:]}, got {_shown(value)}{hint}"
 

@@ -129,7 +129,10 @@ def _imported(module_name: str, error_class: type[ValueError]) -> Any:
     try:
         return importlib.import_module(module_name)
     except ImportError as error:
-        raise error_class(f"cannot import module {module_name!r}: {error}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]:
+            hint = f"; run it in the folder where {error.name}.py is"
+        raise error_class(f"cannot import module {module_name!r}: {error}{hint}") from error
 
 
 def find_wrapper(wrapper_id: str) -> type[gym.Wrapper[Any, Any, Any, Any]]:

@@ -42,7 +42,8 @@ def why_no_model(env: gym.Env[Any, Any]) -> str | None:
     base: Any = env.unwrapped
     kind = type(base)
     if not has_model(base):
-        return f"{kind.__name__} has none"
+        lacks = [name for name in ("P", "initial_state_distrib") if not hasattr(base, name)]
+        return f"{kind.__name__} has no {' and no '.join(lacks)}" if len(lacks) == 1 else f"{kind.__name__} has none"
     for wrapper in wrappers_of(env):
         if name_of(wrapper) not in HARMLESS_WRAPPERS:
             return f"{kind.__name__}'s does not tell what the wrapper {type(wrapper).__name__} changes"

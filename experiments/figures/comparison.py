@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from experiments.comparison.bootstrap import Estimate, Interval
 from experiments.comparison.comparison import Comparison
 from experiments.comparison.ranking import ranked
-from experiments.figures.style import BAND_ALPHA, MOST_LINES, Look, look, save_figure
+from experiments.figures.style import BAND_ALPHA, FORMATS, MOST_LINES, Look, look, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ LEAST_SPAN = 0.2  # of an axis of normalised scores
 BLUE_TO_ORANGE = ("#B35900", "#FFFFFF", "#00508C")  # told apart with every kind of colour vision
 
 
-def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
+def write_figures(comparison: Comparison, folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Every figure that the comparison has the numbers for, as PNG and SVG."""
     drawn: list[tuple[str, Callable[[Figure], None], tuple[float, float]]] = []
     agents = comparison.agents
@@ -36,7 +36,7 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     if comparison.pairs and len(agents) <= MOST_IN_A_MATRIX:
         side = 3.2 + 0.72 * len(agents)
         drawn.append(("improvement", partial(draw_improvement, comparison=comparison), (side + 1.4, side)))
-    return [path for name, draw, size in drawn for path in save_figure(folder / name, size, draw)]
+    return [path for name, draw, size in drawn for path in save_figure(folder / name, size, draw, formats)]
 
 
 def _short(name: str) -> str:

@@ -2,11 +2,12 @@
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.errors import InputError
 from experiments.files import replace_file
 
 if TYPE_CHECKING:
@@ -23,10 +24,16 @@ DETAIL: Any = {"fontsize": 9, "color": "#555555"}  # small print
 BAND_ALPHA = 0.15  # of an interval around a line
 MOST_LINES = 24  # agents that can be told apart in a figure of curves
 DOTS_PER_INCH = 130  # of PNGs
-SVG_OPTIONS: Any = {"metadata": {"Date": None}}
+SAVED_WITH: dict[str, Any] = {  # the formats, and what they are saved with: no dates
+    "png": {"dpi": DOTS_PER_INCH, "metadata": {"Software": None}},
+    "svg": {"metadata": {"Date": None}},
+    "pdf": {"metadata": {"CreationDate": None}},
+}
+FORMATS = ("png", "svg")  # if nothing else is asked for
 
 RC: Any = {
     "svg.hashsalt": "rl-lab",  # the same picture is the same bytes
+    "pdf.fonttype": 42,  # text stays text, as journals want it
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -57,26 +64,42 @@ def look(index: int) -> Look:
     return Look(COLOURS[index % len(COLOURS)], DASHES[(index + again) % len(DASHES)], MARKERS[index % len(MARKERS)])
 
 
-def save_figure(path: Path, size: tuple[float, float], draw: Callable[["Figure"], None]) -> list[Path]:
-    """Draw a figure in the style and write it as PNG and SVG: the same drawing gives the same bytes.
+def check_formats(text: str) -> tuple[str, ...]:
+    """The formats in a list such as "png,svg,pdf".
+
+    Raises:
+        InputError: one is none of these.
+    """
+    formats = tuple(dict.fromkeys(part.strip().lower().removeprefix(".") for part in text.split(",")))
+    for one in formats:
+        if one not in SAVED_WITH:
+            raise InputError(f"--formats: expected {', '.join(SAVED_WITH)}, separated by commas, got {text!r}")
+    return formats
+
+
+def save_figure(
+    path: Path, size: tuple[float, float], draw: Callable[["Figure"], None], formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Draw a figure in the style and write it in some formats: the same drawing gives the same bytes.
 
     Args:
-        path: of both files, whose suffixes are added.
+        path: of the files, whose suffixes are added.
         size: width and height in inches.
         draw: puts everything into the empty figure.
+        formats: of `SAVED_WITH`.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
+    files = [path.with_name(f"{path.name}.{one}") for one in formats]
     with matplotlib.rc_context(RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a script that no font here has
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure)
-        for file, options in ((png, {"dpi": DOTS_PER_INCH, "metadata": {"Software": None}}), (svg, SVG_OPTIONS)):
+        for file, one in zip(files, formats, strict=True):
             written = io.BytesIO()
-            figure.savefig(written, format=file.suffix[1:], **options)
+            figure.savefig(written, format=one, **SAVED_WITH[one])
             replace_file(file, written.getvalue())
-    return [png, svg]
+    return files

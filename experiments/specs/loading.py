@@ -1,5 +1,6 @@
 """Reading a specification and checking it in full, before anything is written."""
 
+import re
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -215,5 +216,14 @@ def load_spec(source: str) -> Spec:
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # such as brackets within brackets, or a number of 5,000 digits
-        raise InputError(f"{source}: broken TOML: {error}") from error
+        raise InputError(f"{source}: broken TOML: {error}{_comma_hint(text, error)}") from error
     return parse_spec(values, source)
+
+
+def _comma_hint(text: str, error: BaseException) -> str:
+    """Where TOML breaks at a comma in a number: numbers have a decimal point there."""
+    found = re.search(r"at line (\d+)", str(error))
+    lines = text.splitlines()
+    line = lines[int(found[1]) - 1] if found and int(found[1]) <= len(lines) else ""
+    number = re.search(r"=\s*(-?\d+,\d+)\s*(#.*)?$", line)
+    return f" (with a decimal point: {number[1].replace(',', '.')}?)" if number else ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rl_lab.cli.hints import option_hint
 from rl_lab.text.printable import make_printable
 
 app = typer.Typer(
@@ -146,7 +147,7 @@ def run_app() -> int:
         return code
     except typer.TyperException as error:
         message = " ".join(str(getattr(error, "format_message", lambda error=error: error)()).split())
-        return _complain(message)
+        return _complain(message + option_hint(error))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

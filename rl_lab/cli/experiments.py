@@ -110,7 +110,9 @@ def run(
     from rl_lab.text.endings import ending_lines
 
     if set_ and not agent:
-        raise InputError("--set: expected --agent beside it, got none: a spec's agents have the spec's settings")
+        raise InputError(
+            f"--set: expected --agent beside it, got none; to change a setting of the spec's agents: --change {set_[0]}"
+        )
     run_specs, outcome = run_suite(
         spec,
         out=out,

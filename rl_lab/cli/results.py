@@ -149,6 +149,9 @@ def compare(
     ] = None,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
     tensorboard: Tensorboard = False,
+    formats: Annotated[
+        str, typer.Option(metavar="LIST", help="Formats of the figures: png, svg and pdf, separated by commas.")
+    ] = "png,svg",
     full: Annotated[
         bool, typer.Option("--full", help="Print everything: intervals, aggregates, tests, effect sizes.")
     ] = False,
@@ -161,6 +164,7 @@ def compare(
     """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
     from functools import partial
 
+    from experiments.figures.style import check_formats
     from experiments.results.given_scales import read_scales
     from rl_lab.report.folder import compare_folders
     from rl_lab.text.comparison import print_comparison, written_lines
@@ -176,6 +180,7 @@ def compare(
         report=report,
         videos=videos,
         tensorboard=tensorboard,
+        formats=check_formats(formats),
         trust_code=trust_code,
         on_compared=(lambda comparison: None) if json_ or json_full else partial(print_comparison, full=full),
     )

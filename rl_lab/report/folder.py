@@ -15,6 +15,7 @@ from experiments.errors import InputError, located
 from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
+from experiments.figures.style import FORMATS
 from experiments.files import csv_bytes, make_folder, open_regular, replace_file
 from experiments.results.given_scales import Scales
 from experiments.results.groups import Groups
@@ -48,6 +49,7 @@ def compare_folders(
     report: bool = True,
     videos: bool | None = None,
     tensorboard: bool = False,
+    formats: Sequence[str] = FORMATS,
     trust_code: bool = False,
     on_compared: Callable[[Comparison], None] = lambda comparison: None,
 ) -> tuple[Comparison, list[Path]]:
@@ -64,6 +66,7 @@ def compare_folders(
         report: write report.html.
         videos: with videos of median runs in it; if not given, of those that need no `module:Class` imported.
         tensorboard: write TensorBoard's event files too.
+        formats: of the figures; the report needs SVG, which is written with it in any case.
         trust_code: for videos, import code that this user has not run here, too.
         on_compared: hears of the comparison before figures and videos are made, which takes longer.
 
@@ -88,7 +91,8 @@ def compare_folders(
         write_scores(groups, save_scores, name, _commands(groups))
         written.append(save_scores)
     gone = _tell(on_compared, comparison)
-    written += [*write_curves(groups, target), *write_figures(comparison, target)]
+    formats = tuple(dict.fromkeys([*formats, *["svg"] * report]))
+    written += [*write_curves(groups, target, formats=formats), *write_figures(comparison, target, formats)]
     if tensorboard:
         written.append(_write_tensorboard(groups, target))
     if report:

@@ -1,17 +1,22 @@
 """The style of figures: looks that are told apart, files whose bytes are the same, nothing left behind."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from experiments.comparison.comparison import compare_groups
+from experiments.errors import InputError
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.figures.comparison import draw_aggregates, draw_improvement, draw_scores
-from experiments.figures.style import COLOURS, DASHES, MARKERS, look, save_figure
+from experiments.figures.learning_curves import _draw, write_curves
+from experiments.figures.style import COLOURS, DASHES, MARKERS, check_formats, look, save_figure
 from experiments.results.run_result import RunResult
+from experiments.specs.labels import folder_name
 
 
 def test_agents_are_told_apart() -> None:
@@ -67,3 +72,54 @@ def test_agents_stand_in_one_order() -> None:
         axes = figure.axes[0]
         labels = [label.get_text() for label in axes.get_yticklabels()]
         assert (labels if axes.yaxis_inverted() else labels[::-1]) == ["best", "tied", "alike", "worst"], draw.__name__
+
+
+def test_every_format_is_the_same_bytes_each_time(tmp_path: Path) -> None:
+    def draw(figure: Figure) -> None:
+        figure.subplots().plot([0, 1], [1, 0])
+
+    formats = check_formats("pdf, SVG,.png")
+    assert formats == ("pdf", "svg", "png")
+    one, other = (save_figure(tmp_path / name, (4, 3), draw, formats) for name in ("one", "other"))
+    assert [path.suffix for path in one] == [".pdf", ".svg", ".png"]
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in other]
+    assert one[0].read_bytes().startswith(b"%PDF")
+    for wrong in ("png,gif", "", "png,,svg"):
+        with pytest.raises(InputError, match="--formats: expected png, svg, pdf, separated by commas, got"):
+            check_formats(wrong)
+
+
+def _runs(agent: str, heights: list[float], env: str = "maze") -> list[RunResult]:
+    steps = np.arange(11.0)
+    return [
+        RunResult(env=env, agent=agent, seed=seed, place="x", scores=np.array([height]), env_steps=10,
+                  curve=(steps, np.linspace(0.0, height, 11)), training=(steps, np.linspace(0.0, height, 11)))
+        for seed, height in enumerate(heights)
+    ]  # fmt: skip
+
+
+def test_a_run_that_would_squash_the_others_is_cut_off_and_said_so() -> None:
+    drawn = Figure(layout="constrained")
+    _draw(drawn, "maze", {"a": _runs("a", [10.0] * 30 + [-5_000.0])}, ["a"])
+    training, evaluation = drawn.axes
+    for axes in (training, evaluation):
+        low, high = axes.get_ylim()
+        assert -10 < low < 0 < 10 <= high < 20
+        assert [text.get_text() for text in axes.texts] == ["single runs below are cut off"]
+    sound = Figure(layout="constrained")
+    _draw(sound, "maze", {"a": _runs("a", [8.0, 9.0, 10.0, 11.0])}, ["a"])
+    assert not sound.axes[0].texts
+    assert sound.axes[0].get_ylim()[1] >= 11
+
+
+def test_an_agent_keeps_its_colour_whatever_its_label(tmp_path: Path) -> None:
+    """What a run draws is numbered by the folders that are there, what a comparison draws by labels: they agree."""
+    groups = {("maze", "été (1)"): _runs("été (1)", [1.0, 2.0]), ("maze", "b"): _runs("b", [3.0, 4.0])}
+    folders = [folder_name("été (1)"), folder_name("b"), "other"]
+    assert folders[0] != "été (1)"
+    of_run = write_curves(dict(reversed(groups.items())), tmp_path / "run", folders, formats=["svg"])
+    of_comparison = write_curves(groups, tmp_path / "comparison", formats=["svg"])
+    colours = [re.findall(r"stroke: (#\w{6}); stroke-width: 2.2", path.read_text()) for path in
+               (*of_run, *of_comparison)]  # fmt: skip
+    assert sorted(colours[0]) == sorted(colours[1])
+    assert {COLOURS[0].lower(), COLOURS[1].lower()} == {one.lower() for one in colours[0]}
