@@ -19,6 +19,10 @@ COMMANDS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 class InputError(ValueError):
     """Bad input; its message is one line."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: the line, and not eighty others."""
+        return [f"{type(self).__name__}: {shown(str(self))}"]
+
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
     """The error for a name that is none of the known ones."""

@@ -1,6 +1,6 @@
 """RL Lab: run, watch and compare reinforcement-learning agents.
 
-    from rl_lab import train, train_seeds, evaluate, compare, watch, make_env, make_agent, load_agent
+    from rl_lab import train, train_seeds, evaluate, compare, watch, draw, plot, make_env, make_agent, load_agent
 
 Importing it registers the lab's environments with Gymnasium.
 """
@@ -13,10 +13,21 @@ from typing import TYPE_CHECKING, Any
 from rl_lab import on_interrupt
 
 if TYPE_CHECKING:
-    from rl_lab.api import compare, evaluate, load_agent, make_agent, make_env, train, train_seeds, watch
+    from rl_lab.api import compare, draw, evaluate, load_agent, make_agent, make_env, plot, train, train_seeds, watch
 
 __version__ = "0.5.0"
-__all__ = ["compare", "evaluate", "load_agent", "make_agent", "make_env", "train", "train_seeds", "watch"]
+__all__ = [
+    "compare",
+    "draw",
+    "evaluate",
+    "load_agent",
+    "make_agent",
+    "make_env",
+    "plot",
+    "train",
+    "train_seeds",
+    "watch",
+]
 
 if Path(sys.argv[0] if sys.argv else "").stem == "rl-lab":
     # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.

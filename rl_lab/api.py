@@ -14,32 +14,41 @@ from agents.env_copy import spec_of
 from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
 from envs.endings import ending, ending_words
-from envs.registry import env_options
+from envs.mazes.svg import draw_svg
+from envs.mazes.text import draw_box
+from envs.registry import env_options as options_of
 from envs.registry import make_env as _make_env
 from experiments.comparison.comparison import compare_runs
 from experiments.comparison.pair_choice import AUTO
-from experiments.errors import InputError, located
+from experiments.errors import InputError, located, unknown
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
+from experiments.figures.learning_curves import curves_figure
+from experiments.figures.style import save_as, svg_text
 from experiments.results.endings import Endings
 from experiments.results.given_scales import parse_scales, read_scales
+from experiments.results.reading import read_groups
 from experiments.runs.manifest import TableSize
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
+from rl_lab.results import ComparisonResult, EvaluationResult, Picture, TrainingResult
 from rl_lab.run import train_entries
+from rl_lab.show.draw import DEFAULT_SIZE, check_file, drawn_maze, write
 from rl_lab.show.watch import Moments, watch_run
 
 __all__ = [
     "SeedRuns",
     "compare",
+    "draw",
     "evaluate",
     "load_agent",
     "make_agent",
     "make_env",
+    "plot",
     "train",
     "train_seeds",
     "watch",
@@ -79,8 +88,10 @@ def train(
     engine: str = "auto",
     out: str | Path = "runs",
     name: str = "train",
+    env_options: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
     progress: bool = False,
-) -> dict[str, Any]:
+) -> TrainingResult:
     """Train an agent in an environment and write a run folder; an agent given as an object is trained afterwards.
 
     Args:
@@ -93,17 +104,23 @@ def train(
         engine: "auto", "python" or "compiled": how tabular agents are trained; the result is the same.
         out: where run folders go.
         name: the experiment's name, the first folder below `out`.
+        env_options: of an environment that is given by its id, such as `{"rows": 5}`.
+        settings: of an agent that is given by its name, such as `{"learning_rate": 0.5}`.
         progress: show a progress bar.
 
     Returns:
         What `rl-lab train --json` prints: run (its folder), status, trained (false where the run had its budget
-        already, so that nothing was trained now), env_steps, episodes, seconds.
+        already, so that nothing was trained now), env_steps, episodes, seconds; with `training`, `evaluations` and
+        `curve` as tables (pandas).
 
     Raises:
         InputError: something is wrong; nothing has been written then.
     """
-    env_values = {"id": env} if isinstance(env, str) else _env_values(env)
-    agent_values = {"id": agent} if isinstance(agent, str) else _agent_values(agent)
+    for given, name_of, made in ((env_options, "env_options", env), (settings, "settings", agent)):
+        if given and not isinstance(made, str):
+            raise InputError(f"{name_of}: expected none beside an object, which has its own, got {sorted(given)[0]!r}")
+    env_values = {"id": env, "settings": env_options or {}} if isinstance(env, str) else _env_values(env)
+    agent_values = {"id": agent, "settings": settings or {}} if isinstance(agent, str) else _agent_values(agent)
     result = train_entries(
         env_values, agent_values,
         steps=steps, episodes=episodes, seed=seed, evaluation=evaluation or {},
@@ -111,7 +128,7 @@ def train(
     )  # fmt: skip
     if isinstance(agent, Agent) and result["status"] == "finished":
         agent.load(RunFolder(Path(result["run"])).checkpoint.agent)
-    return result
+    return TrainingResult(result)
 
 
 def evaluate(
@@ -120,7 +137,7 @@ def evaluate(
     episodes: int | None = None,
     env_options: dict[str, Any] | None = None,
     trust_code: bool = False,
-) -> dict[str, Any]:
+) -> EvaluationResult:
     """Evaluate the trained agent of a run on the episodes of its final score, or on the first or more of them.
 
     Args:
@@ -130,7 +147,7 @@ def evaluate(
         trust_code: import the run's `module:Class` although this user has not run that code here.
 
     Returns:
-        What `rl-lab evaluate --json` prints.
+        What `rl-lab evaluate --json` prints, with `frame`, a table of its episodes.
 
     Raises:
         InputError: `run` is no run folder, is damaged, or has no checkpoint; or the agent does not fit the other
@@ -144,7 +161,7 @@ def evaluate(
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
         results = evaluate_agent(opened.agent(), env, episode_seeds(run_spec.evaluation.seed, "final", count))
     endings = _endings(results, run_spec.env.id, opened.manifest.table)
-    return {
+    values = {
         "run": str(run),
         "env": run_spec.env.label,
         "agent": run_spec.agent.label,
@@ -164,6 +181,7 @@ def evaluate(
             for result in results
         ],
     }
+    return EvaluationResult(values)
 
 
 def _endings(episodes: Sequence[EvaluationEpisode], env_id: str, table: TableSize | None) -> Endings:
@@ -198,8 +216,10 @@ def compare(
     pairs: str = AUTO,
     scale: str | Path | Mapping[str, Mapping[str, float]] | None = None,
     normalised: bool = False,
-) -> dict[str, Any]:
-    """Compare the runs below some folders, given one by one or as a list: what `results.json` holds.
+) -> ComparisonResult:
+    """Compare the runs below some folders, given one by one or as a list.
+
+    The result is what `results.json` holds, with tables (`frame`, `pairs`) and the `verdicts` in plain words.
 
     Args:
         folders: run folders, folders with them, and files with results of others.
@@ -219,7 +239,74 @@ def compare(
     if scale is not None:
         scales = read_scales(Path(scale)) if isinstance(scale, str | Path) else parse_scales(scale, "scale")
     suites = [against] if isinstance(against, str) else against
-    return compare_runs(places, suites, pairs, scales, normalised=normalised).to_json()
+    return ComparisonResult(compare_runs(places, suites, pairs, scales, normalised=normalised))
+
+
+def draw(
+    what: str | Path,
+    file: str | Path | None = None,
+    *,
+    env_options: dict[str, Any] | None = None,
+    overlay: str = "values",
+    wall_moves: bool = False,
+    level: int | None = None,
+    seed: int = 0,
+    size: int = DEFAULT_SIZE,
+    trust_code: bool = False,
+) -> Picture:
+    """A picture of a maze: of an environment's id with what is optimal, of a run's with what its agent has learned.
+
+    Args:
+        what: an environment's id, or a run's folder.
+        file: where to write it too: .svg, .png or .txt.
+        env_options: of the environment.
+        overlay: what is drawn over the maze: "values", "q_values", "path" or "none".
+        wall_moves: with "q_values", draw those of moves into walls too.
+        level: of a pool of levels.
+        seed: of the reset.
+        size: of the longer side, about, in pixels.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
+
+    Raises:
+        InputError: it is no maze, or the file cannot be written.
+    """
+    options = env_options or {}
+    maze = drawn_maze(
+        str(what), options, overlay=overlay, level=level, seed=seed, size=size, wall_moves=wall_moves,
+        trust_code=trust_code,
+    )  # fmt: skip
+
+    def save(path: Path) -> None:
+        check_file(path)
+        write(maze, path, size)
+
+    picture = Picture(draw_svg(maze.scene(), size), draw_box(maze.scene()), save)
+    if file is not None:
+        picture.save(file)
+    return picture
+
+
+def plot(*folders: str | Path, env: str | None = None) -> Picture:
+    """The learning curves of all runs below some folders in one environment.
+
+    Args:
+        folders: run folders, folders with them, and files with results of others.
+        env: the environment's label; not needed where there is one only.
+
+    Raises:
+        InputError: there is no finished run, or there are several environments and none was chosen.
+    """
+    groups = read_groups([Path(folder) for folder in folders])
+    envs = list(dict.fromkeys(of for of, _ in groups))
+    if env is None and len(envs) > 1:
+        raise InputError(f"env: expected one of {', '.join(envs)}, got none")
+    chosen = envs[0] if env is None else env
+    if chosen not in envs:
+        raise unknown("environment", chosen, envs)
+    if not any(run.finished for (of, _), runs in groups.items() if of == chosen for run in runs):
+        raise InputError(f"{chosen}: expected a finished run, got none")
+    figure = curves_figure(groups, chosen)
+    return Picture(svg_text(figure), f"learning curves in {chosen}", lambda path: save_as(figure, path))
 
 
 def watch(
@@ -279,7 +366,7 @@ def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:
     spec = spec_of(env, "env")
     if spec.additional_wrappers or spec.max_episode_steps != registered.max_episode_steps:
         raise InputError(f"env: a run makes its own {env_id} and cannot repeat wrappers or limits put around this one")
-    known = env_options(env_id)
+    known = options_of(env_id)
     options = {key: value for key, value in spec.kwargs.items() if key in known}
     return {"id": env_id, "settings": _plain(options, "env")}
 

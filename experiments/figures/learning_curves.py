@@ -18,6 +18,7 @@ from experiments.figures.style import (
     TITLE,
     Look,
     look,
+    make_figure,
     save_figure,
 )
 from experiments.files import make_folder
@@ -64,6 +65,14 @@ def write_curves(
             draw = partial(_draw, env=env, agents=agents, order=order)
             written += save_figure(target / FILE_NAME, SIZE, draw, formats)
     return written
+
+
+def curves_figure(groups: Groups, env: str) -> "Figure":
+    """The learning curves in one environment as a figure of matplotlib's."""
+    agents = {agent: [run for run in runs if run.finished] for (of, agent), runs in groups.items() if of == env}
+    order = list(dict.fromkeys(folder_name(agent) for _, agent in groups))
+    known = {agent: runs for agent, runs in agents.items() if runs}
+    return make_figure(SIZE, partial(_draw, env=env, agents=known, order=order))
 
 
 def _draw(figure: "Figure", env: str, agents: dict[str, list[RunResult]], order: list[str]) -> None:

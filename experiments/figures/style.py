@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import InputError
-from experiments.files import replace_file
+from experiments.files import check_replaceable, replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,6 +77,24 @@ def check_formats(text: str) -> tuple[str, ...]:
     return formats
 
 
+def make_figure(size: tuple[float, float], draw: Callable[["Figure"], None]) -> "Figure":
+    """A figure in the style, drawn.
+
+    Args:
+        size: width and height in inches.
+        draw: puts everything into the empty figure.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        draw(figure)
+    return figure
+
+
 def save_figure(
     path: Path, size: tuple[float, float], draw: Callable[["Figure"], None], formats: Sequence[str] = FORMATS
 ) -> list[Path]:
@@ -89,17 +107,41 @@ def save_figure(
         formats: of `SAVED_WITH`.
     """
     import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     files = [path.with_name(f"{path.name}.{one}") for one in formats]
     with matplotlib.rc_context(RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # a script that no font here has
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure)
+        figure = make_figure(size, draw)
         for file, one in zip(files, formats, strict=True):
             written = io.BytesIO()
             figure.savefig(written, format=one, **SAVED_WITH[one])
             replace_file(file, written.getvalue())
     return files
+
+
+def save_as(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format of the file's ending.
+
+    Raises:
+        InputError: its ending is none of `SAVED_WITH`, or something else is there.
+    """
+    import matplotlib
+
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in SAVED_WITH:
+        raise InputError(f"{path}: expected a file that ends in .{', .'.join(SAVED_WITH)}, got {path.suffix!r}")
+    check_replaceable(path)
+    written = io.BytesIO()
+    with matplotlib.rc_context(RC):
+        figure.savefig(written, format=kind, **SAVED_WITH[kind])
+    replace_file(path, written.getvalue())
+
+
+def svg_text(figure: "Figure") -> str:
+    """A figure as the text of an SVG file."""
+    import matplotlib
+
+    written = io.BytesIO()
+    with matplotlib.rc_context(RC):
+        figure.savefig(written, format="svg", **SAVED_WITH["svg"])
+    return written.getvalue().decode()

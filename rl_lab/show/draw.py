@@ -1,6 +1,7 @@
 """The draw command: a maze as a file, with what an agent thinks of it or with what is true."""
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from envs.mazes.env import MazeEnv
 from envs.mazes.svg import draw_svg
+from envs.mazes.text import draw_box
 from envs.registry import env_options
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import make_evaluation_env
@@ -19,6 +21,7 @@ from experiments.specs.loading import check_env_entry
 from experiments.specs.spec import EnvEntry
 
 FORMATS = (".svg", ".png", ".txt")
+DEFAULT_SIZE = 480  # pixels of the longer side, about
 
 
 def draw(
@@ -33,19 +36,71 @@ def draw(
     wall_moves: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
-    """Draw a maze: of an environment's id with what is optimal, of a run's folder with what its agent has learned.
+    """Draw a maze into a file; the arguments but `file` are those of `drawn_maze`.
 
     Raises:
         InputError: it is no maze, or the file cannot be written.
+    """
+    check_file(file)
+    maze = drawn_maze(
+        what,
+        options,
+        overlay=overlay,
+        level=level,
+        seed=seed,
+        size=size,
+        wall_moves=wall_moves,
+        trust_code=trust_code,
+    )
+    write(maze, file, size)
+    return {"file": str(file), "shortest_path": int(maze.exit_distances[maze.s])}
+
+
+def check_file(file: Path) -> None:
+    """Raise where a picture cannot be written.
+
+    Raises:
+        InputError: its ending is none of `FORMATS`, its folder is none, or something else is there.
+    """
+    if file.suffix.lower() not in FORMATS:
+        raise InputError(
+            f"{file}: expected a file that ends in {', '.join(FORMATS)}, got {file.suffix or 'no ending'!r}"
+        )
+    if not file.resolve().parent.is_dir():
+        raise InputError(f"{file}: the folder {file.parent} does not exist")
+    check_replaceable(file)
+
+
+def drawn_maze(
+    what: str,
+    options: Mapping[str, Any],
+    *,
+    overlay: str = "values",
+    level: int | None = None,
+    seed: int = 0,
+    size: int = DEFAULT_SIZE,
+    wall_moves: bool = False,
+    trust_code: bool = False,
+) -> MazeEnv:
+    """A maze with its overlay: of an environment's id with what is optimal, of a run's with what its agent has learned.
+
+    Args:
+        what: an environment's id, or a run's folder.
+        options: of the environment.
+        overlay: one of `overlays.KINDS` but "visits".
+        level: of a pool of levels.
+        seed: of the reset.
+        size: of the picture's longer side, about, in pixels.
+        wall_moves: with "q_values", those of moves into walls too.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
+
+    Raises:
+        InputError: it is no maze, or something that is asked for is not there.
     """
     check_kind(overlay)
     if overlay == "visits":
         raise InputError(
             "overlay: visits are counted while episodes are watched: expected rl-lab watch --overlay visits"
-        )
-    if file.suffix.lower() not in FORMATS:
-        raise InputError(
-            f"{file}: expected a file that ends in {', '.join(FORMATS)}, got {file.suffix or 'no ending'!r}"
         )
     if not 32 <= size <= 4096:
         raise InputError(f"--size: expected 32 to 4096 pixels, got {size}")
@@ -60,7 +115,7 @@ def draw(
     else:
         if "render_size" in options:
             raise InputError("--env: render_size is --size here")
-        entry = entry_of(what, options)
+        entry = entry_of(what, dict(options))
     with located(f"envs: {entry.id}"):
         options_known = env_options(entry.id)
     if "render_size" not in options_known:
@@ -79,8 +134,7 @@ def draw(
     else:
         discount = 1.0 if maze.source.recipe.reward == 0 else 0.99
         maze.overlay = oracle_overlay(maze, overlay, discount, wall_moves=wall_moves)
-    _write(maze, file, size)
-    return {"file": str(file), "shortest_path": int(maze.exit_distances[maze.s])}
+    return maze
 
 
 def entry_of(env_id: str, options: dict[str, Any]) -> EnvEntry:
@@ -97,14 +151,10 @@ def entry_of(env_id: str, options: dict[str, Any]) -> EnvEntry:
     return entry
 
 
-def _write(maze: MazeEnv, file: Path, size: int) -> None:
+def write(maze: MazeEnv, file: Path, size: int) -> None:
+    """Write the picture of a maze, in the format of the file's ending."""
     from PIL import Image
 
-    from envs.mazes.text import draw_box
-
-    if not file.resolve().parent.is_dir():
-        raise InputError(f"{file}: the folder {file.parent} does not exist")
-    check_replaceable(file)
     ending = file.suffix.lower()
     if ending == ".png":
         picture = io.BytesIO()
