@@ -144,7 +144,7 @@ def play(
     seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the first reset.")] = 0,
     terminal: Annotated[bool, typer.Option("--terminal", help="Play in the terminal instead of a window.")] = False,
 ) -> None:
-    """Play an environment yourself: a maze with the arrow keys or w a s d, others with the digits."""
+    """Play an environment yourself: with the arrow keys (or w a s d, or z q s d), others with digits. Esc quits."""
     from rl_lab.show.play import play as play_env
 
     result = play_env(env, assignments("--env", env_options), seed=seed, terminal=terminal)

@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 from gymnasium import spaces
 
+from envs.action_names import action_names
 from envs.mazes.env import MazeEnv
 from envs.registry import make_env
 from experiments.errors import InputError, located
@@ -25,9 +26,21 @@ from rl_lab.show.watch import (
     terminal_mode,
 )
 
-MAZE_KEYS = {"w": 0, "d": 1, "s": 2, "a": 3}
-ARROW_KEYS = {"\x1b[A": 0, "\x1b[C": 1, "\x1b[B": 2, "\x1b[D": 3}
-QUIT = ("q", "\x1b", "\x03", "\x04", "")
+UP, RIGHT, DOWN, LEFT = "\x1b[A", "\x1b[C", "\x1b[B", "\x1b[D"  # the arrow keys, as terminals send them
+ARROWS = {UP: "up", RIGHT: "right", DOWN: "down", LEFT: "left"}
+# Both on a QWERTY keyboard (w a s d) and on an AZERTY one (z q s d) the keys lie like the arrows.
+LETTERS = {"w": "up", "z": "up", "d": "right", "s": "down", "a": "left", "q": "left"}
+AZERTY_DIGITS = dict(zip("&é\"'(-è_çà", "1234567890", strict=True))  # the digits' keys there, without shift
+QUIT = ("\x1b", "\x03", "\x04", "")  # Esc, Ctrl-C, Ctrl-D, the end of a pipe; no key that moves
+WINDOWS_ARROWS = {"H": UP, "M": RIGHT, "P": DOWN, "K": LEFT}  # after a prefix, as msvcrt tells of them
+MOST_ACTIONS = 10
+
+
+class Keys(NamedTuple):
+    """Which key takes which action, and how that is told to the player."""
+
+    actions: dict[str, int]  # by keys; arrows as terminals send them
+    legend: str
 
 
 def play(env_id: str, options: dict[str, Any], *, seed: int, terminal: bool) -> dict[str, Any]:
@@ -47,30 +60,42 @@ def play(env_id: str, options: dict[str, Any], *, seed: int, terminal: bool) -> 
         return _in_terminal(env, keys, seed) if terminal else _in_window(env, keys, seed)
 
 
-def action_keys(env: gym.Env[Any, Any]) -> dict[str, int]:
-    """The key of every action: w, d, s, a in mazes, digits elsewhere."""
-    if isinstance(env.unwrapped, MazeEnv):
-        return MAZE_KEYS
-    if not isinstance(env.action_space, spaces.Discrete) or env.action_space.n > 10:
+def action_keys(env: gym.Env[Any, Any]) -> Keys:
+    """The keys of an environment: arrows and letters for its directions, digits for all its actions off mazes."""
+    if not isinstance(env.action_space, spaces.Discrete) or env.action_space.n > MOST_ACTIONS:
         raise InputError(f"play: expected an environment with at most 10 actions, got {env.action_space}")
-    return {str(action): action for action in range(int(env.action_space.n))}
+    names = action_names(env)
+    towards = {_direction(name): action for action, name in enumerate(names)}
+    is_maze = isinstance(env.unwrapped, MazeEnv)
+    actions = {key: towards[way] for key, way in ARROWS.items() if way in towards}
+    if is_maze:
+        actions |= {key: towards[way] for key, way in LETTERS.items()}
+        return Keys(actions, "arrows, w a s d or z q s d")
+    actions |= {str(action): action for action in range(len(names))}
+    actions |= {key: int(digit) for key, digit in AZERTY_DIGITS.items() if int(digit) < len(names)}
+    words = ", ".join(str(action) if str(action) == name else f"{action} {name}" for action, name in enumerate(names))
+    return Keys(actions, f"{words}{'; or the arrows' if any(key in actions for key in ARROWS) else ''}")
 
 
-def _in_window(env: gym.Env[Any, Any], keys: dict[str, int], seed: int) -> dict[str, Any]:
+def _direction(name: str) -> str:
+    """The arrow that an action is like, by its name; the name itself where it is like none."""
+    words = name.lower().split()
+    likes = {"main": "up", "north": "up", "south": "down", "east": "right", "west": "left"}
+    return next((likes.get(word, word) for word in words if likes.get(word, word) in ARROWS.values()), name)
+
+
+def _in_window(env: gym.Env[Any, Any], keys: Keys, seed: int) -> dict[str, Any]:
+    import pygame
     from gymnasium.utils.play import play as play_in_window
 
-    mapping: dict[Any, Any] = {(ord(key),): action for key, action in keys.items()}
-    if keys is MAZE_KEYS:
-        import pygame
-
-        arrows = (pygame.K_UP, pygame.K_RIGHT, pygame.K_DOWN, pygame.K_LEFT)
-        mapping |= {(key,): action for action, key in enumerate(arrows)}
+    codes = {UP: pygame.K_UP, RIGHT: pygame.K_RIGHT, DOWN: pygame.K_DOWN, LEFT: pygame.K_LEFT}
+    mapping: dict[Any, Any] = {(codes.get(key) or ord(key),): action for key, action in keys.actions.items()}
     score = Score(env)
 
     def on_step(before: Any, after: Any, action: Any, reward: float, terminated: bool, truncated: bool, _: Any) -> None:
         score.step(reward, terminated, truncated)
 
-    print(f"keys: {_legend(keys)}, Esc or closing the window quits")
+    print(f"keys: {keys.legend}; Esc or closing the window quits")
     waits = isinstance(env.unwrapped, MazeEnv) or not _has_idle_action(env)
     play_in_window(env, keys_to_action=mapping, callback=on_step, seed=seed, wait_on_player=waits)
     return score.summary()
@@ -81,18 +106,18 @@ def _has_idle_action(env: gym.Env[Any, Any]) -> bool:
     return env.spec is not None and env.spec.id.startswith("LunarLander")
 
 
-def _in_terminal(env: gym.Env[Any, Any], keys: dict[str, int], seed: int) -> dict[str, Any]:
+def _in_terminal(env: gym.Env[Any, Any], keys: Keys, seed: int) -> dict[str, Any]:
     score = Score(env)
     _, _ = env.reset(seed=seed)
     score.begin()
-    legend = f"{_legend(keys)}, q quits"
+    legend = f"{keys.legend}; Esc quits"
     with _raw_keys() as read_key:
         _show(env, f"{score.line()}   ({legend})")
         while True:
             key = read_key()
             if key in QUIT:
                 return score.summary()
-            action = keys.get(key.lower(), ARROW_KEYS.get(key) if keys is MAZE_KEYS else None)
+            action = keys.actions.get(key if key in keys.actions else key.lower())
             if action is None:
                 continue
             _, reward, terminated, truncated, _ = env.step(action)
@@ -101,10 +126,6 @@ def _in_terminal(env: gym.Env[Any, Any], keys: dict[str, int], seed: int) -> dic
             if terminated or truncated:
                 env.reset()
                 score.begin()
-
-
-def _legend(keys: dict[str, int]) -> str:
-    return "arrows or w a s d" if keys is MAZE_KEYS else "the digits " + " ".join(keys)
 
 
 class Score:
@@ -165,9 +186,12 @@ def _raw_keys() -> Iterator[Any]:
     if not sys.stdin.isatty():
         yield _next_typed
         return
-    import termios
-    import tty
-
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows
+        yield _windows_key
+        return
     number = sys.stdin.fileno()
     before = termios.tcgetattr(number)
     try:
@@ -196,3 +220,12 @@ def _read_key(number: int) -> str:
     while key.startswith("\x1b") and len(key) < 3 and select.select([number], [], [], 0.05)[0]:
         key += os.read(number, 1).decode(errors="replace")
     return key
+
+
+def _windows_key() -> str:
+    """The next key in a Windows terminal; an arrow as other terminals send it."""
+    import msvcrt
+
+    read: Any = vars(msvcrt)["getwch"]
+    key: str = read()
+    return WINDOWS_ARROWS.get(read(), "?") if key in ("\x00", "\xe0") else key

@@ -64,7 +64,7 @@ def watch_run(
     opened = open_run(run, trust_code=trust_code)
     mode = _mode(opened, record, terminal)
     if mode != "human" and not has_display():
-        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # pictures are drawn without a screen, and without complaint
+        _draw_without_screen()
     with located(f"{run}: envs: {opened.run_spec.env.id}"):
         _require_pictures(opened)
     env = opened.make_env(mode)
@@ -193,7 +193,18 @@ def has_display() -> bool:
     """Could a window open?"""
     if sys.platform in ("darwin", "win32"):
         return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER"))
+    names = ("DISPLAY", "WAYLAND_DISPLAY") if _drawn_without_screen else ("DISPLAY", "WAYLAND_DISPLAY", SDL_DRIVER)
+    return any(os.environ.get(name) for name in names)
+
+
+SDL_DRIVER = "SDL_VIDEODRIVER"
+_drawn_without_screen: list[bool] = []  # has SDL been told, by us, that there is no screen?
+
+
+def _draw_without_screen() -> None:
+    """Have SDL draw pictures where there is no screen, without complaint: that is no window."""
+    os.environ.setdefault(SDL_DRIVER, "dummy")
+    _drawn_without_screen.append(True)
 
 
 def show_in_terminal(frames: Iterator[Frame], fps: float) -> int:

@@ -24,6 +24,7 @@ from envs.mazes.text import draw_box
 from envs.registry import make_env
 from experiments.rendering.overlays import MEANINGS, maze_overlay
 from rl_lab import make_agent
+from rl_lab.show.play import QUIT, _raw_keys, action_keys
 from tests.conftest import Command
 from tests.helpers import LOCKED, MAZES
 
@@ -123,7 +124,7 @@ def test_play_in_a_terminal_reads_arrow_keys_and_leaves_it_clean(tmp_path: Path)
     )
     os.close(follower)
     output = b""
-    for expected, typed in ((b"step 0", b"\x1b[C"), (b"step 1", b"\x1b[C"), (b"terminated", b"q")):
+    for expected, typed in ((b"step 0", b"\x1b[C"), (b"step 1", b"\x1b[C"), (b"terminated", b"\x1b")):
         while expected not in output:
             output += os.read(leader, 65536)
         os.write(leader, typed)
@@ -158,6 +159,48 @@ def test_play_in_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
     thread.join()
     assert result["episodes"] >= 1
     assert result["returns"][0] == -2
+
+
+def test_keys_of_both_keyboards_and_names_of_actions() -> None:
+    maze = action_keys(make_env("RLLab/Maze-v0"))
+    moves = {"up": 0, "right": 1, "down": 2, "left": 3}
+    for qwerty, azerty, way in (("w", "z", "up"), ("a", "q", "left"), ("s", "s", "down"), ("d", "d", "right")):
+        assert maze.actions[qwerty] == maze.actions[azerty] == moves[way]
+    assert not {"q", "z"} & set(QUIT)
+    lander = action_keys(make_env("LunarLander-v3"))
+    assert lander.legend == "0 nothing, 1 left engine, 2 main engine, 3 right engine; or the arrows"
+    assert [lander.actions[key] for key in ("0", "à", "3", '"', "\x1b[A", "\x1b[D")] == [0, 0, 3, 3, 2, 1]
+    assert action_keys(make_env("CartPole-v1")).actions["\x1b[C"] == 1
+
+
+def test_keys_where_there_is_no_termios(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: its own module reads keys, and arrows come as two characters."""
+    import types
+
+    typed = iter(["d", "\xe0", "M", "\x00", "K", "\xe0", "S", "\x1b"])
+    module = types.ModuleType("msvcrt")
+    module.getwch = lambda: next(typed)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "msvcrt", module)
+    monkeypatch.setitem(sys.modules, "termios", None)
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    with _raw_keys() as read_key:
+        assert [read_key() for _ in range(5)] == ["d", "\x1b[C", "\x1b[D", "?", "\x1b"]
+
+
+def test_a_window_after_a_recording_is_no_dummy(tmp_path: Path) -> None:
+    """In one Python process without a screen: a recording leaves no screen behind that nobody sees."""
+    script = (
+        "from rl_lab import train, watch\n"
+        "run = train('RLLab/Maze-v0', 'value_iteration', steps=20, env_options={'rows': 2, 'cols': 2})['run']\n"
+        "watch(run, record='maze.gif')\n"
+        "try:\n    watch(run)\nexcept ValueError as error:\n    print(error)\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in ("SDL_VIDEODRIVER", "DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "there is no display for a window" in done.stdout
 
 
 def test_what_cannot_be_played(rl_lab: Command) -> None:
