@@ -209,6 +209,7 @@ class RunSpec(_Strict):
     evaluation: Evaluation
     engine: Engine = "auto"  # changes no result
     tensorboard: bool = False  # write event files too
+    observers: list[str] = []  # of the user's own, `module:Class`; they change no result
 
     @model_validator(mode="after")
     def _stays_below_the_output(self) -> Self:
@@ -275,6 +276,7 @@ class Spec(_Strict):
     evaluation: Evaluation = Evaluation()
     engine: Engine = "auto"
     tensorboard: bool = False
+    observers: list[str] = []
     envs: list[EnvEntry] = Field(min_length=1)
     agents: Annotated[list[AgentEntry], BeforeValidator(_expanded)] = Field(min_length=1)
     figure: Figure | None = None  # instead of learning curves
@@ -303,6 +305,7 @@ class Spec(_Strict):
                 evaluation=self.evaluation,
                 engine=self.engine,
                 tensorboard=self.tensorboard,
+                observers=self.observers,
             )
             for seed in self.seed_list()
             for env in self.envs

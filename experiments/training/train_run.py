@@ -45,6 +45,7 @@ from experiments.specs.spec import Budget, RunSpec
 from experiments.training.budget import most_steps
 from experiments.training.monitor import RunMonitor
 from experiments.training.observers import Observer, TensorBoard
+from experiments.training.own_observers import find_observer, own_observers
 from experiments.training.resume import budgets, resume
 from experiments.training.scales import scale_records
 
@@ -66,6 +67,8 @@ def check_run_spec(run_spec: RunSpec) -> CheckedSpec:
     """
     if run_spec.tensorboard:
         check_installed()
+    for name in run_spec.observers:
+        find_observer(name)
     with located(f"envs: {run_spec.env.id}"):
         env = make_training_env(run_spec.env)
     with closing(env):
@@ -226,6 +229,7 @@ class _Attempt:
         observers = self.observers
         if run_spec.tensorboard:
             observers = [*observers, TensorBoard(self.folder.path, saved.state.env_step if saved else None)]
+        observers = [*observers, *own_observers(run_spec, self.folder.path)]
         return RunMonitor(
             run_spec,
             self.folder,

@@ -92,7 +92,8 @@ def _train_again(
     """The same run in another folder; one that was extended is trained and extended again."""
     run_spec = manifest.run_spec
     for budget in manifest.budgets or [run_spec.budget]:
-        again = train_run(run_spec.model_copy(update={"budget": budget}), out, [OnProgress(on_progress)], until)
+        alone = run_spec.model_copy(update={"budget": budget, "observers": []})  # observers change no result
+        again = train_run(alone, out, [OnProgress(on_progress)], until)
         if again.status == "failed":
             raise InputError(f"{run_spec}: cannot be trained again: {again.error}")
         if until is not None:
