@@ -162,6 +162,7 @@ SIGNATURES = {  # how files of these endings begin
     ".gif": (b"GIF8",),
     ".svg": (b"<svg", b"<?xml"),
     ".mp4": (b"\x00\x00\x00",),
+    ".pdf": (b"%PDF",),
     ".txt": ("┌".encode(), "╔".encode(), "┏".encode(), "╭".encode(), b"#", b"+"),
 }
 

@@ -9,6 +9,7 @@ from experiments.results.given_scales import Scales, with_scales
 from experiments.results.groups import Groups, group_runs
 from experiments.results.run_result import RunResult
 from experiments.results.stored_run import read_runs
+from experiments.runs.archive import unpacked
 
 
 def read_groups(
@@ -37,7 +38,7 @@ def read_results(places: Sequence[Path]) -> list[RunResult]:
         InputError: a place is missing or damaged, or there is no run.
     """
     results: list[RunResult] = []
-    for place in places:
+    for place in map(unpacked, places):
         if place.is_file() and place.suffix in (".csv", ".json", ".npz"):
             results += foreign.read_file(place)
             continue

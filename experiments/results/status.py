@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiments.errors import InputError
 from experiments.results.stored_run import StoredRun, read_runs
+from experiments.runs.archive import unpacked
 from experiments.specs.spec import MOST_UNITS
 
 STATES = ("finished", "running", "stopped", "failed", "damaged", "pending")
@@ -44,7 +45,7 @@ def experiment_status(folder: Path) -> ExperimentStatus:
         InputError: there is no run.
     """
     damaged: dict[Path, InputError] = {}
-    runs = read_runs([folder], damaged=damaged)
+    runs = read_runs([unpacked(folder)], damaged=damaged)
     statuses = [_run_status(run) for run in runs]
     seconds_left = _seconds_left(runs, statuses)
     statuses += [RunStatus(str(path), "damaged", 0.0, 0, 0.0, str(error), 0) for path, error in damaged.items()]

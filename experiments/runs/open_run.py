@@ -17,6 +17,7 @@ from agents.policy import Spaces
 from agents.registry import make_agent
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import check_same_spaces, closing, make_evaluation_env
+from experiments.runs.archive import unpacked
 from experiments.runs.manifest import Manifest
 from experiments.runs.own_code import check_trusted
 from experiments.runs.run_folder import RunFolder
@@ -125,13 +126,13 @@ def open_run(path: Path, *, trust_code: bool = False) -> OpenRun:
     """Open a run. Its agent's, environment's and wrappers' code may be imported then.
 
     Args:
-        path: the run's folder.
+        path: the run's folder; it may lie in an archive.
         trust_code: import code that this user has not run here, too.
 
     Raises:
         InputError: this is no run folder, it is damaged, or its code is not known here.
     """
-    folder = RunFolder(path)
+    folder = RunFolder(unpacked(path))
     manifest = folder.read_manifest()
     if not trust_code:
         env, agent = manifest.run_spec.env, manifest.run_spec.agent

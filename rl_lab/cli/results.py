@@ -93,6 +93,29 @@ def evaluate(
     say(f"its episodes: {Endings(**result['endings']).in_words()}")
 
 
+@app.command(epilog="Example: rl-lab archive runs/first-benchmark first-benchmark.zip")
+def archive(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A run's, an experiment's or an output folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="The archive.")],
+    with_checkpoints: Annotated[
+        bool, typer.Option("--with-checkpoints", help="The agents' states too, so that they can be watched.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Put runs into one checked file: manifests, logs, results, specs. compare, watch, verify and others open it again.
+
+    A run in it is FILE.zip/ENV/AGENT/seed-N, wherever a run's folder is asked for.
+    """
+    from experiments.runs.archive import write_archive
+
+    made = write_archive(folder, file, with_checkpoints=with_checkpoints)
+    if json_:
+        print(json.dumps({"file": str(file), **made._asdict()}))
+        return
+    say(f"{file}: {made.runs} runs, {made.files} files, {made.num_bytes:,} bytes")
+    say(f"SHA-256 {made.sha256}")
+
+
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")
 def compare(
     places: Annotated[

@@ -16,6 +16,7 @@ from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.files import check_replaceable, replace_file
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
+from experiments.runs.archive import unpacked
 from experiments.runs.open_run import open_run
 from experiments.specs.loading import check_env_entry
 from experiments.specs.spec import EnvEntry
@@ -104,7 +105,7 @@ def drawn_maze(
         )
     if not 32 <= size <= 4096:
         raise InputError(f"--size: expected 32 to 4096 pixels, got {size}")
-    run = Path(what)
+    run = unpacked(Path(what))
     is_run = (run / "run.json").is_file()
     if is_run:
         if options:

@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.errors import InputError, shown
 from experiments.results.status import STATES, ExperimentStatus
+from experiments.runs.archive import unpacked
 from experiments.runs.run_folder import MANIFEST, RunFolder, find_runs
 from experiments.training.verification import Verification, verify_run
 from rl_lab.text.progress import ProgressDisplay
@@ -71,9 +72,10 @@ def runs_to_verify(place: Path) -> list[Path]:
     Raises:
         InputError: there is none.
     """
+    place = unpacked(place)
     if (place / MANIFEST).exists() or not place.is_dir():
         return [place]
-    paths = [run.path for run in find_runs(place) if run.checkpoint.exists()]
+    paths = [run.path for run in find_runs(place) if run.checkpoint.exists() or run.read_manifest().finished]
     if not paths:
         raise InputError(f"{place}: expected a run folder, or a folder with runs, and no run is in it")
     return paths
