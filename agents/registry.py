@@ -45,11 +45,12 @@ AGENTS = {
         "exact planning: evaluates and improves a policy",
     ),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
-    "sb3_dqn": ("agents.sb3.baselines:SB3DQN", "deep Q-network of stable-baselines3; preset = 'lander' is RL Zoo's"),
-    "sb3_ppo": (
-        "agents.sb3.baselines:SB3PPO",
-        "proximal policy optimisation of stable-baselines3; preset = 'lander' is RL Zoo's",
-    ),
+    "sb3_dqn": ("agents.sb3.baselines:SB3DQN", "stable-baselines3's deep Q-network; preset = 'lander' is RL Zoo's"),
+    "sb3_qrdqn": ("agents.sb3.baselines:SB3QRDQN", "sb3-contrib's DQN with quantiles (extra: contrib)"),
+    "sb3_ppo": ("agents.sb3.baselines:SB3PPO", "stable-baselines3's proximal policy optimisation"),
+    "sb3_a2c": ("agents.sb3.baselines:SB3A2C", "stable-baselines3's advantage actor-critic"),
+    "sb3_sac": ("agents.sb3.baselines:SB3SAC", "stable-baselines3's soft actor-critic, for continuous actions"),
+    "sb3_td3": ("agents.sb3.baselines:SB3TD3", "stable-baselines3's twin delayed DDPG, for continuous actions"),
 }
 
 

@@ -13,6 +13,7 @@ from envs.registry import ENTRIES, make_env
 ENVS: dict[str, dict[str, Any]] = {
     "RLLab/Maze-v0": {"rows": 4, "cols": 4},
     "LunarLander-v3": {},
+    "Pendulum-v1": {},
 }
 OURS = tuple(name for name, entry in ENTRIES.items() if entry.entry_point is not None)
 LOCKED = """
@@ -94,7 +95,15 @@ CONTRADICTIONS = "start: the start is the exit|exit: (start and exit|'farthest')
 FAST_SETTINGS: dict[str, dict[str, Any]] = {
     "sb3_dqn": {"learning_starts": 20, "buffer_size": 500, "policy_kwargs": {"net_arch": [16]}},
     "sb3_ppo": {"n_steps": 64, "n_epochs": 2, "policy_kwargs": {"net_arch": [16]}},
+    "sb3_a2c": {"policy_kwargs": {"net_arch": [16]}},
+    "sb3_qrdqn": {"learning_starts": 20, "buffer_size": 500, "policy_kwargs": {"net_arch": [16], "n_quantiles": 5}},
+    "sb3_sac": {"learning_starts": 150, "buffer_size": 500, "batch_size": 16, "policy_kwargs": {"net_arch": [16]}},
+    "sb3_td3": {
+        **{"learning_starts": 150, "buffer_size": 500, "batch_size": 16, "action_noise": 0.1},
+        "policy_kwargs": {"net_arch": [16]},
+    },
 }
+CONTINUOUS = ("sb3_sac", "sb3_td3")
 TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
 PREDICTORS = ("td", "n_step_td", "td_lambda", "lambda_return", "monte_carlo_prediction")
 LINEAR = ("linear_q", "linear_sarsa_lambda")  # for Box observations
@@ -102,6 +111,8 @@ EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name
 PAIRS = [
     *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration", "policy_iteration")),
     *((name, "LunarLander-v3") for name in (*EVERYWHERE, *LINEAR, "heuristic_lander")),
+    *((name, "RLLab/Maze-v0") for name in ("sb3_a2c", "sb3_qrdqn")),
+    *((name, "Pendulum-v1") for name in CONTINUOUS),
 ]
 
 

@@ -6,8 +6,9 @@ import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
-from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFrequencyUnit
 from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -15,15 +16,15 @@ from agents.base import Episode, Monitor, Settings
 from agents.env_copy import maker_of
 from agents.env_snapshot import Replayable
 from agents.policy import Spaces
+from agents.sb3.algorithms import ALGORITHMS
 from agents.sb3.model_state import Model, get_generators, set_generators
 from agents.sb3.network import (
-    ALGORITHMS,
     NetworkPolicy,
     as_seen,
     family,
     network_space,
     policy_kwargs,
-    remember_form,
+    remember,
     spaces_env,
 )
 from agents.storage import State
@@ -42,9 +43,12 @@ def make_model(settings: Settings, of: Spaces, seed: int) -> Model:
     flat = Spaces(network_space(of.observation_space), of.action_space)
     env = spaces_env(flat, getattr(settings, "num_envs", 1))
     arguments["policy"] = family(settings, of.observation_space)
-    algorithm: Any = ALGORITHMS[getattr(settings, "algorithm", "")]
-    model: Model = algorithm(env=env, seed=seed, device="cpu", **arguments)
-    remember_form(model.policy, of.observation_space)
+    if (noise := arguments.get("action_noise")) is not None:
+        shape = of.action_space.shape or ()
+        arguments["action_noise"] = NormalActionNoise(np.zeros(shape), np.full(shape, noise))
+    algorithm = str(getattr(settings, "algorithm", ""))
+    model: Model = ALGORITHMS[algorithm].load()(env=env, seed=seed, device="cpu", **arguments)
+    remember(model.policy, algorithm, of.observation_space)
     return model
 
 
@@ -60,7 +64,7 @@ def explore(model: Model, observation: Any, mask: NDArray[np.bool_] | None) -> A
     rng, policy = model.action_space.np_random, NetworkPolicy(model.policy)
     best = policy.action(observation, mask)
     weights = mask.astype(np.float64)
-    if isinstance(model, PPO):
+    if isinstance(model, OnPolicyAlgorithm):
         weights *= policy.values(observation)[0]
     elif rng.random() >= model.exploration_rate:
         return best
@@ -87,7 +91,7 @@ def learn(model: Model, env: gym.Env[Any, Any], num_envs: int, seed: int, monito
             max(1, monitor.max_steps - model.num_timesteps),
             callback=reporter,
             reset_num_timesteps=False,
-            log_interval=None,  # type: ignore[arg-type]  # no console tables
+            log_interval=None,  # no console tables
         )
     monitor.safe_point(reporter.snapshot)
 
@@ -119,7 +123,7 @@ class _Reporter(BaseCallback):
             self.generators = get_generators(model)
         # Steps of a rollout, after which stable-baselines3 learns; unknown (no step is its last) for whole episodes.
         self.rollout_length = 0
-        if isinstance(model, PPO):
+        if isinstance(model, OnPolicyAlgorithm):
             self.rollout_length = model.n_steps
         else:
             frequency: Any = model.train_freq  # a TrainFreq, once the model is set up
@@ -143,7 +147,7 @@ class _Reporter(BaseCallback):
         return at_rollout_end and self.num_timesteps >= self.model._total_timesteps
 
     def _on_training_start(self) -> None:
-        if isinstance(self.algorithm, PPO):
+        if isinstance(self.algorithm, OnPolicyAlgorithm):
             self.algorithm._last_episode_starts = self.lengths == 0
 
     def _on_rollout_start(self) -> None:
@@ -151,7 +155,7 @@ class _Reporter(BaseCallback):
             set_generators(self.algorithm, self.generators)
             self.generators = None
         self.monitor.safe_point(self.snapshot)
-        if isinstance(self.algorithm, PPO) and self.algorithm.use_sde:
+        if isinstance(self.algorithm, OnPolicyAlgorithm) and self.algorithm.use_sde:
             self.algorithm.policy.reset_noise(len(self.envs))  # after the safe point, so that it is drawn alike later
 
     def snapshot(self) -> State:

@@ -1,20 +1,19 @@
 """The whole learning state of a model, without pickles: arrays, rings and JSON values."""
 
+import operator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3 import DQN, PPO
 
 from agents.ring import Ring
+from agents.sb3.algorithms import ALGORITHMS, OF_POLICY, Algorithm
 from agents.storage import State
 
-Model = DQN | PPO
-COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_total_timesteps", "_current_progress_remaining")
-DQN_COUNTERS = ("_n_calls", "exploration_rate")
-PARTS = ("networks", "optimizer", "counters", "generators")  # of a state
+Model = Any  # of stable-baselines3 or sb3-contrib: one of `ALGORITHMS`
+PARTS = ("networks", "counters", "generators")  # of every state
 BUFFER_ARRAYS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 
 
@@ -25,24 +24,60 @@ def get_state(model: Model, *, copied: bool = True) -> State:
         model: the model.
         copied: copy the replay buffer; else what is given is good until the model goes on.
     """
-    optimizer = model.policy.optimizer.state_dict()
+    algorithm = _algorithm(model)
     state: State = {
         "networks": {
             name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in model.policy.state_dict().items()
         },
-        "optimizer": {
-            "state": {
-                str(index): {name: np.ascontiguousarray(tensor.numpy()).copy() for name, tensor in entry.items()}
-                for index, entry in optimizer["state"].items()
-            },
-            "param_groups": optimizer["param_groups"],
-        },
-        "counters": {name: getattr(model, name) for name in _counters(model)},
-        "generators": get_generators(model),
     }
-    if isinstance(model, DQN) and (buffer := model.replay_buffer) is not None:
+    if algorithm.optimizers == OF_POLICY:
+        state["optimizer"] = _optimizer_state(model.policy.optimizer)
+    else:
+        state["optimizers"] = {path: _optimizer_state(one) for path, one in _optimizers(model, algorithm).items()}
+    state["counters"] = {name: getattr(model, name) for name in algorithm.counters}
+    state["generators"] = get_generators(model)
+    if algorithm.tensors:
+        known = {name: getattr(model, name) for name in algorithm.tensors}
+        state["tensors"] = {name: one.detach().numpy().copy() for name, one in known.items() if one is not None}
+    if algorithm.has_replay and (buffer := model.replay_buffer) is not None:
         state["replay"] = {"rows": _ring(model, buffer, copied), "pos": buffer.pos, "full": buffer.full}
     return state
+
+
+def _algorithm(model: Model) -> Algorithm:
+    """The row of a model's algorithm."""
+    return ALGORITHMS[type(model).__name__.lower()]
+
+
+def _optimizers(model: Model, algorithm: Algorithm) -> dict[str, Any]:
+    """The optimisers by where they are; those that there are."""
+    found = {path: operator.attrgetter(path)(model) for path in algorithm.optimizers}
+    return {path: one for path, one in found.items() if one is not None}
+
+
+def _optimizer_state(optimizer: Any) -> State:
+    known = optimizer.state_dict()
+    return {
+        "state": {
+            str(index): {name: _plain(value) for name, value in entry.items()}
+            for index, entry in known["state"].items()
+        },
+        "param_groups": known["param_groups"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return np.ascontiguousarray(value.numpy()).copy() if isinstance(value, torch.Tensor) else value
+
+
+def _set_optimizer_state(optimizer: Any, state: State) -> None:
+    entries = {
+        int(index): {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in entry.items()
+        }
+        for index, entry in state["state"].items()
+    }
+    optimizer.load_state_dict({"state": entries, "param_groups": state["param_groups"]})
 
 
 def _ring(model: Model, buffer: Any, copied: bool) -> Ring:
@@ -95,15 +130,18 @@ def set_state(model: Model, state: State) -> None:
     """Take over a state that `get_state` gave, the global generators included."""
     networks = {name: torch.from_numpy(array) for name, array in state["networks"].items()}
     model.policy.load_state_dict(networks)
-    optimizer = state["optimizer"]
-    entries = {
-        int(index): {name: torch.from_numpy(array) for name, array in entry.items()}
-        for index, entry in optimizer["state"].items()
-    }
-    model.policy.optimizer.load_state_dict({"state": entries, "param_groups": optimizer["param_groups"]})
-    for name in _counters(model):
+    algorithm = _algorithm(model)
+    if algorithm.optimizers == OF_POLICY:
+        _set_optimizer_state(model.policy.optimizer, state["optimizer"])
+    else:
+        for path, optimizer in _optimizers(model, algorithm).items():
+            _set_optimizer_state(optimizer, state["optimizers"][path])
+    for name in algorithm.tensors:
+        if (tensor := getattr(model, name)) is not None:
+            tensor.data.copy_(torch.from_numpy(state["tensors"][name]))
+    for name in algorithm.counters:
         setattr(model, name, state["counters"][name])
-    if isinstance(model, DQN) and (buffer := model.replay_buffer) is not None:
+    if algorithm.has_replay and (buffer := model.replay_buffer) is not None:
         replay = state["replay"]
         rows = replay["rows"].arrays if "rows" in replay else replay  # up to version 0.4.0 the arrays lay beside `pos`
         for name, array in _buffer_arrays(buffer).items():
@@ -112,10 +150,8 @@ def set_state(model: Model, state: State) -> None:
     set_generators(model, state["generators"])
 
 
-def _counters(model: Model) -> tuple[str, ...]:
-    return COUNTERS + (DQN_COUNTERS if isinstance(model, DQN) else ())
-
-
 def parts(algorithm: str) -> tuple[str, ...]:
     """What a state of an algorithm consists of."""
-    return (*PARTS, "replay") if algorithm == "dqn" else PARTS
+    row = ALGORITHMS[algorithm]
+    found = (*PARTS, "optimizer" if row.optimizers == OF_POLICY else "optimizers")
+    return found + ("tensors",) * bool(row.tensors) + ("replay",) * row.has_replay

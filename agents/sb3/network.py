@@ -11,19 +11,16 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space, iterate
 from numpy.typing import NDArray
-from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.vec_env import DummyVecEnv
-from stable_baselines3.dqn.policies import DQNPolicy
 
 from agents.base import Settings
 from agents.policy import Policy, Spaces, first_best
+from agents.sb3.algorithms import ALGORITHMS, Algorithm
 from agents.storage import State
 
-Network = DQNPolicy | ActorCriticPolicy
-ALGORITHMS: dict[str, type[DQN] | type[PPO]] = {"dqn": DQN, "ppo": PPO}
-TARGET, ONLINE = "q_net_target.", "q_net."  # how the names of a DQN's parameters begin
+Network = BasePolicy
 
 
 class _SpacesEnv(gym.Env[Any, Any]):
@@ -75,8 +72,9 @@ def family(settings: Any, space: spaces.Space[Any]) -> str:
     return "MultiInputPolicy" if is_plain else str(settings.policy)
 
 
-def remember_form(network: Any, space: spaces.Space[Any]) -> None:
-    """Note of which observations a network sees the flat form, if it does."""
+def remember(network: Any, algorithm: str, space: spaces.Space[Any]) -> None:
+    """Note of which algorithm a network is, and of which observations it sees the flat form, if it does."""
+    network.of_algorithm = algorithm
     network.flattened_from = space if network_space(space) is not space else None
 
 
@@ -99,7 +97,7 @@ def as_seen(network: Any, observations: Any) -> Any:
 
 def make_network(settings: Any, of: Spaces, seed: int) -> Network:
     """A fresh network: the one that a model of the same seed begins with. Touches no global generator."""
-    algorithm = ALGORITHMS[settings.algorithm]
+    algorithm = ALGORITHMS[settings.algorithm].load()
     flat = Spaces(network_space(of.observation_space), of.action_space)
     seen = BaseAlgorithm._wrap_env(spaces_env(flat, 1)).observation_space  # as a model sees it: images channels first
     arguments = (policy_kwargs(settings) or {}) | {"optimizer_class": _NoOptimizer}
@@ -110,7 +108,7 @@ def make_network(settings: Any, of: Spaces, seed: int) -> Network:
             seen, of.action_space, lambda remaining: settings.learning_rate, **arguments
         )
     network.set_training_mode(False)
-    remember_form(network, of.observation_space)
+    remember(network, settings.algorithm, of.observation_space)
     made: Network = network
     return made
 
@@ -133,13 +131,21 @@ class _NoOptimizer:
         pass
 
 
+def _row(network: Any) -> Algorithm:
+    """The row of the algorithm that a network is of."""
+    return ALGORITHMS[network.of_algorithm]
+
+
 def frozen(network: Network) -> "NetworkPolicy":
     """The greedy policy of a network as it is now."""
-    shared: dict[int, Any] = {id(network.optimizer): None}
-    if isinstance(network, DQNPolicy):
-        shared[id(network.q_net_target)] = None
-    else:  # it keeps tensors of the last batch, which cannot be copied deeply
-        shared[id(network.action_dist)] = copy.copy(network.action_dist)
+    shared: dict[int, Any] = {}  # what acting has no use for, or what cannot be copied deeply
+    for module in network.modules():
+        if (optimizer := getattr(module, "optimizer", None)) is not None:
+            shared[id(optimizer)] = None
+        if (distribution := getattr(module, "action_dist", None)) is not None:  # it keeps tensors of the last batch
+            shared[id(distribution)] = copy.copy(distribution)
+    for target in _row(network).targets:
+        shared[id(getattr(network, target.removesuffix(".")))] = None
     return NetworkPolicy(copy.deepcopy(network, shared))
 
 
@@ -186,29 +192,31 @@ class NetworkPolicy(Policy):
         return values
 
     def action_values(self, observations: Any) -> NDArray[np.float64] | None:
-        """Q-values (DQN) or the policy's probabilities (PPO) [N, A], N = 1 for one; None: actions are not discrete."""
+        """Q-values (DQN) or probabilities (PPO, A2C) [N, A], N = 1 for one; None: actions are not discrete."""
         if not isinstance(self._network.action_space, spaces.Discrete):
             return None
         tensor, _ = self._network.obs_to_tensor(as_seen(self._network, observations))
         with torch.no_grad():
-            if isinstance(self._network, DQNPolicy):
-                values = self._network.q_net(tensor)
+            network: Any = self._network
+            if (name := _row(network).values) is not None:
+                values = getattr(network, name)(tensor)
+                values = values.mean(dim=1) if values.ndim == 3 else values  # of quantiles [N, quantiles, A]
             else:
-                distribution: Any = self._network.get_distribution(tensor).distribution
-                values = distribution.probs
+                values = network.get_distribution(tensor).distribution.probs
         return np.asarray(values.numpy(), dtype=np.float64)
 
 
 def get_network_state(network: Network) -> State:
-    """The parameters, by their names; of a DQN those that act, without the target network's."""
+    """The parameters, by their names: those that act and judge, without the target networks'."""
+    targets = tuple(_row(network).targets)
     parameters = network.state_dict().items()
-    return {name: np.ascontiguousarray(one.numpy()).copy() for name, one in parameters if not name.startswith(TARGET)}
+    return {name: np.ascontiguousarray(one.numpy()).copy() for name, one in parameters if not name.startswith(targets)}
 
 
 def set_network_state(network: Network, state: State) -> None:
     """Take over parameters; a target network that they lack is the network itself."""
     parameters = {name: torch.from_numpy(array) for name, array in state.items()}
-    if isinstance(network, DQNPolicy):
-        online = {name.removeprefix(ONLINE): one for name, one in parameters.items() if name.startswith(ONLINE)}
-        parameters = {TARGET + name: one for name, one in online.items()} | parameters
+    for target, online in _row(network).targets.items():
+        own = {name.removeprefix(online): one for name, one in parameters.items() if name.startswith(online)}
+        parameters = {target + name: one for name, one in own.items()} | parameters
     network.load_state_dict(parameters)

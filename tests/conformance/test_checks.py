@@ -19,7 +19,7 @@ from agents.tabular.prediction import TD
 from agents.tabular.q_learning import QLearning
 from envs.registry import make_env
 from tests.conftest import Command
-from tests.helpers import LINEAR
+from tests.helpers import CONTINUOUS, FAST_SETTINGS, LINEAR
 
 SETTINGS: dict[str, dict[str, Any]] = {  # where an agent's defaults need more than six thousand steps
     "sb3_dqn": {
@@ -27,7 +27,22 @@ SETTINGS: dict[str, dict[str, Any]] = {  # where an agent's defaults need more t
         **{"target_update_interval": 100, "exploration_fraction": 0.8, "policy_kwargs": {"net_arch": [32]}},
     },
     "sb3_ppo": {"n_steps": 64, "n_epochs": 4, "learning_rate": 3e-3, "policy_kwargs": {"net_arch": [32]}},
+    "sb3_a2c": {"learning_rate": 3e-3, "policy_kwargs": {"net_arch": [32]}},
+    "sb3_qrdqn": {
+        **{"learning_rate": 1e-3, "learning_starts": 100, "buffer_size": 5_000, "train_freq": 1, "batch_size": 64},
+        **{"target_update_interval": 100, "exploration_fraction": 0.8},
+        "policy_kwargs": {"net_arch": [32], "n_quantiles": 10},
+    },
+    **{name: FAST_SETTINGS[name] for name in CONTINUOUS},
 }
+
+
+def place(name: str) -> Any:
+    """Makes the environment that an agent is checked in, where it cannot act in the corridor."""
+    env_id = (
+        "LunarLander-v3" if name in ("heuristic_lander", *LINEAR) else "Pendulum-v1" if name in CONTINUOUS else None
+    )
+    return None if env_id is None else lambda: make_env(env_id)
 
 
 def checks() -> list[Any]:
@@ -36,7 +51,7 @@ def checks() -> list[Any]:
         for name in AGENTS
         for check in check_agent(
             find_agent(name),
-            (lambda: make_env("LunarLander-v3")) if name in ("heuristic_lander", *LINEAR) else None,
+            place(name),
             **SETTINGS.get(name, {}),
         )
     ]

@@ -22,10 +22,11 @@ from experiments.runs.digests import result_digests
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
+from experiments.training.observers import Observer
 from experiments.training.train_run import train_run
 from experiments.training.verification import verify_run
 from tests.conftest import Command
-from tests.helpers import files
+from tests.helpers import FAST_SETTINGS, files
 
 MAZE = ("RLLab/Maze-v0", "q_learning", "--env", "rows=4", "--env", "name=m", "--set", "name=q")
 RUN = "runs/train/m/q/seed-0"
@@ -34,7 +35,7 @@ RUN = "runs/train/m/q/seed-0"
 def run_spec(steps: int = 2_000, agent: str = "q_learning", **changes: Any) -> RunSpec:
     return RunSpec(
         experiment="x",
-        env=EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 4, "cols": 4, "slip": 0.1}),
+        env=changes.pop("env", EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 4, "cols": 4, "slip": 0.1})),
         agent=AgentEntry(id=agent, name="a", settings=changes.pop("settings", {})),
         seed=1,
         budget=changes.pop("budget", Budget(steps=steps)),
@@ -91,6 +92,33 @@ def test_extended_by_episodes_is_trained_at_once(agent: str, tmp_path: Path) -> 
     extended, whole = run(long, tmp_path / "twice"), run(long, tmp_path / "once")
     assert result_digests(extended.path) == result_digests(whole.path)
     assert extended.read_manifest().budgets == [Budget(episodes=20), Budget(episodes=45)]
+
+
+@pytest.mark.parametrize(
+    ("agent", "env"),
+    [
+        ("sb3_a2c", EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3})),
+        ("sb3_qrdqn", EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3})),
+        ("sb3_sac", EnvEntry(id="Pendulum-v1", name="m")),
+        ("sb3_td3", EnvEntry(id="LunarLander-v3", name="m", settings={"continuous": True})),
+    ],
+)
+def test_other_algorithms_go_on_exactly(agent: str, env: EnvEntry, tmp_path: Path) -> None:
+    """Optimisers, entropy, target networks, noise and buffers: stopped and resumed, every byte is the same."""
+    settings = FAST_SETTINGS[agent] | ({"num_envs": 2} if agent in ("sb3_a2c", "sb3_sac") else {})
+    whole = run_spec(700, agent, settings=settings, env=env)
+
+    class Stop(Observer):
+        def checkpointed(self, env_step: int) -> None:
+            if env_step >= 350:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(whole, tmp_path / "stopped", [Stop()])
+    stopped, once = run(whole, tmp_path / "stopped"), run(whole, tmp_path / "once")
+    assert len(stopped.read_manifest().attempts) == 2
+    assert stopped.read_manifest().attempts[1].from_step > 0
+    assert result_digests(stopped.path) == result_digests(once.path)
 
 
 @pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
