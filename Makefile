@@ -27,13 +27,17 @@ install: $(INSTALLED)
 # The lock pins every package with its hashes. First, torch's CPU build, where pip has one at hand (its find-links):
 # a tenth of the size. Last, the project itself and whatever a platform needs beyond the lock (see .ci/lock.py).
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
-		{ echo "error: expected Python 3.11 to 3.13, got $$($(PYTHON) --version); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || \
+		{ echo "error: expected Python 3.11 to 3.14, got $$($(PYTHON) --version); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		{ echo "error: $(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
 	@awk '/^[a-z]/ { keep = /^torch==/ } keep' requirements.lock > .venv/torch.lock
+	@awk '/^[a-z]/ { keep = /^box2d-py==/ } keep' requirements.lock > .venv/box2d.lock
+	@awk '/^[a-z]/ { keep = !/^box2d-py==/ } keep' requirements.lock > .venv/all.lock
 	@$(PIP) --require-hashes --no-deps --no-index -r .venv/torch.lock 2> /dev/null || true
-	$(PIP) --require-hashes --no-deps -r requirements.lock
+	$(PIP) --require-hashes --no-deps -r .venv/all.lock
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --require-hashes --no-deps --no-build-isolation -r .venv/box2d.lock 2> .venv/box2d.log || \
+		echo "note: Box2D has no wheel for this Python and could not be compiled (it needs a C++ compiler): no LunarLander, all else works"
 	$(PIP) --no-build-isolation -e .
 	@touch $@
 
