@@ -34,7 +34,8 @@ def main(runs: Path) -> None:
     for name, (run, share) in FRAMES.items():
         opened = open_run(runs / run)
         env = opened.make_env("rgb_array")
-        frames = list(play(opened.agent(), env, episode_seeds(opened.run_spec.evaluation.seed, "final", 1)))
+        seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", 1)
+        frames = list(play(opened.agent(), env, seeds, title=f"{opened.whose}, {opened.how_far()}"))
         frame = frames[round(share * (len(frames) - 1))]
         Image.fromarray(captioned(frame.picture, frame.caption)).save(IMAGES / name, optimize=True)
 

@@ -167,7 +167,10 @@ def env_options(env_id: str) -> dict[str, Any]:
 def find_options(env_id: str) -> Options:
     """The options of an environment; of a class that hands `**options` on, those of its base classes too."""
     spec = find_spec(env_id)
-    creator: Any = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    try:
+        creator: Any = load_env_creator(spec.entry_point) if isinstance(spec.entry_point, str) else spec.entry_point
+    except gym.error.DependencyNotInstalled:  # such as Box2D's: it says so when it is to be made
+        return Options(dict(spec.kwargs), are_all=False)
     makers: list[Any] = [creator]
     if inspect.isclass(creator):
         makers = [vars(base)["__init__"] for base in creator.__mro__ if "__init__" in vars(base)]
