@@ -64,8 +64,8 @@ class Discretiser:
         return found[::-1]
 
     def indices_text(self, state: int) -> str:
-        """The same as text, such as "5 5 0 10"."""
-        return " ".join(map(str, self.indices(state)))
+        """The same as text, such as "5.5.0.10"."""
+        return ".".join(map(str, self.indices(state)))
 
     def bins(self, state: int) -> list[tuple[float, float]]:
         """For each dimension [D] the bin of a cell: its lower edge, which belongs to it, and its upper one."""

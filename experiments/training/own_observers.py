@@ -7,7 +7,6 @@ from global generators is given back, and what it is told is a copy.
 import copy
 import importlib
 import logging
-import random
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,11 +111,14 @@ def _copied(episode: Episode) -> Episode:
 def _generators_kept() -> Iterator[None]:
     """Global generators are afterwards where they were: stable-baselines3's agents draw from them."""
     torch: Any = sys.modules.get("torch")
-    before = np.random.get_state(), random.getstate(), torch.get_rng_state() if torch else None  # noqa: NPY002
+    pythons: Any = sys.modules.get("random")
+    numpys = np.random.get_state()  # noqa: NPY002
+    before = pythons.getstate() if pythons else None, torch.get_rng_state() if torch else None
     try:
         yield
     finally:
-        np.random.set_state(before[0])  # noqa: NPY002
-        random.setstate(before[1])
+        np.random.set_state(numpys)  # noqa: NPY002
+        if pythons:
+            pythons.setstate(before[0])
         if torch:
-            torch.set_rng_state(before[2])
+            torch.set_rng_state(before[1])

@@ -144,7 +144,7 @@ def compare(
     pairs: Annotated[
         str,
         typer.Option(
-            metavar="all|best|AGENT",
+            metavar="auto|all|best|AGENT",
             help="Which pairs of agents are tested: all, the best against each, or this agent against each.",
             show_default="all where these are at most 300, else the best's",
         ),

@@ -18,6 +18,7 @@ from experiments.errors import InputError
 from experiments.evaluation.environments import closing
 from experiments.runs.open_run import OpenRun
 
+MOST_TIED = 2  # actions that are named as the best, if they are alike
 MOST_STATES = 1_000_000  # that are asked for their values, where observations are numbers
 
 FloatArray = NDArray[np.float64]
@@ -39,7 +40,8 @@ class ValueTable(NamedTuple):
         values = self.values[row]
         if len(self.actions) == 1 or not np.isfinite(values).any():
             return ""
-        return ", ".join(name for name, value in zip(self.actions, values, strict=True) if value == values.max())
+        names = [name for name, value in zip(self.actions, values, strict=True) if value == values.max()]
+        return ", ".join(names) if len(names) <= MOST_TIED else f"{len(names)} alike"
 
 
 def value_table(opened: OpenRun, env_step: int | None = None) -> ValueTable:

@@ -16,7 +16,7 @@ from rl_lab.text.tables import number, runs_text, table
 MOST_AGENTS = 12  # of an environment that are shown; the others are in the report
 WIDE = 100  # columns, from which on there is room for asides
 MOST_NAMES = 4  # of agents in a line
-MOST_VERDICTS = 10  # decided pairs that are told one by one
+MOST_VERDICTS = 10  # lines that tell of decided pairs
 
 
 def print_first_screen(out: Console, comparison: Comparison) -> None:
@@ -97,12 +97,10 @@ def _when(summary: AgentSummary, *, wide: bool) -> str:
 
 def verdict_lines(comparison: Comparison) -> Iterator[str]:
     """The verdicts in plain words: those that are decided, then how many are not, and what would decide them."""
-    decided = [pair for pair in comparison.pairs if pair.verdict.decided]
-    for pair in decided[:MOST_VERDICTS]:
-        better, worse = (pair.x, pair.y) if pair.verdict.word == "better" else (pair.y, pair.x)
-        yield f"{better} is better than {worse}{_where(pair)} ({p_text(pair.verdict.p_holm)})"
-    if len(decided) > MOST_VERDICTS:
-        yield f"and {len(decided) - MOST_VERDICTS} more pairs are decided"
+    lines = _ordered(comparison.pairs)
+    yield from (f"{better} is better than {worse}" for better, worse in lines[:MOST_VERDICTS])
+    if len(lines) > MOST_VERDICTS:
+        yield f"and {len(lines) - MOST_VERDICTS} more agents are better than others"
     open_pairs = [pair for pair in comparison.pairs if not pair.verdict.decided]
     for pair in [pair for pair in open_pairs if comparison.are_both_optimal(pair)]:
         yield f"{pair.x} and {pair.y} are equal{_where(pair)}: both are optimal"
@@ -115,18 +113,29 @@ def verdict_lines(comparison: Comparison) -> Iterator[str]:
             names = "; ".join(f"{pair.x} and {pair.y}" for pair in pairs[:MOST_NAMES])
             names += f"; and {len(pairs) - MOST_NAMES} more pairs" if len(pairs) > MOST_NAMES else ""
             yield f"{word}{help_}: {names}"
-    faster = [pair for pair in comparison.learning if pair.verdict.decided]
+    faster = _ordered(comparison.learning)
     if faster:
-        words = "; ".join(_faster(pair) for pair in faster[:MOST_NAMES])
-        more = f"; and {len(faster) - MOST_NAMES} more pairs" if len(faster) > MOST_NAMES else ""
+        words = "; ".join(f"{one} than {others}" for one, others in faster[:MOST_NAMES])
+        more = f"; and {len(faster) - MOST_NAMES} more agents" if len(faster) > MOST_NAMES else ""
         yield f"learns faster (area under the curve): {words}{more}"
     if comparison.method.pairs != "all":
         yield f"tested: {comparison.method.pairs} (--pairs chooses)"
 
 
-def _faster(pair: AgentPair) -> str:
-    faster, slower = (pair.x, pair.y) if pair.verdict.word == "better" else (pair.y, pair.x)
-    return f"{faster} than {slower}{_where(pair)} ({p_text(pair.verdict.p_holm)})"
+def _ordered(pairs: Sequence[AgentPair]) -> list[tuple[str, str]]:
+    """Each agent that is better than others, and in words than which, where, and by which p."""
+    found: dict[tuple[str, str], list[tuple[str, float]]] = {}
+    for pair in pairs:
+        if pair.verdict.decided:
+            better, worse = (pair.x, pair.y) if pair.verdict.word == "better" else (pair.y, pair.x)
+            found.setdefault((better, _where(pair)), []).append((worse, pair.verdict.p_holm))
+    lines = []
+    for (better, where), others in found.items():
+        names = [name for name, _ in others]
+        text = ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else names[0]
+        most = p_text(max(p for _, p in others))
+        lines.append((better, f"{text}{where} ({most if len({p for _, p in others}) == 1 else f'{most} at most'})"))
+    return lines
 
 
 def _needed(needed: Sequence[int], word: str) -> str:

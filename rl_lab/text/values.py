@@ -24,7 +24,9 @@ def print_values(values: ValueTable) -> None:
     as_bins = values.bins is not None and len(values.places) > MOST_PLACES
     places = ["bins"] if as_bins else values.places
     has_best = len(values.actions) > 1
-    made = table("", [*places[1:], *values.actions], first=places[0])
+    actions = [name.replace(" ", "\n") for name in values.actions]
+    made = table("", [*places[1:], *actions], first=places[0])
+    made.columns[0].no_wrap = True
     if has_best:
         made.add_column("best", overflow="fold")
     digits = _digits(values)
@@ -65,10 +67,10 @@ def print_explanation(explanation: Explanation) -> None:
 
 
 def _lessons(lessons: Sequence[Lesson], next_value: str) -> object:
-    made = table("", ["state", "action", "old Q(S,A)", "reward", next_value, "target", "new Q(S,A)"], first="step")
+    made = table("", ["state", "action", "old Q", "reward", next_value, "target", "new Q"], first="step")
     for step, lesson in enumerate(lessons, start=1):
         following = "(end)" if lesson.next_value is None else f"{lesson.next_value:.3f}"
-        numbers = (f"{lesson.old:.3f}", f"{lesson.reward:.4g}", following, f"{lesson.target:.3f}", f"{lesson.new:.3f}")
+        numbers = (f"{lesson.old:.3f}", f"{lesson.reward:.3g}", following, f"{lesson.target:.3f}", f"{lesson.new:.3f}")
         made.add_row(str(step), shown(lesson.state), shown(lesson.action), *numbers)
     return made
 

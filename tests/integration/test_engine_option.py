@@ -22,7 +22,9 @@ def test_run_folders_of_both_engines_are_the_same_bytes(
         folder = tmp_path / engine / "train" / "maze" / "q" / "seed-0"
         manifest = json.loads((folder / "run.json").read_text())
         assert manifest["engine"] == engine
-        assert manifest["table"] == {"kind": "dense", "states": 16, "bytes": manifest["table"]["bytes"]}
+        assert manifest["table"] == {
+            **{"kind": "dense", "states": 16, "possible": 16, "bytes": manifest["table"]["bytes"]}
+        }
         folders.append(result_digests(folder))
     states = {f"checkpoint/{part}/state.{kind}" for part in ("agent", "run") for kind in ("json", "npz")}
     assert set(folders[0]) == {"episodes.csv", "evaluations.csv", *states}

@@ -15,7 +15,7 @@ from agents.registry import AGENTS
 from envs.registry import ENTRIES
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
 from tests.conftest import ROOT
-from tests.helpers import FAST_SETTINGS, LINEAR, MAZES, PREDICTORS
+from tests.helpers import CONTINUOUS, FAST_SETTINGS, LINEAR, MAZES, PREDICTORS, TABULAR
 
 SOAK = "RL_LAB_SOAK" in os.environ
 LANDER = "LunarLander-v3"
@@ -55,10 +55,10 @@ SAMPLE = [
          replay_buffer_kwargs={"handle_timeout_termination": False}),
 ]  # fmt: skip
 IN_MAZES = [case(name, steps=1_200 if name.startswith("sb3") else 10_000) for name in AGENTS if "lander" not in name
-            and name not in LINEAR]  # fmt: skip
+            and name not in (*LINEAR, *CONTINUOUS)]  # fmt: skip
 ON_THE_MOON = [
-    case(name, LANDER, steps=1_200, **(BINS if name not in ("random", "heuristic_lander", "sb3_dqn", "sb3_ppo", *LINEAR)
-                                       else {}))
+    case(name, LANDER, {"continuous": True} if name in CONTINUOUS else {}, steps=1_200,
+         **(BINS if name in TABULAR and name not in LINEAR else {}))
     for name in AGENTS if name not in (*PREDICTORS, "value_iteration", "policy_iteration")
 ]  # fmt: skip
 IN_EVERY_ENVIRONMENT = [

@@ -21,7 +21,7 @@ from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, Run
 from experiments.training.train_run import train_run
 from rl_lab import watch
 from tests.conftest import Command
-from tests.helpers import FAST_SETTINGS, files
+from tests.helpers import CONTINUOUS, FAST_SETTINGS, LINEAR, files
 
 
 def run_spec(agent: str = "q_learning", env: str = "RLLab/Maze-v0", steps: int = 600) -> RunSpec:
@@ -107,12 +107,18 @@ def test_a_stopped_run_ends_with_the_same_snapshots(tmp_path: Path) -> None:
     assert not any("snapshots" in name for name in RunFolder(one.parent).read_manifest().digests)
 
 
-LEARNERS = [name for name in AGENTS if name not in ("random", "heuristic_lander", "linear_q", "linear_sarsa_lambda")]
+OTHERS = ("random", "heuristic_lander", *LINEAR, *CONTINUOUS)
+LEARNERS = [name for name in AGENTS if name not in OTHERS]
 
 
 @pytest.mark.parametrize(
     ("name", "env_id"),
-    [*((name, "RLLab/Maze-v0") for name in LEARNERS), ("linear_q", "CartPole-v1"), ("sarsa", "CartPole-v1")],
+    [
+        *((name, "RLLab/Maze-v0") for name in LEARNERS),
+        ("linear_q", "CartPole-v1"),
+        ("sarsa", "CartPole-v1"),
+        *((name, "Pendulum-v1") for name in CONTINUOUS),
+    ],
 )
 def test_a_snapshot_acts_as_the_agent_did(name: str, env_id: str, tmp_path: Path) -> None:
     """Its episodes are those that were logged at its step; the last one is the trained agent's policy."""

@@ -60,7 +60,7 @@ def test_show_of_bins_values_of_states_and_networks(rl_lab: Command, tmp_path: P
     assert list(rows[0]) == [f"observation {index}" for index in range(4)] + ["left", "right", "best"]
     assert {row["observation 2"] for row in rows} >= {"below -0.1", "[-0.1, 0)", "[0, 0.1)", "at least 0.1"}
     printed = rl_lab("show", pole).stdout
-    assert re.search(r"^[0-3] [0-3] [0-3] [0-3] ", printed, re.M)
+    assert re.search(r"^[0-3]\.[0-3]\.[0-3]\.[0-3] ", printed, re.M)
     assert "bins: the number of the bin in each dimension" in printed
     walk = trained(tmp_path, agent="td", env="RLLab/RandomWalk-v0")
     assert "V(s)" in rl_lab("show", walk).stdout.splitlines()[1]
