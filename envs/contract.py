@@ -50,16 +50,21 @@ def check_contract(env: gym.Env[Any, Any], seed: int) -> None:
 
 
 def _check(env: gym.Env[Any, Any], seed: int) -> None:
-    given: Any = env.reset(seed=seed)
+    try:
+        given: Any = env.reset(seed=seed)
+    except (ContractError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # whatever user code raises: which method did stands before it
+        raise ContractError(f"{RESET}: {type(error).__name__}: {_said(error)}") from error
     observation, info = _parts(RESET, given, "(observation, info)", 2)
     _check_info(RESET, info, env.action_space)
     _check_observation(RESET, env.observation_space, observation)
     env.action_space.seed(seed)
     try:
         given = env.step(_any_action(env.action_space, info))
-    except ContractError:
+    except (ContractError, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit):
+    except BaseException:
         return
     observation, reward, terminated, truncated, info = _parts(
         STEP, given, "(observation, reward, terminated, truncated, info)", 5
@@ -68,6 +73,13 @@ def _check(env: gym.Env[Any, Any], seed: int) -> None:
     _check_reward(reward)
     _check_flags(terminated, truncated)
     _check_info(STEP, info, env.action_space)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split()) or "it says nothing"
+    except Exception:  # an exception of the user's own
+        return "it cannot say what"
 
 
 def _parts(method: str, given: Any, expected: str, count: int) -> tuple[Any, ...]:

@@ -737,3 +737,23 @@ def test_checked_specs_tell_settings_and_code() -> None:
     assert checked.settings["learning_rate"] == 0.1
     assert HERE in checked.code
     assert Around("a:B").arguments == {}
+
+
+class Unwilling(Lane):
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        raise OSError("no such simulator")
+
+
+class Stopped(BaseException):
+    """Neither an error nor an exit."""
+
+
+class Strange(Lane):
+    def step(self, action: Any) -> Any:
+        raise Stopped
+
+
+def test_the_method_that_raises_is_named_and_a_strange_exception_is_no_verdict() -> None:
+    with pytest.raises(InputError, match="reset: OSError: no such simulator"):
+        check_run_spec(run_spec("Unwilling"))
+    check_run_spec(run_spec("Strange"))
