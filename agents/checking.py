@@ -8,81 +8,24 @@ def test_my_agent(check):
 import copy
 import inspect
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
 from agents.base import Agent, OnlineAgent, Transition
 from agents.budget import Budget, Stopped
+from agents.check_case import Case, Check, CheckError, MakeEnv, NotApplicableError, expect
 from agents.corridor import Corridor, Counted
 from agents.env_snapshot import set_env_state
 from agents.policy import Spaces
 
-MakeEnv = Callable[[], gym.Env[Any, Any]]
+__all__ = ["Case", "Check", "CheckError", "NotApplicableError", "check_agent"]
+
 STEPS = 300  # of training, in most checks
 TEACHING = 2_000  # times that a transition is repeated, until its target is learned
-
-
-class CheckError(AssertionError):
-    """An agent does not keep the contract: what was expected, and what came."""
-
-
-class NotApplicableError(Exception):
-    """The check says nothing about this agent, and why."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check of an agent: call it. It returns where all is well."""
-
-    name: str
-    run: Callable[["Case"], None]
-    case: "Case"
-
-    def __call__(self) -> None:
-        """Check.
-
-        Raises:
-            CheckError: the agent does not pass.
-            NotApplicableError: the check says nothing about this agent.
-        """
-        self.run(self.case)
-
-    def __str__(self) -> str:
-        return self.name
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is checked: an agent's class and settings, in an environment."""
-
-    agent_class: type[Agent]
-    settings: dict[str, Any]
-    make_env: MakeEnv | None
-
-    def env(self) -> gym.Env[Any, Any]:
-        """A new environment, which has been reset: its generator is seeded."""
-        env = Corridor() if self.make_env is None else self.make_env()
-        env.reset(seed=5)
-        env.action_space.seed(5)
-        return env
-
-    def agent(self, seed: int = 3) -> Agent:
-        """A new agent."""
-        env = self.env()
-        agent = self.agent_class(env, seed=seed, **self.settings)
-        agent.prepare(env)
-        return agent
-
-    def in_corridor(self) -> None:
-        """The check asks for the corridor."""
-        if self.make_env is not None:
-            raise NotApplicableError("it is made in the two-armed corridor, and another environment was given")
 
 
 def check_agent(agent_class: type[Agent], make_env: MakeEnv | None = None, **settings: Any) -> Iterator[Check]:
@@ -355,12 +298,6 @@ CHECKS = (
     check_learning,
     check_spaces_it_cannot_handle,
 )
-
-
-def expect(holds: bool, expected: str, got: Any) -> None:
-    """Raise where something does not hold."""
-    if not holds:
-        raise CheckError(f"expected {expected}, got {got}")
 
 
 def _global_generators() -> tuple[str, str]:

@@ -21,9 +21,10 @@ from envs.registry import (
 )
 from experiments.errors import InputError, explain, located, unknown
 from experiments.files import read_text
+from experiments.specs.expansion import MOST_RUNS
 from experiments.specs.figure import Figure
 from experiments.specs.labels import check_label
-from experiments.specs.spec import MOST_RUNS, AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
+from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
 
 
 def parse_spec(values: dict[str, Any], place: str) -> Spec:

@@ -4,9 +4,7 @@ Runs = environments x agents x seeds. Reading one, and checking the names in it:
 """
 
 import hashlib
-import itertools
 import json
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -17,12 +15,12 @@ from pydantic_core import PydanticCustomError
 from agents.base import Engine
 from agents.registry import find_agent
 from envs.registry import env_options, plain
+from experiments.specs.expansion import checked_seeds, expanded
 from experiments.specs.figure import Figure
-from experiments.specs.labels import check_label, folder_name, label_with
+from experiments.specs.labels import check_label, folder_name
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 MOST_EPISODES = 1_000_000  # of an evaluation
-MOST_RUNS = 100_000  # of an experiment
 MOST_UNITS = 10**15  # env steps or episodes of a budget
 NUM_CURVE_POINTS = 10  # after the one at step 0
 
@@ -227,50 +225,12 @@ class RunSpec(_Strict):
         return f"{self.env.label} / {self.agent.label} / seed {self.seed}"
 
 
-def _seeds(value: Any) -> Any:
-    numbers = value if isinstance(value, list) else [value]
-    least = 0 if isinstance(value, list) else 1
-    wrong = not numbers or any(type(one) is not int or not least <= one < 2**63 for one in numbers)
-    if wrong or len(set(numbers)) < len(numbers):
-        expected = "a count of at least 1 or a list of different seeds of at least 0"
-        raise PydanticCustomError("seeds", "Input should be {expected}", {"expected": expected})
-    return value
-
-
-def _expanded(agents: Any) -> Any:
-    """Agents with a `grid` of settings, each as one agent for every combination."""
-    if not isinstance(agents, list):
-        return agents
-    expanded: list[Any] = []
-    for agent in agents:
-        grid = agent.get("grid") if isinstance(agent, dict) else None
-        if grid is None:
-            expanded.append(agent)
-            continue
-        if not isinstance(grid, dict) or not grid or not all(isinstance(of, list) and of for of in grid.values()):
-            expected = "lists of values, one for each setting"
-            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
-        rest = {key: value for key, value in agent.items() if key not in ("grid", "settings")}
-        rest |= agent["settings"] if isinstance(agent.get("settings"), dict) else {}
-        if set(grid) & set(rest):
-            expected = f"{min(set(grid) & set(rest))} in the grid or beside it"
-            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
-        if math.prod(map(len, grid.values())) > MOST_RUNS:
-            expected = f"at most {MOST_RUNS:,} combinations"
-            raise PydanticCustomError("grid", "grid: Input should be {expected}", {"expected": expected})
-        for values in itertools.product(*grid.values()):
-            chosen = dict(zip(grid, values, strict=True))
-            name = label_with(str(agent.get("name") or agent.get("id")), chosen)
-            expanded.append(rest | chosen | {"name": name})
-    return expanded
-
-
 class Spec(_Strict):
     """An experiment."""
 
     name: str
     description: str = ""
-    seeds: Annotated[int | list[int], BeforeValidator(_seeds)] = 1  # a count (0 ... n - 1) or a list
+    seeds: Annotated[int | list[int], BeforeValidator(checked_seeds)] = 1  # a count (0 ... n - 1) or a list
     steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     evaluation: Evaluation = Evaluation()
@@ -278,7 +238,7 @@ class Spec(_Strict):
     tensorboard: bool = False
     observers: list[str] = []
     envs: list[EnvEntry] = Field(min_length=1)
-    agents: Annotated[list[AgentEntry], BeforeValidator(_expanded)] = Field(min_length=1)
+    agents: Annotated[list[AgentEntry], BeforeValidator(expanded)] = Field(min_length=1)
     figure: Figure | None = None  # instead of learning curves
 
     def seed_list(self) -> list[int]:
