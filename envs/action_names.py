@@ -23,7 +23,7 @@ NAMES = {
 
 
 def action_names(env: gym.Env[Any, Any]) -> list[str]:
-    """A name [A] for each discrete action; "0", "1" and so on where it has none.
+    """A name [A] for each discrete action; "0", "1" and so on where it has none, or none that can be printed.
 
     An environment of one's own tells them with an attribute `action_names` (texts), or `actions` (an Enum).
     """
@@ -35,15 +35,18 @@ def action_names(env: gym.Env[Any, Any]) -> list[str]:
         names = NAMES.get(type(base).__name__, ())
     else:
         names = _told(base)
-    words = [" ".join(name.split()) for name in names if isinstance(name, str)]
-    fits = len(words) == count == len(set(words)) and all(words)
+    words = [name for name in names if isinstance(name, str) and name.strip() and name.isprintable()]
+    fits = len(words) == count == len(set(words))
     return words if fits else [str(action) for action in range(count)]
 
 
 def _told(base: Any) -> Sequence[Any]:
-    names, actions = getattr(base, "action_names", None), getattr(base, "actions", None)
-    if isinstance(names, list | tuple):
-        return names
-    if isinstance(actions, type) and issubclass(actions, Enum):
-        return [action.name.replace("_", " ") for action in actions]
+    try:
+        names, actions = getattr(base, "action_names", None), getattr(base, "actions", None)
+        if isinstance(names, list | tuple):
+            return names
+        if isinstance(actions, type) and issubclass(actions, Enum):
+            return [action.name.replace("_", " ") for action in actions]
+    except Exception:  # whatever user code makes of being asked: numbers do
+        return ()
     return ()

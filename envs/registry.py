@@ -7,6 +7,7 @@ function that is defined there and makes an environment, or an id that the modul
 import copy
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple, cast
 import gymnasium as gym
 import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
+
+from envs.arguments import did_you_mean
 
 _MAZE, _MAZES = "envs.mazes.env:MazeEnv", "envs.mazes.vector:MazeVectorEnv"
 
@@ -111,6 +114,8 @@ def find_spec(env_id: str) -> EnvSpec:
     module_name, _, name = env_id.rpartition(":")
     if ":" in module_name:
         raise UnknownEnvironmentError(f"no environment is called {env_id!r}")
+    if module_name.endswith(".py"):
+        raise UnknownEnvironmentError(f"expected {module_name.removesuffix('.py')}:{name}, got {env_id!r}")
     if module_name:
         candidate = getattr(_imported(module_name, UnknownEnvironmentError), name, None)
         if inspect.isclass(candidate) and issubclass(candidate, gym.Env):
@@ -122,7 +127,9 @@ def find_spec(env_id: str) -> EnvSpec:
     except (gym.error.VersionNotFound, gym.error.DeprecatedEnv) as error:  # Gymnasium says which versions there are
         raise EnvironmentVersionError(" ".join(str(error).split())) from error
     except gym.error.Error as error:
-        raise UnknownEnvironmentError(f"no environment is called {name!r}") from error
+        where = f" in {module_name}" if module_name else ""
+        near = did_you_mean(name, [one for one in vars(sys.modules[module_name]) if one[0] != "_"]) if where else ""
+        raise UnknownEnvironmentError(f"no environment is called {name!r}{where}{near}") from error
 
 
 def _imported(module_name: str, error_class: type[ValueError]) -> Any:

@@ -49,8 +49,18 @@ def located(place: str) -> Iterator[None]:
         raise InputError(_placed(place, message)) from error
 
 
+def shown_as(path: str, name: str) -> None:
+    """From now on show a path, such as a temporary folder's, by another name."""
+    _NAMES[path] = name
+
+
+_NAMES: dict[str, str] = {}
+
+
 def shown(text: str) -> str:
     """Text without what would command a terminal, or forge a line: such characters as their escapes."""
+    for path, name in _NAMES.items():
+        text = text.replace(path, name)
     if text.isprintable() and text.isascii():
         return text
     return "".join(_escaped(one) if unicodedata.category(one) in COMMANDS else one for one in text)

@@ -159,13 +159,17 @@ def evaluate(
     run_spec = opened.run_spec
     count = run_spec.evaluation.final_episodes if episodes is None else episodes
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
-        results = evaluate_agent(opened.agent(), env, episode_seeds(run_spec.evaluation.seed, "final", count))
+        agent = opened.agent()
+        results = evaluate_agent(agent, env, episode_seeds(run_spec.evaluation.seed, "final", count))
+        start = run_spec.env.reset_seed
+        book = [] if start is None else evaluate_agent(agent, env, [start])
     endings = _endings(results, run_spec.env.id, opened.manifest.table)
     values = {
         "run": str(run),
         "env": run_spec.env.label,
         "agent": run_spec.agent.label,
         **({"env_options": env_options} if env_options else {}),
+        **({"return_from_its_start": book[0].total_reward} if book else {}),
         "mean_return": sum(result.total_reward for result in results) / len(results),
         "endings": endings.to_json(),
         "episodes": [

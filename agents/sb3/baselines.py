@@ -9,7 +9,7 @@ what is set beside it wins. What differs between algorithms is a row in `agents.
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import gymnasium as gym
 import numpy as np
@@ -166,7 +166,17 @@ class SB3Settings(Settings):
         if unknown:
             expected = ", ".join(cls.known_policy_kwargs)
             raise ValueError(f"policy_kwargs: unknown key {min(unknown)!r}; expected one of: {expected}")
+        for name in ("n_critics", "n_quantiles"):
+            count = (value or {}).get(name, 1)
+            if type(count) is not int or not 1 <= count <= 10_000:
+                raise ValueError(f"policy_kwargs: {name}: expected a whole number from 1 to 10000, got {count!r}")
         return value
+
+    @model_validator(mode="after")
+    def _one_env_for_episodes(self) -> Self:
+        if getattr(self, "train_freq_unit", "step") == "episode" and self.num_envs > 1:
+            raise ValueError(f"num_envs: expected 1 with train_freq_unit = 'episode', got {self.num_envs}")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -242,7 +252,8 @@ class SACSettings(ReplaySettings):
     @field_validator("ent_coef")
     @classmethod
     def _known_entropy(cls, value: float | str) -> float | str:
-        if isinstance(value, str) and not re.fullmatch(r"auto(_\d+(\.\d+)?)?", value):
+        given = re.fullmatch(r"auto(_([0-9]+(\.[0-9]+)?))?", value) if isinstance(value, str) else None
+        if isinstance(value, str) and (given is None or (given[2] is not None and float(given[2]) <= 0)):
             raise ValueError(f"ent_coef: expected a number, 'auto' or such as 'auto_0.1', got {value!r}")
         if not isinstance(value, str) and value < 0:
             raise ValueError(f"ent_coef: expected a number of at least 0, got {value}")
@@ -344,6 +355,13 @@ class SB3Agent(Agent):
             require_discrete_actions(name, self.action_space)
         if kind == "continuous" and not isinstance(self.action_space, spaces.Box):
             raise ValueError(f"{name} needs continuous actions (Box), got {self.action_space}")
+        space = self.action_space
+        if isinstance(space, spaces.Box):
+            is_plain = space.dtype is not None and space.dtype.kind == "f" and all(space.shape)
+            if not is_plain or not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+                raise ValueError(f"{name} needs actions that are numbers between finite bounds, got {space}")
+        elif getattr(self.settings, "use_sde", False):
+            raise ValueError(f"{name}: use_sde: expected continuous actions (Box) with it, got {space}")
 
     @property
     def network(self) -> "Network":

@@ -22,6 +22,11 @@ class Overlay:
     scale: tuple[float, float] | None = None  # the values at the colours' ends; None: the lowest and highest there are
     caption: Sequence[str] = field(default=())  # sentences below the maze: whose numbers these are, what colours mean
 
+    @property
+    def has_values(self) -> bool:
+        """Does it tell what cells or moves are worth?"""
+        return self.values is not None or self.q_values is not None
+
     def value_range(self) -> tuple[float, float]:
         """The values at the ends of the colour scale."""
         if self.scale is not None:

@@ -22,6 +22,7 @@ ROBOT, EXIT, START, PIT, PATH, TRAIL = "●", "★", "∘", "○", "·", "•"
 COLOURS = {ROBOT: "38;5;208", EXIT: "32;1", PIT: "35", START: "2"}  # SGR codes, on any background
 TRAIL_COLOUR, KEY_COLOURS = "38;5;178", ("34", "35", "33", "36")
 MOST_WITH_VALUES = 10  # rows and columns of a maze whose values are written
+ARROWS_ONLY = "arrow: a cell's best move (no room for its value in figures)"
 GAP = 3  # columns between two texts side by side
 LEAST_CAPTION = 40  # columns
 
@@ -67,7 +68,7 @@ def draw_box(scene: Scene, columns: int | None = None, lines: int | None = None,
         lines: at most so many, if it can be: two lines become one, of half blocks.
         colours: with ANSI's codes for colours, and the robot's trail.
     """
-    text = ""
+    text, cells = "", NARROW
     for cells in _ways(scene):
         text = "\n".join(_Box(scene, cells, colours=colours).lines())
         if _fits(text, columns, lines):
@@ -75,7 +76,7 @@ def draw_box(scene: Scene, columns: int | None = None, lines: int | None = None,
     else:
         if lines is not None and len(text.split("\n")) > lines:
             text = draw_blocks(scene, colours=colours)
-    captioned = "\n".join([text, *_caption(scene, columns, text)])
+    captioned = "\n".join([text, *_caption(scene, columns, text, with_values=cells.values)])
     return captioned if _fits(captioned, columns, lines) else text
 
 
@@ -119,9 +120,11 @@ def _visible(line: str) -> int:
     return len(re.sub("\x1b\\[[0-9;]*m", "", line))
 
 
-def _caption(scene: Scene, columns: int | None, text: str) -> list[str]:
+def _caption(scene: Scene, columns: int | None, text: str, *, with_values: bool) -> list[str]:
     width = max(_width(text), LEAST_CAPTION)
-    sentences = scene.overlay.caption if scene.overlay is not None else ()
+    sentences = list(scene.overlay.caption) if scene.overlay is not None else []
+    if scene.overlay is not None and scene.overlay.has_values and sentences and not with_values:
+        sentences[-1] = ARROWS_ONLY
     return [line for one in sentences for line in textwrap.wrap(one, width if columns is None else min(width, columns))]
 
 

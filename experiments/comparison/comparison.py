@@ -28,6 +28,7 @@ from experiments.results.run_result import RunResult
 from experiments.runs.manifest import Git
 
 EQUAL = "are equal: both are optimal in every run"
+ALIKE = "are equal: every run of both has the same score"
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,19 @@ class Comparison:
     def sentences(self) -> list[str]:
         """The verdicts on the pairs in words."""
         return [
-            f"{pair.x} and {pair.y} {EQUAL}" if self.are_both_optimal(pair) else sentence(pair) for pair in self.pairs
+            f"{pair.x} and {pair.y} {EQUAL}"
+            if self.are_both_optimal(pair)
+            else f"{pair.x} and {pair.y} {ALIKE}"
+            if self.are_alike(pair)
+            else sentence(pair)
+            for pair in self.pairs
         ]
+
+    def are_alike(self, pair: AgentPair) -> bool:
+        """Has every run of both agents the same score in each environment?"""
+        theirs = [one for one in self.summaries if one.agent in (pair.x, pair.y) and one.env in pair.envs]
+        known = [{score for one in theirs if one.env == env for score in one.scores} for env in pair.envs]
+        return all(len(scores) == 1 for scores in known)
 
     @property
     def learning_sentences(self) -> list[str]:

@@ -16,6 +16,9 @@ from experiments.training.observers import Progress
 class Listener(Protocol):
     """Hears how the runs go."""
 
+    def begin(self, num_runs: int) -> None:
+        """So many runs are to be trained."""
+
     def started(self, run_spec: RunSpec) -> None:
         """A run begins."""
 

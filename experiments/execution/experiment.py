@@ -76,6 +76,7 @@ def run_experiment(
     for path, run in output.stored.items():  # a scale may have been given, or changed, since they were trained
         rescale(run, in_env[path.parent.parent])
     limit_threads()
+    listener.begin(len(to_run))
     executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
     manifests = drive(RunList(to_run), executor, listener, retries)
     budgets = {out / run_spec.folder: run_spec.budget for run_spec in run_specs}

@@ -15,6 +15,7 @@ from experiments.files import read_text
 from experiments.results.run_result import RunResult
 from experiments.specs.spec import GivenScale
 
+ENDS = ("floor", "ceiling")
 LARGEST = 10_000_000  # bytes
 NORMALISED = GivenScale(floor=0.0, ceiling=1.0)  # of scores that are normalised already
 Scales = Mapping[str, GivenScale]  # by the environments' labels
@@ -27,7 +28,7 @@ def read_scales(path: Path) -> Scales:
         InputError: it is missing or damaged, or a scale is none.
     """
     try:
-        values = tomllib.loads(read_text(path, largest=LARGEST))
+        values = tomllib.loads(read_text(path, largest=LARGEST, wrong="cannot read the scales"))
     except (ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -44,7 +45,9 @@ def parse_scales(values: Mapping[str, Any], place: str) -> Scales:
     scales: dict[str, GivenScale] = {}
     for env, table in values.items():
         if not isinstance(table, dict):
-            raise InputError(f"{place}: {env}: expected a table with floor and ceiling, got {table!r}")
+            label = "maze" if env in ENDS else env
+            expected = f"a table for each environment, such as [{label}] with floor = ... and ceiling = ..."
+            raise InputError(f"{place}: {env}: expected {expected}, got {table!r}")
         try:  # as from JSON, so that a whole number will do for a number
             scales[env] = GivenScale.model_validate_json(json.dumps(table, default=str))
         except ValidationError as error:

@@ -20,7 +20,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from experiments.errors import InputError, explain
+from experiments.errors import InputError, explain, shown_as
 from experiments.files import open_regular, read_bytes, replace_file
 from experiments.runs.run_folder import ERROR, LOGS, MANIFEST, RunFolder, run_paths
 
@@ -162,7 +162,9 @@ def unpacked(path: Path) -> Path:
     for file in (path, *path.parents):
         if file.suffix.lower() == SUFFIX and file.is_file() and is_archive(file):
             status = file.stat()
-            return _unpack(file.resolve(), status.st_mtime_ns, status.st_size) / path.relative_to(file)
+            folder = _unpack(file.resolve(), status.st_mtime_ns, status.st_size)
+            shown_as(str(folder), str(file))
+            return folder / path.relative_to(file)
     return path
 
 
@@ -177,10 +179,12 @@ def _unpack(file: Path, changed: int, size: int) -> Path:
                 target = folder.joinpath(*PurePosixPath(member.name).parts)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _copy(archive, member, target, file)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{file}: damaged: {error}") from error
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{file}: cannot be unpacked: {error.strerror or error}") from error
+    except Exception as error:  # whatever zipfile, zlib, lzma and bz2 make of bytes that are none of theirs
+        raise InputError(f"{file}: damaged: {error}") from error
     return folder
 
 

@@ -103,7 +103,10 @@ class OpenRun:
                 agent.set_policy_state(read_snapshot(self.path, nearest_snapshot(self.path, env_step)))
                 return agent
         if not self.folder.checkpoint.exists():
-            raise InputError(f"{self.path}: the run is {self.manifest.status} and has no checkpoint yet")
+            why = f"the run is {self.manifest.status} and has no checkpoint yet"
+            if self.manifest.finished:
+                why = "has no checkpoint: it was removed, or left out of an archive (archive --with-checkpoints)"
+            raise InputError(f"{self.path}: {why}")
         self.folder.checkpoint.check()
         with located(str(self.path)):
             agent = self._new_agent()

@@ -1,5 +1,6 @@
 """Reading a specification and checking it in full, before anything is written."""
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -144,6 +145,10 @@ def check_env_entry(entry: EnvEntry) -> None:
                 raise
             import gymnasium
 
+            if entry.id in AGENTS:
+                raise InputError(f"{entry.id!r} is an agent: expected an environment first, then the agent") from error
+            if Path(f"{entry.id}.py").is_file():
+                raise InputError(f"{entry.id}.py is here: expected its class too, {entry.id}:Class") from error
             choices = set(ENVIRONMENTS) | set(gymnasium.registry)
             hint = unknown("environment", entry.id, choices).args[0].split(";")[0]
             raise InputError(f"{hint}; 'rl-lab list envs' shows the lab's, and every Gymnasium id works") from error
@@ -153,11 +158,26 @@ def check_env_entry(entry: EnvEntry) -> None:
                 raise InputError(f"{entry.id}: {unknown('option', key, [*options, *own])}")
             if entry.id not in CHECKED_BY_THEMSELVES:
                 _check_option_type(entry.id, key, entry.settings[key], options.get(key))
+        for settings in (entry.settings, *(wrapper.settings for wrapper in entry.wrappers)):
+            for key, value in settings.items():
+                if not _is_finite(value):
+                    raise InputError(
+                        f"{entry.id}: {key}: expected finite numbers, which a run's record can hold, got {value!r}"
+                    )
         for wrapper in entry.wrappers:
             with located(f"{entry.id}: wrappers"):
                 find_wrapper(wrapper.id)
         if entry.name is not None:
             check_label("name", entry.name)
+
+
+def _is_finite(value: Any) -> bool:
+    """Has a value, however deep, no number that is infinite or nan?"""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return all(map(_is_finite, value)) if isinstance(value, list | tuple) else True
 
 
 def _check_option_type(env_id: str, key: str, value: Any, default: Any) -> None:
@@ -210,6 +230,8 @@ def load_spec(source: str) -> Spec:
     path = Path(source)
     if source in suite_names():
         text = (resources.files("experiments.specs") / "suites" / f"{source}.toml").read_text(encoding="utf-8")
+    elif path.is_dir() and (path / "spec.toml").is_file():
+        raise InputError(f"{source}: expected a spec, got a folder (did you mean {path / 'spec.toml'}?)")
     elif path.suffix == ".toml" or path.exists():
         text = read_text(path, largest=LARGEST_SPEC, wrong="cannot read the spec")
     else:

@@ -22,6 +22,7 @@ from experiments.specs.labels import check_label, folder_name
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 MOST_EPISODES = 1_000_000  # of an evaluation
 MOST_UNITS = 10**15  # env steps or episodes of a budget
+LARGEST_END = 1e100  # of a scale: what is between its ends stays finite
 NUM_CURVE_POINTS = 10  # after the one at step 0
 
 
@@ -138,6 +139,8 @@ class GivenScale(_Strict):
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
+        if any(abs(end or 0.0) > LARGEST_END for end in (self.floor, self.ceiling)):
+            raise PydanticCustomError("scale", "Input should be ends between -1e100 and 1e100")
         if self.floor == self.ceiling:
             wanted = "a floor, a ceiling or both" if self.floor is None else "two different ends"
             raise PydanticCustomError("scale", "Input should be {wanted}", {"wanted": wanted})

@@ -19,7 +19,7 @@ def spec_text(spec: Spec) -> str:
     """The specification as TOML, which `rl-lab run` takes; what was not asked for is left out."""
     import tomli_w
 
-    values = spec.model_dump(mode="json", exclude_unset=True)
+    values = spec.model_dump(exclude_unset=True)
     for part, own in (("envs", EnvEntry.model_fields), ("agents", AgentEntry.model_fields)):
         values[part] = [_beside(entry, own) for entry in values[part]]
     return tomli_w.dumps(_known(values))

@@ -7,6 +7,7 @@ from global generators is given back, and what it is told is a copy.
 import copy
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,12 +32,15 @@ def find_observer(name: str) -> Callable[[RunSpec, Path], Observer]:
         InputError: there is none, or it is no `Observer`.
     """
     module_name, colon, attribute = name.rpartition(":")
-    if not colon or ":" in module_name:
+    if not colon or ":" in module_name or not module_name or module_name.startswith("."):
         raise InputError(f"observers: expected module:Class, got {name!r}")
     try:
         found = getattr(importlib.import_module(module_name), attribute, None)
-    except ImportError as error:
-        raise InputError(f"observers: cannot import module {module_name!r}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever user code makes of being imported
+        said = str(error) if isinstance(error, ImportError) else in_words(error)
+        raise InputError(f"observers: cannot import module {module_name!r}: {said}") from error
     if not (isinstance(found, type) and issubclass(found, Observer)):
         expected = "a subclass of experiments.training.observers.Observer"
         raise InputError(f"observers: {name}: expected {expected}, got {'nothing' if found is None else repr(found)}")
@@ -49,9 +53,14 @@ def own_observers(run_spec: RunSpec, folder: Path) -> list[Observer]:
     guards: list[Observer] = []
     for name in run_spec.observers:
         try:
-            with _generators_kept():
-                guards.append(Guard(name, find_observer(name)(run_spec, folder)))
-        except Exception as error:
+            with _process_kept():
+                made = find_observer(name)(run_spec.model_copy(deep=True), Path(folder))
+            if not isinstance(made, Observer):
+                raise TypeError(f"expected an Observer, got {type(made).__name__}")
+            guards.append(Guard(name, made))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             _log.warning("%s: observer %s: %s; the run goes on without it", folder, name, in_words(error))
     return guards
 
@@ -94,7 +103,7 @@ class Guard(Observer):
         if self._failed:
             return
         try:
-            with _generators_kept():
+            with _process_kept():
                 call()
         except KeyboardInterrupt:
             raise
@@ -107,18 +116,40 @@ def _copied(episode: Episode) -> Episode:
     return episode._replace(info=copy.deepcopy(episode.info))
 
 
+class _Unclosable:
+    """A stream that nobody closes but its owner."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @contextmanager
-def _generators_kept() -> Iterator[None]:
-    """Global generators are afterwards where they were: stable-baselines3's agents draw from them."""
+def _process_kept() -> Iterator[None]:
+    """What belongs to the whole process is afterwards as it was: generators, torch's modes, the folder, the streams."""
     torch: Any = sys.modules.get("torch")
     pythons: Any = sys.modules.get("random")
-    numpys = np.random.get_state()  # noqa: NPY002
-    before = pythons.getstate() if pythons else None, torch.get_rng_state() if torch else None
+    numpys, drawn = np.random.get_state(), pythons.getstate() if pythons else None  # noqa: NPY002
+    folder, streams = Path.cwd(), (sys.stdout, sys.stderr)
+    if torch:
+        torchs = torch.get_rng_state(), torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
+    unclosable: tuple[Any, Any] = (_Unclosable(streams[0]), _Unclosable(streams[1]))
+    sys.stdout, sys.stderr = unclosable
     try:
         yield
     finally:
+        sys.stdout, sys.stderr = streams
+        os.chdir(folder)
         np.random.set_state(numpys)  # noqa: NPY002
         if pythons:
-            pythons.setstate(before[0])
+            pythons.setstate(drawn)
         if torch:
-            torch.set_rng_state(before[1])
+            torch.set_rng_state(torchs[0])
+            torch.set_grad_enabled(torchs[1])
+            torch.set_default_dtype(torchs[2])
+            torch.set_num_threads(torchs[3])

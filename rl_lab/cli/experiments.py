@@ -106,6 +106,7 @@ def run(
     """
     from experiments.errors import InputError
     from experiments.execution.executor import available_cores
+    from experiments.specs.labels import folder_name
     from rl_lab.run import run_suite
     from rl_lab.text.endings import ending_lines
 
@@ -126,7 +127,7 @@ def run(
         only=only or (),
         changes=assignments("--change", change),
     )
-    folder = out / run_specs[0].experiment
+    folder = out / folder_name(run_specs[0].experiment)
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     say(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")
     for line in ending_lines(run_specs, out):

@@ -11,6 +11,8 @@ def option_hint(error: Any) -> str:
     context = getattr(error, "ctx", None)
     command = getattr(context, "info_name", None) or ""
     option = getattr(error, "option_name", None)
+    if option is None and "unexpected extra argument" in str(getattr(error, "message", "")):
+        return " (several settings: --env A=1 --env B=2, without spaces around =)" if "=" in error.message else ""
     if option is None:
         example = getattr(getattr(context, "command", None), "epilog", None)
         return f" ({example})" if example and type(error).__name__ == "MissingParameter" else ""

@@ -89,6 +89,9 @@ def evaluate(
     )
     spread = f"min {returns[0]:.2f}, median {returns[len(returns) // 2]:.2f}, max {returns[-1]:.2f}"
     say(f"mean return {result['mean_return']:.2f} ({spread})")
+    if "return_from_its_start" in result:
+        start = f"{result['return_from_its_start']:.2f}"
+        say(f"from the one start that it trained on: {start}; the episodes above have other starts")
     say(f"terminated {terminated}, truncated {len(returns) - terminated}")
     say(f"its episodes: {Endings(**result['endings']).in_words()}")
 
@@ -114,6 +117,8 @@ def archive(
         return
     say(f"{file}: {made.runs} runs, {made.files} files, {made.num_bytes:,} bytes")
     say(f"SHA-256 {made.sha256}")
+    if not with_checkpoints:
+        say("without checkpoints: it can be compared and verified; --with-checkpoints lets its agents be watched too")
 
 
 @app.command(epilog="Example: rl-lab compare runs/first-benchmark")

@@ -82,7 +82,8 @@ def _in_words(agent: TabularAgent) -> str:
     settings = agent.settings
     rate = f"{settings.learning_rate:g}" if agent.parameters.learning_rate_schedule == CONSTANT else "learning rate"
     target = f"target = reward + {settings.discount:g} x {NEXT_VALUES[type(agent).update_rule]}"
-    return f"{target};   new = old + {rate} x (target - old)"
+    bins = "" if agent.discretiser is None else "\nstate: the number of the bin in each dimension, from 0"
+    return f"{target};   new = old + {rate} x (target - old){bins}"
 
 
 def _episode(agent: TabularAgent, env: gym.Env[Any, Any], seed: int) -> list[Lesson]:

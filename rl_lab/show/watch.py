@@ -67,6 +67,7 @@ def watch_run(
         _draw_without_screen()
     with located(f"{run}: envs: {opened.run_spec.env.id}"):
         _require_pictures(opened)
+    agents = _agents(opened, moments)
     env = opened.make_env(mode)
     with closing(env), _told(run, opened.run_spec.env.id):
         _require_mode(env, mode, opened.run_spec.env.id)
@@ -76,7 +77,6 @@ def watch_run(
             raise InputError(f"--oracle: expected a maze whose model is known, and {reason}")
         if oracle and terminal and isinstance(env.unwrapped, MazeEnv):
             _halve_room(env.unwrapped)
-        agents = _agents(opened, moments)
         seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
         fps = frames_per_second(env)
         max_frames = round(SCENE_SECONDS * fps) if moments.through_training else None

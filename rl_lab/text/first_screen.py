@@ -54,6 +54,10 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
         lacks = "no scale: nobody knows a ceiling; compare --scale FILE.toml gives one, or scale = {...} in the spec"
         out.print(f"  {lacks}", style="dim", markup=False)
     _print_endings(out, summaries)
+    for one in summaries:
+        if one.book_seed:
+            scores = ", ".join(f"{score:.1f}" for score in one.book_seed)
+            out.print(f"  {one.agent} from the one start it trained on: {scores}", style="dim", markup=False)
     for note in dict.fromkeys(note for one in summaries for note in one.notes):
         agents = [one.agent for one in summaries if note in one.notes]
         who = "all" if len(agents) == len(summaries) > 1 else ", ".join(agents)
@@ -104,6 +108,9 @@ def verdict_lines(comparison: Comparison) -> Iterator[str]:
     open_pairs = [pair for pair in comparison.pairs if not pair.verdict.decided]
     for pair in [pair for pair in open_pairs if comparison.are_both_optimal(pair)]:
         yield f"{pair.x} and {pair.y} are equal{_where(pair)}: both are optimal"
+        open_pairs.remove(pair)
+    for pair in [pair for pair in open_pairs if comparison.are_alike(pair)]:
+        yield f"{pair.x} and {pair.y} are equal{_where(pair)}: all their runs score the same"
         open_pairs.remove(pair)
     for word in ("undecided", "too few seeds"):
         pairs = [pair for pair in open_pairs if pair.verdict.word == word]

@@ -1,5 +1,8 @@
 """The list command."""
 
+import importlib
+import inspect
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -72,9 +75,23 @@ def _env(env_id: str) -> list[str]:
     own = ENTRIES[env_id].options  # a maze of the ladder: what makes it one
     if own:
         lines += _wrapped(f"RLLab/Maze-v0 with: {_options(own)}")
+    documented = _documented(env_id)
+    if documented:
+        return lines + documented
     others = {key: value for key, value in options.items() if key not in own}
-    lines += _wrapped(f"options: {_options(others) or 'none'}")
-    return lines
+    return lines + _wrapped(f"options: {_options(others) or 'none'}")
+
+
+def _documented(env_id: str) -> list[str]:
+    """The arguments as the class of an environment explains them, where it has a section of them; by its datasheet."""
+    entry = ENTRIES[env_id].entry_point
+    if entry is None:
+        return []
+    module, _, name = entry.partition(":")
+    text = inspect.cleandoc(getattr(importlib.import_module(module), name).__doc__ or "")
+    section = re.search(r"## Arguments\n(.*?)(\n## |\Z)", text, re.DOTALL)
+    items = re.split(r"^- ", section[1], flags=re.MULTILINE)[1:] if section else []
+    return [line for item in items for line in _wrapped(" ".join(item.split()).replace("`", ""), "      ", "  ")]
 
 
 def _options(options: Mapping[str, object]) -> str:
@@ -104,7 +121,7 @@ def _agent(name: str) -> list[str]:
         limits = ", ".join(_limit(limit) for limit in field.metadata if _limit(limit))
         choices = [repr(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
         allowed = f" [{' | '.join(choices) or limits}]" if choices or limits else ""
-        lines.append(f"      {field.description or 'see its documentation'}{allowed}")
+        lines += _wrapped(f"{field.description or 'see its documentation'}{allowed}", "      ")
     return lines
 
 

@@ -20,6 +20,9 @@ MOST_TOLD = 3  # running runs in such a line
 class Silence:
     """Shows nothing."""
 
+    def begin(self, num_runs: int) -> None:
+        """Nothing."""
+
     def started(self, run_spec: RunSpec) -> None:
         """Nothing."""
 
@@ -44,6 +47,10 @@ class ProgressDisplay:
         self._begun: dict[str, float] = {}
         self._shares: dict[str, float] = {}  # of their budgets, of the running runs
         self._told_at = time.monotonic()
+
+    def begin(self, num_runs: int) -> None:
+        """So many runs are to be counted."""
+        self._num_runs = num_runs
 
     def started(self, run_spec: RunSpec) -> None:
         """Put up the run's bar."""

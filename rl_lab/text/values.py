@@ -68,6 +68,8 @@ def print_explanation(explanation: Explanation) -> None:
 
 def _lessons(lessons: Sequence[Lesson], next_value: str) -> object:
     made = table("", ["state", "action", "old Q", "reward", next_value, "target", "new Q"], first="step")
+    made.columns[0].no_wrap = made.columns[1].no_wrap = True
+    made.padding = (0, 1, 0, 0)
     for step, lesson in enumerate(lessons, start=1):
         following = "(end)" if lesson.next_value is None else f"{lesson.next_value:.3f}"
         numbers = (f"{lesson.old:.3f}", f"{lesson.reward:.3g}", following, f"{lesson.target:.3f}", f"{lesson.new:.3f}")

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -169,6 +170,38 @@ def test_what_was_tampered_with_is_refused(
         unpacked(bad)
     assert not list(tmp_path.rglob("outside.txt"))
     assert not Path("/tmp/outside.txt").exists()
+
+
+def test_damage_within_a_compressed_member_is_one_line(experiment: Path, rl_lab: Command, tmp_path: Path) -> None:
+    write_archive(experiment, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        places = [member.header_offset for member in archive.infolist()[:3]]
+    for number, place in enumerate(places):
+        data = bytearray((tmp_path / "a.zip").read_bytes())
+        name, extra = struct.unpack("<HH", data[place + 26 : place + 30])
+        begin = place + 30 + name + extra
+        data[begin : begin + 2] = b"\xff\xff"
+        (tmp_path / f"bad-{number}.zip").write_bytes(data)
+        done = rl_lab("compare", f"bad-{number}.zip")
+        assert done.returncode == 2
+        assert "damaged: " in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_errors_name_the_archive(experiment: Path, rl_lab: Command, tmp_path: Path) -> None:
+    write_archive(experiment, tmp_path / "a.zip")
+
+    def empty(members: dict[str, bytes], index: dict[str, Any]) -> None:
+        members.clear()
+        index["members"].clear()
+
+    rewritten(tmp_path / "a.zip", tmp_path / "empty.zip", empty)
+    for command in (["compare", "empty.zip"], ["watch", "a.zip", "--terminal"],
+                    ["watch", f"a.zip/{a_run(experiment)}", "--terminal"]):  # fmt: skip
+        done = rl_lab(*command)
+        assert done.returncode == 2
+        assert "rl-lab-archive-" not in done.stderr
+        assert ".zip" in done.stderr
 
 
 def test_what_is_no_archive_and_what_cannot_be_one(experiment: Path, rl_lab: Command, tmp_path: Path) -> None:

@@ -129,6 +129,14 @@ def test_every_suite_is_written_down_as_it_is(name: str) -> None:
     assert parse_spec(tomllib.loads(spec_text(spec)), name).run_specs() == spec.run_specs()
 
 
+def test_numbers_that_no_record_can_hold_are_refused(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text(SPEC.replace("rows = 3", "rows = 3\nslip = inf"))
+    done = rl_lab("run", "x.toml")
+    assert done.returncode == 2
+    assert "RLLab/Maze-v0: slip: expected finite numbers, which a run's record can hold, got inf" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
 # -- lists ----------------------------------------------------------------------------------------------------
 
 

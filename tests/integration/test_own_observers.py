@@ -57,6 +57,34 @@ class Unmade(Observer):
         pass
 
 
+class Exits(Observer):
+    def __init__(self, run_spec, folder):
+        raise SystemExit(3)
+
+
+class NoNew(Observer):
+    def __new__(cls, *arguments):
+        return 5
+
+
+class Rewrites(Observer):
+    def __init__(self, run_spec, folder):
+        run_spec.agent.settings["learning_rate"] = 0.9
+        run_spec.evaluation.__dict__["seed"] = 7
+
+
+class Leaves(Observer):
+    """Changes what belongs to the whole process."""
+
+    def __init__(self, run_spec, folder):
+        import os, sys
+
+        os.makedirs("elsewhere", exist_ok=True)
+        os.chdir("elsewhere")
+        sys.stdout.close()
+        sys.stderr.close()
+
+
 class Other:
     pass
 '''
@@ -93,7 +121,8 @@ def digests(folder: Path) -> dict[str, dict[str, str]]:
 def test_they_hear_everything_and_change_nothing(rl_lab: Command, tmp_path: Path) -> None:
     (tmp_path / "meddling.py").write_text(MEDDLER)
     (tmp_path / "plain.toml").write_text(SPEC.replace("{observers}", ""))
-    names = '["meddling:Meddler", "meddling:Broken", "meddling:Unmade"]'
+    kinds = ("Meddler", "Broken", "Unmade", "Exits", "NoNew", "Rewrites", "Leaves")
+    names = json.dumps([f"meddling:{kind}" for kind in kinds])
     (tmp_path / "observed.toml").write_text(SPEC.replace("{observers}", f"observers = {names}"))
     assert rl_lab("run", "plain.toml", "--out", "plain").returncode == 0
     done = rl_lab("run", "observed.toml", "--out", "observed")
@@ -101,6 +130,9 @@ def test_they_hear_everything_and_change_nothing(rl_lab: Command, tmp_path: Path
     assert digests(tmp_path / "observed") == digests(tmp_path / "plain")
     assert "observer meddling:Broken: SystemExit: it called sys.exit('enough')" in done.stderr
     assert "observer meddling:Unmade: TypeError: Unmade.__init__() takes 1 positional argument" in done.stderr
+    assert "observer meddling:Exits: SystemExit" in done.stderr
+    assert "observer meddling:NoNew: TypeError: expected an Observer, got int" in done.stderr
+    assert rl_lab("run", "observed.toml", "--out", "observed").returncode == 0  # the same runs: nothing to do
     heard = [json.loads(line) for line in (tmp_path / "heard-maze-0.jsonl").read_text().splitlines()]
     points = [step for kind, step, _ in heard if kind == "evaluated"]
     assert sorted(set(points)) == list(range(0, 301, 30))
@@ -117,10 +149,16 @@ def test_they_hear_everything_and_change_nothing(rl_lab: Command, tmp_path: Path
         ("meddling:Nobody", "observers: meddling:Nobody: expected a subclass of"),
         ("meddling", "observers: expected module:Class, got 'meddling'"),
         ("no_such_module:X", "observers: cannot import module 'no_such_module'"),
+        (":Meddler", "observers: expected module:Class, got ':Meddler'"),
+        ("..meddling:Meddler", "observers: expected module:Class, got '..meddling:Meddler'"),
+        ("dividing:X", "observers: cannot import module 'dividing': ZeroDivisionError"),
+        ("leaving:X", "observers: cannot import module 'leaving': SystemExit"),
     ],
 )
 def test_what_is_no_observer_is_refused(name: str, expected: str, rl_lab: Command, tmp_path: Path) -> None:
     (tmp_path / "meddling.py").write_text(MEDDLER)
+    (tmp_path / "dividing.py").write_text("1 / 0")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(4)")
     (tmp_path / "x.toml").write_text(SPEC.replace("{observers}", f'observers = ["{name}"]'))
     done = rl_lab("run", "x.toml")
     assert done.returncode == 2

@@ -112,8 +112,15 @@ def test_a_scale_beside_the_comparison(rl_lab: Command, tmp_path: Path) -> None:
         ("[choice]\nfloor = 1\nceiling = 1\n", "scales.toml: choice: value: expected two different ends"),
         ("[choice]\nflor = 1\n", "scales.toml: choice: unknown key 'flor' (did you mean 'floor'?)"),
         ('[choice]\nfloor = "low"\n', "scales.toml: choice: floor: expected a valid number, got 'low'"),
+        (
+            "[choice]\nfloor = -1e308\nceiling = 1e308\n",
+            "choice: value: expected ends between -1e100 and 1e100",
+        ),
         ("[choice]\nfloor = nan\nceiling = 1\n", "scales.toml: choice: floor: expected a finite number"),
-        ("choice = 3\n", "scales.toml: choice: expected a table with floor and ceiling, got 3"),
+        (
+            "choice = 3\n",
+            "choice: expected a table for each environment, such as [choice] with floor",
+        ),
         ("[choice]\nceiling = 1\n", "the scale of choice: floor: expected a number, got nothing, and no run knows one"),
         ("[choice\n", "scales.toml: broken TOML"),
         ("[choice]\n", "scales.toml: choice: value: expected a floor, a ceiling or both"),

@@ -155,6 +155,13 @@ class Named(gym.Env[Any, Any]):
     action_names = ("wait", "go on")
 
 
+class Raising(Named):
+    def __getattribute__(self, name: str) -> Any:
+        if name == "action_names":
+            raise RuntimeError("no names")
+        return super().__getattribute__(name)
+
+
 def test_actions_have_names() -> None:
     assert action_names(make_env("LunarLander-v3")) == ["nothing", "left engine", "main engine", "right engine"]
     assert action_names(make_env("Taxi-v4"))[4:] == ["pick up", "drop off"]
@@ -162,4 +169,9 @@ def test_actions_have_names() -> None:
     unnamed = Named()
     unnamed.action_space = spaces.Discrete(3)
     assert action_names(unnamed) == ["0", "1", "2"]
+    for odd in (("\x1b[31mred", "b"), ("\ud800", "b"), ("a", "a"), ("", "b"), (1, 2)):
+        unnamed = Named()
+        unnamed.action_names = odd  # type: ignore[assignment]
+        assert action_names(unnamed) == ["0", "1"]
+    assert action_names(Raising()) == ["0", "1"]
     assert json.dumps(action_names(make_env("RLLab/RandomWalk-v0")))
