@@ -16,6 +16,9 @@ __all__ = ["InputError", "did_you_mean", "explain", "in_words", "located", "show
 COMMANDS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
+MOST_CHOICES = 16  # that are told where one of them is likely to be meant
+
+
 class InputError(ValueError):
     """Bad input; its message is one line."""
 
@@ -27,7 +30,10 @@ class InputError(ValueError):
 def unknown(kind: str, name: str, choices: Iterable[str]) -> InputError:
     """The error for a name that is none of the known ones."""
     choices = sorted(choices)
-    return InputError(f"unknown {kind} {name!r}{did_you_mean(name, choices)}; expected one of: {', '.join(choices)}")
+    hint = did_you_mean(name, choices)
+    if hint and len(choices) > MOST_CHOICES:  # a wall of words would bury what was meant
+        return InputError(f"unknown {kind} {name!r}{hint}")
+    return InputError(f"unknown {kind} {name!r}{hint}; expected one of: {', '.join(choices)}")
 
 
 @contextmanager

@@ -31,7 +31,10 @@ def _lists() -> list[str]:
 
 @app.command(epilog="Example: rl-lab demo")
 def demo(out: Out = Path("runs")) -> None:
-    """The quick tour: a maze is solved, a lander begins to learn, the heuristic lands, a comparison closes."""
+    """The quick tour, in two minutes.
+
+    A maze is solved, a lander begins to learn, the heuristic lands, a comparison closes.
+    """
     from rl_lab.demo import run_demo
 
     run_demo(out)
@@ -100,7 +103,9 @@ def run(
     ] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
-    """Run an experiment: every agent in every environment with every seed.
+    """Run an experiment: a spec file, or a bundled suite.
+
+    Every agent in every environment with every seed.
 
     Finished runs are skipped; a run that was stopped goes on, and ends as if it had never stopped.
     """
@@ -227,7 +232,10 @@ def check(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Check that an agent keeps the contract: seeds, saving, going on, targets, learning, errors."""
+    """Check that an agent of yours keeps the contract.
+
+    Seeds, saving, going on, targets, learning, errors.
+    """
     from rl_lab.text.checks import check_agent_by_name, print_checks
 
     results = check_agent_by_name(agent, assignments("--set", set_), env)

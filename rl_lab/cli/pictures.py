@@ -56,7 +56,10 @@ def watch(
     ] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Watch a run's trained agent; on a maze with its values and greedy arrows over the cells."""
+    """Watch a run's trained agent.
+
+    On a maze with its values and greedy arrows over the cells.
+    """
     from experiments.errors import InputError
     from rl_lab.api import watch as watch_run
 
@@ -94,7 +97,10 @@ def show(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV: every row, every digit.")] = False,
     trust_code: TrustCode = False,
 ) -> None:
-    """Show the table of values that a run's agent has learned: a row a state (a cell of a maze), a column an action."""
+    """Show the table of values that a run's agent has learned.
+
+    A row a state (a cell of a maze), a column an action.
+    """
     from experiments.runs.open_run import open_run
     from rl_lab.show.value_table import value_table
     from rl_lab.text.values import print_values, print_values_as_csv
@@ -119,7 +125,7 @@ def draw(
     size: Annotated[int, typer.Option(parser=positive, metavar="PIXELS", help="The longer side, about.")] = 480,
     trust_code: TrustCode = False,
 ) -> None:
-    """Draw a maze into a file: with its optimal values, or with those that a run's agent has learned."""
+    """Draw a maze into a file, with optimal or learned values."""
     from rl_lab.show.draw import draw as draw_file
 
     options = assignments("--env", env_options)
@@ -144,7 +150,10 @@ def play(
     seed: Annotated[int, typer.Option(parser=not_negative, metavar="N", help="Seed of the first reset.")] = 0,
     terminal: Annotated[bool, typer.Option("--terminal", help="Play in the terminal instead of a window.")] = False,
 ) -> None:
-    """Play an environment yourself: with the arrow keys (or w a s d, or z q s d), others with digits. Esc quits."""
+    """Play an environment yourself.
+
+    With the arrow keys (or w a s d, or z q s d), others with digits. Esc quits.
+    """
     from rl_lab.show.play import play as play_env
 
     result = play_env(env, assignments("--env", env_options), seed=seed, terminal=terminal)

@@ -22,7 +22,7 @@ def status(
     experiment: Annotated[Path, typer.Argument(metavar="FOLDER", help="An experiment's folder.")],
     json_: Json = False,
 ) -> None:
-    """How an experiment stands: what is done, running, failed and to do, and the time left."""
+    """How an experiment stands, and the time left."""
     from experiments.results.status import experiment_status
     from rl_lab.text.status import print_status, status_values
 
@@ -42,7 +42,10 @@ def verify(
     trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
-    """Train a run again from its manifest, and say whether the same comes out, to the byte."""
+    """Train a run again: does the same come out, to the byte?
+
+    Its first tenth, from its manifest; with --full all of it, weights included.
+    """
     from rl_lab.text.status import print_verification, runs_to_verify, verify_with_progress
 
     runs = runs_to_verify(run)
@@ -70,7 +73,9 @@ def evaluate(
     trust_code: TrustCode = False,
     json_: Json = False,
 ) -> None:
-    """Evaluate a run's trained agent, greedily, on the shared episodes of the final score.
+    """Evaluate a run's trained agent.
+
+    Greedily, on the shared episodes of the final score.
 
     With --env, in its environment with other options, such as split=test.
     """
@@ -105,7 +110,9 @@ def archive(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Put runs into one checked file: manifests, logs, results, specs. compare, watch, verify and others open it again.
+    """Put runs into one checked file, which opens elsewhere.
+
+    Manifests, logs, results, specs: compare and verify open it again, and with --with-checkpoints watch and the rest.
 
     A run in it is FILE.zip/ENV/AGENT/seed-N, wherever a run's folder is asked for.
     """
@@ -189,7 +196,10 @@ def compare(
         bool, typer.Option("--json-full", help="Print the whole comparison as JSON: verdicts and aggregates too.")
     ] = False,
 ) -> None:
-    """Compare agents: scores with intervals, verdicts in words, figures, tables and a report to read and to print."""
+    """Compare agents: scores, verdicts in words, a report.
+
+    With intervals, tests, figures, tables and videos.
+    """
     from functools import partial
 
     from experiments.figures.style import check_formats

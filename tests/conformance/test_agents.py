@@ -1,5 +1,6 @@
 """Every agent keeps the contract of `agents.base`, in mazes and on the moon."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
-from agents.base import Agent
+from agents.base import Agent, Spaces
 from agents.budget import Budget
 from agents.registry import AGENTS, make_agent
 from envs.registry import make_env
@@ -190,6 +191,34 @@ def test_a_preset_gives_way_to_what_is_set() -> None:
     assert DQNSettings().batch_size == 32
     with pytest.raises(ValueError, match="preset: expected 'lander', got 'pendulum'"):
         DQNSettings.model_validate({"preset": "pendulum"})
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("sb3_sac", {"ent_coef": "auto_0"}, "ent_coef: expected a number, 'auto' or such as 'auto_0.1'"),
+        ("sb3_sac", {"ent_coef": "auto_٣"}, "ent_coef: expected a number, 'auto' or such as 'auto_0.1'"),
+        ("sb3_sac", {"policy_kwargs": {"n_critics": 0}}, "n_critics: expected a whole number from 1 to 10000, got 0"),
+        ("sb3_td3", {"policy_kwargs": {"n_critics": "a"}}, "n_critics: expected a whole number from 1 to 10000"),
+        ("sb3_td3", {"action_noise": -1.0}, "greater than 0"),
+        ("sb3_qrdqn", {"train_freq_unit": "episode", "num_envs": 2}, "num_envs: expected 1 with train_freq_unit"),
+    ],
+)
+def test_settings_that_stable_baselines3_would_stumble_over(name: str, settings: dict[str, Any], message: str) -> None:
+    env = make_env("Pendulum-v1" if name in ("sb3_sac", "sb3_td3") else "CartPole-v1")
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make_agent(name, env, **settings)
+
+
+def test_spaces_that_stable_baselines3_would_stumble_over() -> None:
+    spaces, box = gym.spaces, gym.spaces.Box(-1, 1, (2,), np.float32)
+    for actions in (spaces.Box(-np.inf, np.inf, (1,)), spaces.Box(-1, 1, (1,), np.int32), spaces.Box(-1, 1, (0,))):
+        with pytest.raises(ValueError, match="needs actions that are numbers between finite bounds"):
+            make_agent("sb3_td3", Spaces(box, actions))
+    with pytest.raises(ValueError, match=r"sb3_sac needs continuous actions \(Box\), got Discrete"):
+        make_agent("sb3_sac", Spaces(box, spaces.Discrete(2)))
+    with pytest.raises(ValueError, match=r"use_sde: expected continuous actions \(Box\) with it"):
+        make_agent("sb3_a2c", Spaces(box, spaces.Discrete(2)), use_sde=True)
 
 
 def test_copies_of_the_environment_train_one_model() -> None:
