@@ -22,6 +22,7 @@ from agents.storage import State
 from experiments.errors import InputError
 from experiments.files import read_bytes, remove_folder, sync_folder, sync_tree
 from experiments.runs.digests import digest_of, digests_below
+from experiments.runs.timing import Timing
 
 LARGEST_LIST = 50_000_000  # bytes of digests.json
 AGENT, RUN, TIMING, DIGESTS = "agent", "run", "timing.json", "digests.json"
@@ -53,7 +54,7 @@ class CheckpointFolder:
         """Is there one?"""
         return self.path.exists()
 
-    def write(self, agent: Agent, state: State, timing: dict[str, Any], *, sync: bool = False) -> None:
+    def write(self, agent: Agent, state: State, timing: Timing, *, sync: bool = False) -> None:
         """Replace it. Where that fails, such as on a full disk, the one before it stays.
 
         Args:
@@ -67,7 +68,7 @@ class CheckpointFolder:
         try:
             agent.save(self._coming / AGENT, None if earlier is None else earlier / AGENT)
             storage.write(self._coming / RUN, state)
-            (self._coming / TIMING).write_text(json.dumps(timing), encoding="utf-8")
+            (self._coming / TIMING).write_text(json.dumps(timing.to_json()), encoding="utf-8")
             digests = digests_below(self._coming, earlier or self._coming, known)
             (self._coming / DIGESTS).write_text(json.dumps(digests), encoding="utf-8")
         except OSError:

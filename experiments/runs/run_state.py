@@ -1,7 +1,7 @@
 """What a checkpoint holds of a run beside its agent."""
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Self
 
 from pydantic import ValidationError
 
@@ -9,6 +9,7 @@ from agents.storage import State
 from experiments.errors import InputError, explain
 from experiments.runs.checkpoint import CheckpointFolder
 from experiments.runs.csv_log import LogOffset
+from experiments.runs.timing import Timing
 from experiments.specs.spec import Budget
 
 
@@ -60,30 +61,6 @@ class RunState:
             raise InputError(f"damaged: {explain(error)}") from error
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damaged: {error!r}") from error
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Wall-clock times of a run; they are no result, and may begin anew."""
-
-    seconds: float = 0.0
-    evaluation_seconds: float = 0.0
-    log: LogOffset | None = None  # of timing.csv
-
-    def to_json(self) -> dict[str, Any]:
-        """For the checkpoint."""
-        logs = {} if self.log is None else {"timing.csv": self.log.model_dump()}
-        return {"seconds": self.seconds, "evaluation": self.evaluation_seconds, "logs": logs}
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
-        """What `to_json` gave; times that are damaged begin anew."""
-        try:
-            log = values.get("logs", {}).get("timing.csv")
-            offset = None if log is None else LogOffset.model_validate(log)
-            return cls(float(values["seconds"]), float(values["evaluation"]), offset)
-        except (LookupError, TypeError, ValueError, AttributeError):
-            return cls()
 
 
 @dataclass(frozen=True)

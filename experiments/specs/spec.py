@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from agents.base import Engine
@@ -81,11 +81,11 @@ class _Entry(_Strict):
             beside |= within
         return own | {"settings": beside}
 
-    def changed_settings(self) -> dict[str, Any]:
+    def changed_settings(self) -> dict[str, JsonValue]:
         """The settings that differ from their defaults."""
         raise NotImplementedError
 
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> dict[str, JsonValue]:
         """All in which the entry differs from what its id alone stands for."""
         return self.changed_settings()
 
@@ -160,21 +160,21 @@ class EnvEntry(_Entry):
     wrappers: list[WrapperEntry] = []
     scale: GivenScale | None = None
 
-    def changed_settings(self) -> dict[str, Any]:
+    def changed_settings(self) -> dict[str, JsonValue]:
         """The options that differ from their defaults."""
         defaults = env_options(self.id)
         changed = {key: plain(value) for key, value in self.settings.items()}
         changed = {key: value for key, value in changed.items() if value != plain(defaults.get(key))}
         return {key: float(value) if type(defaults.get(key)) is float else value for key, value in changed.items()}
 
-    def changed(self) -> dict[str, Any]:
+    def changed(self) -> dict[str, JsonValue]:
         """The options that differ, the reset seed, the limit and the wrappers."""
         others = {key: value for key, value in self.task().items() if key not in ("id", "settings")}
         return self.changed_settings() | {key: value for key, value in others.items() if value is not None}
 
-    def task(self) -> dict[str, Any]:
+    def task(self) -> dict[str, JsonValue]:
         """What must be the same in runs that are compared: id, options, reset seed, limit and wrappers where given."""
-        task: dict[str, Any] = {"id": self.id, "settings": self.settings, "reset_seed": self.reset_seed}
+        task: dict[str, JsonValue] = {"id": self.id, "settings": self.settings, "reset_seed": self.reset_seed}
         if self.max_episode_steps is not None:
             task["max_episode_steps"] = self.max_episode_steps
         if self.wrappers:
@@ -187,7 +187,7 @@ class AgentEntry(_Entry):
 
     envs: list[str] | None = None
 
-    def changed_settings(self) -> dict[str, Any]:
+    def changed_settings(self) -> dict[str, JsonValue]:
         """The settings without which the agent would be another one, as they are resolved."""
         settings = find_agent(self.id).Settings
         resolved = settings(**self.settings).model_dump(mode="json")

@@ -16,8 +16,9 @@ from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
 from experiments.runs.csv_log import LogOffset
 from experiments.runs.run_folder import TIMING_LOG, RunFolder
-from experiments.runs.run_state import RunState, Saved, Timing
+from experiments.runs.run_state import RunState, Saved
 from experiments.runs.snapshots import Snapshots
+from experiments.runs.timing import Timing
 from experiments.specs.spec import RunSpec
 from experiments.training.budget import CurveSchedule, Spending, most_steps
 from experiments.training.observers import Evaluated, Observer, Progress
@@ -244,7 +245,7 @@ class RunMonitor:
         )
         if sync:
             self._folder.sync_manifest()  # before the checkpoint that goes with it
-        self._folder.checkpoint.write(self.agent, state.to_state(), timing.to_json(), sync=sync)
+        self._folder.checkpoint.write(self.agent, state.to_state(), timing, sync=sync)
         if sync:
             self._clock.last_sync = time.perf_counter()
         self._saved_at = (self.env_step, self.num_episodes)

@@ -17,6 +17,7 @@ from envs.registry import make_env
 from experiments.errors import InputError
 from experiments.runs.checkpoint import CheckpointFolder
 from experiments.runs.digests import result_digests
+from experiments.runs.timing import Timing
 from experiments.specs.spec import RunSpec
 from tests.helpers import files
 from tests.integration.test_kills import SOAK, case, killing
@@ -39,7 +40,7 @@ class Trained:
 
     def save(self) -> None:
         state: State = {"env_step": 1}
-        self.checkpoint.write(self.agent, state, {})
+        self.checkpoint.write(self.agent, state, Timing())
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_checkpoint_takes_over_the_chunks_that_are_as_they_were(trained: Train
     assert not list(trained.run.glob("checkpoint.*"))
     assert {path.stat().st_nlink for path in (trained.run / CHUNK.parent).iterdir()} == {1}  # none is left elsewhere
     other = CheckpointFolder(tmp_path / "other")
-    other.write(trained.agent, {"env_step": 1}, {})
+    other.write(trained.agent, {"env_step": 1}, Timing())
     assert files(trained.run / "checkpoint") == files(tmp_path / "other" / "checkpoint")
 
 
