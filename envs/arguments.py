@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError, validate_call
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+MOST_CHOICES = 16  # that are told where one of them is likely to be meant
 ALIASES = {"lr": "learning_rate", "alpha": "learning_rate", "gamma": "discount", "discount": "gamma", "eps": "epsilon"}
 
 
@@ -64,6 +65,8 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
         hint = did_you_mean(name.rpartition(".")[2], choices)
         if not choices:
             return f"unknown key {name!r}: there are no settings"
+        if hint and len(list(choices)) > MOST_CHOICES:  # a wall of words would bury what was meant
+            return f"unknown key {name!r}{hint}"
         return f"unknown key {name!r}{hint}; expected one of: {', '.join(sorted(choices))}"
     if kind == "missing":
         return f"{name}: expected a value, got nothing"

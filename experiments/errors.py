@@ -8,15 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from envs.arguments import did_you_mean, explain
+from envs.arguments import MOST_CHOICES, did_you_mean, explain
 
 __all__ = ["InputError", "did_you_mean", "explain", "in_words", "located", "shown", "unknown"]
 
 # Categories of characters: controls, invisible marks, lone surrogates, ends of lines.
 COMMANDS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-
-
-MOST_CHOICES = 16  # that are told where one of them is likely to be meant
 
 
 class InputError(ValueError):

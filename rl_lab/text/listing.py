@@ -148,10 +148,9 @@ def suite_lines(source: str) -> list[str]:
     budgets = list(dict.fromkeys(str(run_spec.budget) for run_spec in run_specs))
     seeds = spec.seed_list()
     what = f"{len(run_specs)} runs with {len(seeds)} seed{'s' * (len(seeds) > 1)}, each of {' or '.join(budgets)}"
-    evaluation = spec.evaluation
-    lines += _wrapped(
-        f"{what}; judged on {evaluation.final_episodes} final episodes (evaluation seed {evaluation.seed})"
-    )
+    count = spec.evaluation.final_episodes
+    episodes = f"{count} final episode{'s' * (count > 1)} (evaluation seed {spec.evaluation.seed})"
+    lines += _wrapped(f"{what}; judged on {episodes}")
     lines += ["environments"]
     for env in spec.envs:
         lines += _entry(env.label, env.id, {**env.changed(), "scale": env.scale and env.scale.model_dump()}, "")
