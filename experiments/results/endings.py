@@ -26,15 +26,14 @@ class Endings:
         }
 
     def in_words(self) -> str:
-        """Such as "crashed 97%, landed 3%; 25% of decisions in states never met (1,234 of 161,051 met)"."""
+        """Such as "crashed 97%, landed 3%; 25% of decisions in states never met (met 1,234 of 161,051)"."""
         total = sum(self.counts.values())
         ordered = sorted(self.counts.items(), key=lambda one: (-one[1], one[0]))
         text = ", ".join(f"{word} {_percent(count / total)}" for word, count in ordered)
         if self.unmet_share is None or not self.states_met:
             return text
         of = f" of {self.states_possible:,}" if self.states_possible else ""
-        unmet = f"{_percent(self.unmet_share)} of its decisions in states never met"
-        return f"{text}; {unmet} (it met {self.states_met:,}{of})"
+        return f"{text}; {_percent(self.unmet_share)} of decisions in states never met (met {self.states_met:,}{of})"
 
 
 def together(several: Sequence[Endings | None]) -> Endings | None:

@@ -51,7 +51,7 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
         ends = f"0 = {floor}, {known.scale.floor:.2f}{error}; 1 = {top}, {known.scale.ceiling:.2f}"
         out.print(f"  scale: {ends}", style="dim", markup=False)
     elif first.scores:
-        lacks = "no scale: nobody knows a ceiling; compare --scale FILE.toml gives one, or scale = {...} in the spec"
+        lacks = "no scale: nobody knows a ceiling; compare --scale FILE.toml gives one"
         out.print(f"  {lacks}", style="dim", markup=False)
     _print_endings(out, summaries)
     for one in summaries:

@@ -64,7 +64,7 @@ def test_words_for_ends(env_id: str, terminated: bool, success: bool | None, wor
 def test_ends_in_words() -> None:
     one = Endings({"crashed": 199, "landed": 1}, unmet_share=0.25, states_met=1234, states_possible=161_051)
     assert one.in_words() == (
-        "crashed over 99%, landed under 1%; 25% of its decisions in states never met (it met 1,234 of 161,051)"
+        "crashed over 99%, landed under 1%; 25% of decisions in states never met (met 1,234 of 161,051)"
     )
     other = Endings({"landed": 200}, unmet_share=0.0, states_met=2000, states_possible=161_051)
     both = together([one, other])
