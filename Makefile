@@ -37,7 +37,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --require-hashes --no-deps --no-index -r .venv/torch.lock 2> /dev/null || true
 	$(PIP) --require-hashes --no-deps -r .venv/all.lock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --require-hashes --no-deps --no-build-isolation -r .venv/box2d.lock 2> .venv/box2d.log || \
-		echo "note: Box2D has no wheel for this Python and could not be compiled (it needs a C++ compiler): no LunarLander, all else works"
+		echo "note: Box2D has no wheel for this Python and could not be compiled (it needs a C++ compiler and the headers of Python): no LunarLander, all else works"
 	$(PIP) --no-build-isolation -e .
 	@touch $@
 
