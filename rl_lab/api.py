@@ -1,10 +1,8 @@
 """The Python face: what the commands do, as functions."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import gymnasium as gym
@@ -13,7 +11,6 @@ from agents.base import Agent
 from agents.env_copy import spec_of
 from agents.registry import AGENTS, find_agent
 from agents.registry import make_agent as _make_agent
-from envs.endings import ending, ending_words
 from envs.mazes.svg import draw_svg
 from envs.mazes.text import draw_box
 from envs.registry import env_options as options_of
@@ -23,14 +20,13 @@ from experiments.comparison.pair_choice import AUTO
 from experiments.errors import InputError, located, unknown
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
-from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
+from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.figures.learning_curves import curves_figure
 from experiments.figures.style import save_as, svg_text
-from experiments.results.endings import Endings
+from experiments.results.endings import End, endings_of
 from experiments.results.given_scales import parse_scales, read_scales
 from experiments.results.reading import read_groups
-from experiments.runs.manifest import TableSize
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
@@ -163,7 +159,8 @@ def evaluate(
         results = evaluate_agent(agent, env, episode_seeds(run_spec.evaluation.seed, "final", count))
         start = run_spec.env.reset_seed
         book = [] if start is None else evaluate_agent(agent, env, [start])
-    endings = _endings(results, run_spec.env.id, opened.manifest.table)
+    ends = [End(one.terminated, one.success, one.unmet_share) for one in results]
+    endings = endings_of(ends, run_spec.env.id, opened.manifest.table)
     values = {
         "run": str(run),
         "env": run_spec.env.label,
@@ -186,18 +183,6 @@ def evaluate(
         ],
     }
     return EvaluationResult(values)
-
-
-def _endings(episodes: Sequence[EvaluationEpisode], env_id: str, table: TableSize | None) -> Endings:
-    """How evaluation episodes ended."""
-    words = ending_words(env_id)
-    shares = [one.unmet_share for one in episodes if one.unmet_share is not None]
-    return Endings(
-        counts=Counter(ending(words, terminated=one.terminated, success=one.success) for one in episodes),
-        unmet_share=fmean(shares) if len(shares) == len(episodes) else None,
-        states_met=None if table is None else table.met,
-        states_possible=None if table is None else table.possible,
-    )
 
 
 def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = False) -> Agent:

@@ -34,11 +34,6 @@ class Algorithm:
         """What must be installed for it."""
         return self.place.partition(".")[0].partition(":")[0]
 
-    @property
-    def on_policy(self) -> bool:
-        """Does it learn from rollouts of its own, and not from a replay buffer?"""
-        return not self.has_replay
-
     def load(self) -> Any:
         """The class; stable-baselines3 is imported then."""
         module, _, name = self.place.partition(":")

@@ -4,7 +4,10 @@ import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from envs.endings import ending, ending_words
+from experiments.runs.manifest import TableSize
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,32 @@ class Endings:
             return text
         of = f" of {self.states_possible:,}" if self.states_possible else ""
         return f"{text}; {_percent(self.unmet_share)} of decisions in states never met (met {self.states_met:,}{of})"
+
+
+class End(NamedTuple):
+    """How one episode ended."""
+
+    terminated: bool
+    success: bool | None
+    unmet_share: float | None
+
+
+def endings_of(ends: Sequence[End], env_id: str, table: TableSize | None) -> Endings:
+    """How some episodes ended.
+
+    Args:
+        ends: of the episodes.
+        env_id: of their environment, which has words for it.
+        table: of the agent, if it has one.
+    """
+    words = ending_words(env_id)
+    shares = [one.unmet_share for one in ends if one.unmet_share is not None]
+    return Endings(
+        counts=Counter(ending(words, terminated=one.terminated, success=one.success) for one in ends),
+        unmet_share=statistics.fmean(shares) if shares and len(shares) == len(ends) else None,
+        states_met=None if table is None else table.met,
+        states_possible=None if table is None else table.possible,
+    )
 
 
 def together(several: Sequence[Endings | None]) -> Endings | None:

@@ -1,7 +1,6 @@
 """Runs of ours, read back from their folders. No code of theirs is imported."""
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,10 +9,9 @@ from typing import Self
 
 import numpy as np
 
-from envs.endings import ending, ending_words
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
-from experiments.results.endings import Endings
+from experiments.results.endings import End, Endings, endings_of
 from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task, scale_of
 from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
@@ -88,20 +86,13 @@ class StoredRun:
         numbers, texts = self._evaluations
         chosen = [one == ("final", "fresh") for one in zip(texts["phase"], texts["set"], strict=True)]
         unknown = np.full(len(chosen), np.nan)
-        terminated = numbers["terminated"][chosen].tolist()
-        success = numbers.get("success", unknown)[chosen].tolist()
-        words = ending_words(self.run_spec.env.id)
-        counts = Counter(
-            ending(words, terminated=bool(one), success=None if math.isnan(other) else bool(other))
-            for one, other in zip(terminated, success, strict=True)
-        )
-        unmet, table = numbers.get("unmet_share", unknown)[chosen], self.manifest.table
-        return Endings(
-            counts=dict(counts),
-            unmet_share=None if not len(unmet) or np.isnan(unmet).any() else float(unmet.mean()),
-            states_met=None if table is None else table.met,
-            states_possible=None if table is None else table.possible,
-        )
+        columns = (numbers["terminated"], numbers.get("success", unknown), numbers.get("unmet_share", unknown))
+        rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
+        ends = [
+            End(bool(terminated), None if math.isnan(success) else bool(success), None if math.isnan(unmet) else unmet)
+            for terminated, success, unmet in rows
+        ]
+        return endings_of(ends, self.run_spec.env.id, self.manifest.table)
 
     def curve(self, episode_set: str = "fresh") -> Curve:
         """Env steps [points] and mean evaluation scores [points]."""

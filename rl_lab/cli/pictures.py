@@ -126,12 +126,12 @@ def draw(
     trust_code: TrustCode = False,
 ) -> None:
     """Draw a maze into a file, with optimal or learned values."""
-    from rl_lab.show.draw import draw as draw_file
+    from rl_lab.show.draw import check_file, drawn_maze, write
 
+    check_file(file)
     options = assignments("--env", env_options)
-    result = draw_file(
+    maze = drawn_maze(
         what,
-        file,
         options,
         overlay=overlay,
         level=level,
@@ -140,7 +140,8 @@ def draw(
         wall_moves=wall_moves,
         trust_code=trust_code,
     )
-    say(f"{result['file']}: shortest path {result['shortest_path']} moves")
+    write(maze, file, size)
+    say(f"{file}: shortest path {int(maze.exit_distances[maze.s])} moves")
 
 
 @app.command(epilog="Example: rl-lab play RLLab/Maze-v0 --terminal")

@@ -1,4 +1,4 @@
-"""The draw command: a maze as a file, with what an agent thinks of it or with what is true."""
+"""A maze as a picture, with what an agent thinks of it or with what is true."""
 
 import io
 from collections.abc import Mapping
@@ -23,38 +23,6 @@ from experiments.specs.spec import EnvEntry
 
 FORMATS = (".svg", ".png", ".txt")
 DEFAULT_SIZE = 480  # pixels of the longer side, about
-
-
-def draw(
-    what: str,
-    file: Path,
-    options: dict[str, Any],
-    *,
-    overlay: str,
-    level: int | None,
-    seed: int,
-    size: int,
-    wall_moves: bool = False,
-    trust_code: bool = False,
-) -> dict[str, Any]:
-    """Draw a maze into a file; the arguments but `file` are those of `drawn_maze`.
-
-    Raises:
-        InputError: it is no maze, or the file cannot be written.
-    """
-    check_file(file)
-    maze = drawn_maze(
-        what,
-        options,
-        overlay=overlay,
-        level=level,
-        seed=seed,
-        size=size,
-        wall_moves=wall_moves,
-        trust_code=trust_code,
-    )
-    write(maze, file, size)
-    return {"file": str(file), "shortest_path": int(maze.exit_distances[maze.s])}
 
 
 def check_file(file: Path) -> None:
