@@ -1,7 +1,7 @@
 """The algorithms of stable-baselines3 (and sb3-contrib) as rows of data: what the adapter must know of each.
 
-Nothing of torch is imported here. A further algorithm is a row here, its settings in `agents.sb3.baselines`, and a line
-in `agents.registry`.
+Nothing of torch is imported here. A further algorithm is a row here, its settings in `agents.sb3.settings`, its
+agent in `agents.sb3.baselines`, and a line in `agents.registry`.
 """
 
 import importlib

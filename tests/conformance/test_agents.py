@@ -158,7 +158,7 @@ def test_baseline_defaults_are_stable_baselines3s_own() -> None:
     from sb3_contrib import QRDQN
     from stable_baselines3 import A2C, DQN, PPO, SAC, TD3
 
-    from agents.sb3.baselines import (
+    from agents.sb3.settings import (
         A2CSettings,
         DQNSettings,
         PPOSettings,
@@ -184,7 +184,7 @@ def test_baseline_defaults_are_stable_baselines3s_own() -> None:
 
 
 def test_a_preset_gives_way_to_what_is_set() -> None:
-    from agents.sb3.baselines import DQNSettings
+    from agents.sb3.settings import DQNSettings
 
     settings = DQNSettings.model_validate({"preset": "lander", "batch_size": 64})
     assert (settings.learning_rate, settings.buffer_size, settings.batch_size) == (6.3e-4, 50_000, 64)
