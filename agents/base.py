@@ -292,31 +292,31 @@ class OnlineAgent(Agent):
                 self.note_legal(observation, mask)
             terminated = truncated = False
             total_reward, length, error_sum, num_errors = 0.0, 0, 0.0, 0
-            unreported, allowance = 0, min(monitor.allowance()[0], MOST_UNREPORTED)  # env steps
-            while not (terminated or truncated) and allowance > 0:
-                if mask is None:
-                    action = self.select_action(observation, explore=True)
-                else:
-                    action = self.select_action(observation, explore=True, mask=mask)
-                next_observation, reward, terminated, truncated, info = env.step(action)
-                if mask is not None:
-                    before, mask = mask, legal_actions(env, info)
-                    self.note_legal(next_observation, mask)
-                    self.note_legal(observation, before)  # of what is learned now, should both be the same
-                reward = float(reward)
-                seen = (observation, action, reward, next_observation, terminated, truncated)
-                td_error = self.update(_new_tuple(Transition, seen))  # a Transition, made in half the time
-                observation = next_observation
-                self.num_steps += 1
-                total_reward += reward
-                length += 1
-                if td_error is not None:
-                    error_sum += abs(td_error)
-                    num_errors += 1
-                unreported += 1
-                if unreported == allowance or terminated or truncated:
-                    monitor.step(unreported)
-                    unreported, allowance = 0, min(monitor.allowance()[0], MOST_UNREPORTED)
+            while not (terminated or truncated) and (allowance := min(monitor.allowance()[0], MOST_UNREPORTED)) > 0:
+                for unreported in range(1, allowance + 1):  # env steps  # noqa: B007  told after the loop
+                    if mask is None:
+                        action = self.select_action(observation, explore=True)
+                        next_observation, reward, terminated, truncated, info = env.step(action)
+                    else:
+                        action = self.select_action(observation, explore=True, mask=mask)
+                        next_observation, reward, terminated, truncated, info = env.step(action)
+                        before, mask = mask, legal_actions(env, info)
+                        self.note_legal(next_observation, mask)
+                        self.note_legal(observation, before)  # of what is learned now, should both be the same
+                    if type(reward) is not float:
+                        reward = float(reward)
+                    seen = (observation, action, reward, next_observation, terminated, truncated)
+                    td_error = self.update(_new_tuple(Transition, seen))  # a Transition, made in half the time
+                    observation = next_observation
+                    self.num_steps += 1
+                    total_reward += reward
+                    if td_error is not None:
+                        error_sum += abs(td_error)
+                        num_errors += 1
+                    if terminated or truncated:
+                        break
+                length += unreported
+                monitor.step(unreported)
             if terminated or truncated:
                 self.num_episodes += 1
                 mean_error = error_sum / num_errors if num_errors else None

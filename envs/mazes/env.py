@@ -15,6 +15,7 @@ from envs.mazes import options as maze_options
 from envs.mazes.chance import below
 from envs.mazes.grid import Maze
 from envs.mazes.level import Level, draw_level
+from envs.mazes.model import Model, Turn, as_arrays, listed, turns
 from envs.mazes.moves import AT_EXIT, GOES_ON, exit_distances, move_tables, slipped
 from envs.mazes.observations import Observer
 from envs.mazes.rendering import Renderer
@@ -22,7 +23,6 @@ from envs.mazes.scene import Overlay, Scene
 from envs.mazes.setup import make_source
 from envs.mazes.text import Room, draw_box, terminal_room
 
-Outcome = tuple[float, int, float, bool]  # (probability, next_state, reward, terminated), as in toy_text
 DEFAULT_VIEW = 5
 
 
@@ -209,7 +209,7 @@ class MazeEnv(gym.Env[Any, int]):
         self.start_states: list[int] = level.starts.tolist()
         self._pictures = self.observer.pictures(level) if self.observer.needs_pictures else None
         self._exit_distances: NDArray[np.int64] | None = None
-        self._model: dict[int, dict[int, list[Outcome]]] | None = None
+        self._model: Model | None = None
 
     @property
     def fixed_model(self) -> bool:
@@ -241,46 +241,20 @@ class MazeEnv(gym.Env[Any, int]):
     # -- the exact model ----------------------------------------------------------------------------------
 
     @property
-    def direction_probabilities(self) -> list[tuple[int, float]]:
+    def direction_probabilities(self) -> list[Turn]:
         """What really happens: (turn, probability) pairs, where turn is added to the action, modulo 4."""
-        turns = [(0, 1.0 - self.slip), (1, self.slip / 2), (3, self.slip / 2)]
-        return [(turn, probability) for turn, probability in turns if probability > 0]
+        return turns(self.slip)
 
     @property
-    def P(self) -> dict[int, dict[int, list[Outcome]]]:  # noqa: N802  toy_text's name
+    def P(self) -> Model:  # noqa: N802  toy_text's name
         """The current maze's model, `P[state][action] -> [(probability, next_state, reward, terminated)]`."""
         if self._model is None:
-            self._model = {
-                state: {action: self._outcomes(state, action) for action in range(4)}
-                for state in range(len(self._ends))
-            }
+            self._model = listed(self.tables, self.direction_probabilities)
         return self._model
-
-    def _outcomes(self, state: int, action: int) -> list[Outcome]:
-        if self._ends[state] != GOES_ON:
-            return [(1.0, state, 0.0, True)]
-        outcomes = []
-        for turn, probability in self.direction_probabilities:
-            move = state * 4 + (action + turn) % 4
-            successor = self._successors[move]
-            outcomes.append((probability, successor, self._rewards[move], self._ends[successor] != GOES_ON))
-        return outcomes
 
     def model_arrays(self) -> dict[str, NDArray[Any]]:
         """`P` as arrays [S, 4, N] over the N outcomes: `probabilities`, `next_states`, `rewards`, `terminated`."""
-        tables = self.tables
-        going_on = tables.ends == GOES_ON
-        turns = self.direction_probabilities
-        columns = [(np.arange(4) + turn) % 4 for turn, _ in turns]
-        next_states = np.stack([tables.successors[:, column] for column in columns], axis=-1)
-        rewards = np.stack([tables.rewards[:, column] for column in columns], axis=-1)
-        probabilities = np.broadcast_to([probability for _, probability in turns], next_states.shape)
-        return {
-            "probabilities": probabilities,
-            "next_states": next_states,
-            "rewards": rewards,
-            "terminated": ~going_on[next_states],
-        }
+        return as_arrays(self.tables, self.direction_probabilities)
 
     @property
     def initial_state_distrib(self) -> NDArray[np.float64]:
@@ -349,7 +323,8 @@ class MazeEnv(gym.Env[Any, int]):
         Raises:
             ValueError: the action is none of 0, 1, 2, 3.
         """
-        action = int(action)
+        if type(action) is not int:
+            action = int(action)
         if not 0 <= action < 4:
             raise ValueError(f"action: expected 0 (up), 1 (right), 2 (down) or 3 (left), got {action}")
         # One draw a step, as in toy_text. Where nothing slips it decides nothing, and is made up for when asked for.

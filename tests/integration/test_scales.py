@@ -14,9 +14,11 @@ from experiments.evaluation.rollout import evaluate_agent
 from experiments.evaluation.score_scale import score_scale_for
 from experiments.specs.loading import parse_spec
 from experiments.specs.spec import EnvEntry, GivenScale
+from experiments.training.train_run import train_run
 from rl_lab import compare, make_agent
 from tests.conftest import Command
 from tests.helpers import files
+from tests.lane import LANE, run_spec
 
 MINE = '''
 """An environment of one's own: one step, worth what is chosen."""
@@ -197,3 +199,24 @@ def test_a_scale_is_no_part_of_what_a_run_is() -> None:
     assert one.env.task() == other.env.task()
     with pytest.raises(InputError, match="scale"):
         parse_spec({**values, "envs": [{"id": "CartPole-v1", "scale": {}}]}, "x")
+
+
+def test_a_spec_gives_a_scale(tmp_path: Path) -> None:
+    entry = EnvEntry(id=LANE, name="lane", scale=GivenScale(floor=-3.0, ceiling=1.0))
+    spec = run_spec().model_copy(update={"env": entry})
+    manifest = train_run(spec, tmp_path)
+    assert manifest.reference is not None
+    assert (manifest.reference.random, manifest.reference.reference, manifest.reference.kind) == (
+        -3.0,
+        1.0,
+        "given ceiling",
+    )
+    (record,) = compare(tmp_path)["records"]
+    assert record["normalised"]["scores"] == pytest.approx([(record["mean"] + 3.0) / 4.0])
+    assert entry.task() == EnvEntry(id=LANE).task()  # it is no part of what the run is
+
+
+def test_known_environments_have_their_scale_in_others_results(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("agent,env,seed,step,return\na,CartPole-v1,0,10,475.0\na,CartPole-v1,1,10,22.2\n")
+    (record,) = compare(tmp_path / "a.csv")["records"]
+    assert record["normalised"]["scores"] == pytest.approx([1.0, 0.0])
