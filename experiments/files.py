@@ -163,6 +163,7 @@ SIGNATURES = {  # how files of these endings begin
     ".svg": (b"<svg", b"<?xml"),
     ".mp4": (b"\x00\x00\x00",),
     ".pdf": (b"%PDF",),
+    ".html": (b"<!doctype html>\n<!-- RL Lab recording -->",),
     ".txt": ("┌".encode(), "╔".encode(), "┏".encode(), "╭".encode(), b"#", b"+"),
 }
 
@@ -177,7 +178,7 @@ def check_replaceable(path: Path) -> None:
         return
     begin = b""
     with contextlib.suppress(OSError), open_regular(path, follow=False) as file:
-        begin = file.read(8)
+        begin = file.read(64)
     if not begin.startswith(SIGNATURES[path.suffix.lower()]):
         raise InputError(f"{path}: is there, and is no {path.suffix} file of pictures: expected a new file")
 

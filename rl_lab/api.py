@@ -34,7 +34,7 @@ from experiments.specs.spec import AgentEntry, EnvEntry
 from rl_lab.results import ComparisonResult, EvaluationResult, Picture, TrainingResult
 from rl_lab.run import train_entries
 from rl_lab.show.draw import DEFAULT_SIZE, check_file, drawn_maze, write
-from rl_lab.show.watch import Moments, watch_run
+from rl_lab.show.watch import Moments, watch_runs
 
 __all__ = [
     "SeedRuns",
@@ -299,7 +299,7 @@ def plot(*folders: str | Path, env: str | None = None) -> Picture:
 
 
 def watch(
-    run: str | Path,
+    run: str | Path | Sequence[str | Path],
     *,
     episodes: int = 1,
     record: str | Path | None = None,
@@ -311,12 +311,12 @@ def watch(
     through_training: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
-    """Watch the trained agent of a run: in a window, in the terminal, or recorded as MP4 or GIF.
+    """Watch the trained agents of runs: in a window, in the terminal, or recorded as MP4, GIF or a page.
 
     Args:
-        run: the run's folder.
+        run: the run's folder, or several runs'.
         episodes: how many.
-        record: a file, .mp4 or .gif.
+        record: a file, .mp4, .gif or .html: a page that plays the episodes, in one file.
         terminal: draw in the terminal.
         overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
         wall_moves: with "q_values", draw those of moves into walls too.
@@ -333,8 +333,9 @@ def watch(
     """
     file = None if record is None else Path(record)
     moments = Moments(at=at, through_training=through_training)
-    return watch_run(
-        Path(run),
+    runs = [run] if isinstance(run, str | Path) else run
+    return watch_runs(
+        [Path(one) for one in runs],
         episodes,
         file,
         terminal,

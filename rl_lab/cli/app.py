@@ -65,6 +65,7 @@ EnvOptions = Annotated[
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import the run's module:Class, though you have not run that code here.")
 ]
+RunArguments = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders (each holds run.json).")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
 
 

@@ -10,6 +10,7 @@ from rl_lab.cli.app import (
     EnvOptions,
     Json,
     RunArgument,
+    RunArguments,
     TrustCode,
     app,
     assignments,
@@ -34,10 +35,11 @@ WallMoves = Annotated[bool, typer.Option("--wall-moves", help="With q_values: dr
 
 @app.command(epilog="Example: rl-lab watch runs/train/maze/q/seed-0 --record maze.gif")
 def watch(
-    run: RunArgument,
+    runs: RunArguments,
     episodes: Annotated[int, typer.Option(parser=positive, metavar="N", help="Episodes.")] = 1,
     record: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write an .mp4 or .gif instead of opening a window.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page (.html), .mp4 or .gif instead of opening a window."),
     ] = None,
     terminal: Annotated[bool, typer.Option("--terminal", help="Draw in the terminal instead of a window.")] = False,
     overlay: Overlay = "values",
@@ -61,7 +63,7 @@ def watch(
     On a maze with its values and greedy arrows over the cells.
     """
     from experiments.errors import InputError
-    from rl_lab.api import watch as watch_run
+    from rl_lab.api import watch as watch_runs
 
     if explain:
         from rl_lab.show.explain import explain_run
@@ -69,10 +71,12 @@ def watch(
 
         if record is not None or oracle or through_training:
             raise InputError("--explain: expected no --record, --oracle or --through-training beside it: it is text")
-        print_explanation(explain_run(run, episodes=episodes, at=at, trust_code=trust_code))
+        if len(runs) > 1:
+            raise InputError(f"--explain: expected one run, got {len(runs)}")
+        print_explanation(explain_run(runs[0], episodes=episodes, at=at, trust_code=trust_code))
         return
-    result = watch_run(
-        run,
+    result = watch_runs(
+        runs,
         episodes=episodes,
         record=record,
         terminal=terminal,
@@ -84,7 +88,8 @@ def watch(
         trust_code=trust_code,
     )
     if record is not None:
-        say(f"{result['frames']} frames: {result['file']}")
+        size = f", {result['bytes'] / 1000:,.0f} kB: open it in a browser" if "bytes" in result else ""
+        say(f"{result['frames']} {'steps' if size else 'frames'}: {result['file']}{size}")
 
 
 @app.command(epilog="Example: rl-lab show runs/train/maze/q/seed-0")

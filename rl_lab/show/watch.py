@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from experiments.rendering.video import Frame, check_video_path, frames_per_seco
 from experiments.runs.open_run import OpenRun, open_run
 from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from experiments.specs.spec import EnvEntry
+from rl_lab.show.recorded_page import check_page_path, write_page
 
 HOME, CLEAR, HIDE_CURSOR, SHOW_CURSOR = "\x1b[H", "\x1b[2J", "\x1b[?25l", "\x1b[?25h"
 SCENE_SECONDS = 6.0  # of an episode, when the whole training is shown: at first an agent wanders
@@ -38,6 +39,29 @@ class Moments(NamedTuple):
 
 
 LAST = Moments()
+
+
+def watch_runs(
+    runs: Sequence[Path],
+    episodes: int,
+    record: Path | None,
+    terminal: bool,
+    overlay: str = "values",
+    oracle: bool = False,
+    moments: Moments = LAST,
+    wall_moves: bool = False,
+    trust_code: bool = False,
+) -> dict[str, Any]:
+    """Show greedy episodes of runs' agents; the first ones of their final evaluation."""
+    if record is not None and record.suffix.lower() == ".html":
+        if terminal or oracle:
+            raise InputError(f"{record}: expected no --terminal or --oracle beside a page: the optimum is in it")
+        check_page_path(record)
+        opened = [open_run(run, trust_code=trust_code) for run in runs]
+        return write_page(record, opened, episodes, moments.at)
+    if len(runs) > 1:
+        raise InputError(f"expected one run, or --record FILE.html beside several, got {len(runs)} runs")
+    return watch_run(runs[0], episodes, record, terminal, overlay, oracle, moments, wall_moves, trust_code)
 
 
 def watch_run(

@@ -1,0 +1,1 @@
+"""Episodes as data: what the scene is, and what happened in it, to be drawn elsewhere (docs/recordings.md)."""
