@@ -126,10 +126,12 @@ def align(curves: Sequence[Curve]) -> tuple[FloatArray, FloatArray]:
     return grid, np.array([np.interp(grid, steps, values, left=np.nan, right=np.nan) for steps, values in curves])
 
 
-def iqm_curve(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+def iqm_curve(
+    values: FloatArray, repetitions: int = BAND_REPETITIONS
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """IQM over the runs [runs, points] that have a value, its pointwise 95% band (low, high), and how many these are.
 
-    Runs are resampled whole, where all have a value; each array is [points].
+    Runs are resampled whole, where all have a value, `repetitions` times; each array is [points].
     """
     num_runs = np.isfinite(values).sum(axis=0)
     middle, low, high = (np.full(values.shape[1], np.nan) for _ in range(3))
@@ -140,7 +142,7 @@ def iqm_curve(values: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, F
         if not len(known):
             continue
         middle[points] = trimmed_mean(known.T)
-        drawn = rng.integers(len(known), size=(BAND_REPETITIONS, len(known)))
+        drawn = rng.integers(len(known), size=(repetitions, len(known)))
         draws = np.stack([trimmed_mean(known[:, point][drawn]) for point in range(len(points))], axis=1)
         low[points], high[points] = np.quantile(draws, QUANTILES, axis=0)
     return middle, low, high, num_runs.astype(np.float64)

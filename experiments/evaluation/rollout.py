@@ -75,10 +75,6 @@ def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Evaluation
         if knows_states and not step.over:
             decided.append(step.observation)
     assert step is not None  # the reset at least
-    told = next((step.info[key] for key in SUCCESS_KEYS if key in step.info), None)
-    success = bool(told) if isinstance(told, bool | np.bool_ | int | np.number) else None
-    if told is None and step.terminated:
-        success = success_of(env)
     met = policy.met(batch_of(decided)) if decided else None
     return EvaluationEpisode(
         seed=seed,
@@ -86,10 +82,18 @@ def run_episode(policy: Policy, env: gym.Env[Any, Any], seed: int) -> Evaluation
         length=step.length,
         terminated=step.terminated,
         truncated=step.truncated,
-        success=success,
+        success=succeeded(step, env),
         unmet_share=None if met is None else float(np.mean(~met)),
         info=step.info,
     )
+
+
+def succeeded(last: Step, env: gym.Env[Any, Any]) -> bool | None:
+    """Has an episode succeeded that has come to its last step? None where neither its info nor its state tells."""
+    told = next((last.info[key] for key in SUCCESS_KEYS if key in last.info), None)
+    if told is None and last.terminated:
+        return success_of(env)
+    return bool(told) if isinstance(told, bool | np.bool_ | int | np.number) else None
 
 
 def evaluate_agent(agent: Agent, env: gym.Env[Any, Any], seeds: Sequence[int]) -> list[EvaluationEpisode]:

@@ -14,7 +14,7 @@ from agents.policy import FunctionPolicy, Policy, batch_of
 from envs.action_names import action_names
 from envs.mazes.env import MazeEnv
 from experiments.evaluation.environments import closing
-from experiments.evaluation.rollout import Step, rollout
+from experiments.evaluation.rollout import Step, rollout, succeeded
 from experiments.recording.packing import packed_values
 from experiments.recording.scenes import (
     MOST_STATES,
@@ -218,7 +218,6 @@ class Recorder:
         assert step is not None
         assert scene is not None
         end = "terminated" if step.terminated else "truncated" if step.truncated else "cut"
-        told = step.info.get("success", step.info.get("is_success"))
         return Episode(
             seed=seed,
             scene=self._number(scene),
@@ -227,7 +226,7 @@ class Recorder:
             rewards=rewards,
             values=packed_values(np.array(values, dtype=float)) if values else None,
             end=end,
-            success=bool(told) if isinstance(told, bool | np.bool_) else None,
+            success=succeeded(step, env) if step.over else None,
         )
 
     def _number(self, scene: Scene) -> int:

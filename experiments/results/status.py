@@ -46,13 +46,14 @@ def experiment_status(folder: Path) -> ExperimentStatus:
     """
     damaged: dict[Path, InputError] = {}
     runs = read_runs([unpacked(folder)], damaged=damaged)
-    statuses = [_run_status(run) for run in runs]
+    statuses = [run_status(run) for run in runs]
     seconds_left = _seconds_left(runs, statuses)
     statuses += [RunStatus(str(path), "damaged", 0.0, 0, 0.0, str(error), 0) for path, error in damaged.items()]
     return ExperimentStatus(str(folder), statuses, seconds_left)
 
 
-def _run_status(run: StoredRun) -> RunStatus:
+def run_status(run: StoredRun) -> RunStatus:
+    """How a run stands."""
     manifest = run.manifest
     state: str = manifest.status
     if state != "finished" and run.folder.is_written():
@@ -72,7 +73,7 @@ def _run_status(run: StoredRun) -> RunStatus:
 
 def _last_timing(run: StoredRun) -> tuple[int, int, float]:
     try:
-        last = run.folder.timing()[-1]
+        last = run.folder.last_timing()
         env_step, episodes, seconds = (float(last[name]) for name in ("env_step", "episodes", "seconds"))
         if not all(0 <= number < MOST_UNITS for number in (env_step, episodes, seconds)):
             raise ValueError("expected times and counts")

@@ -20,6 +20,7 @@ from experiments.errors import InputError, unknown
 from experiments.files import as_input_error, open_again, open_new, open_regular
 
 LARGEST_LOG = 1_000_000_000  # bytes; a million episodes take a tenth of it
+LONGEST_ROW = 4096  # bytes of a log's end, in which its last row is looked for
 Cell = str | bool | int | float | None
 Rows = list[dict[str, str]]  # by their columns' names, as text
 
@@ -193,6 +194,23 @@ def _reading(path: Path, columns: Sequence[str]) -> Iterator[tuple[list[str], It
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: damaged: after line {line}: {error}") from error
+
+
+def read_last_row(path: Path, columns: Sequence[str]) -> dict[str, str]:
+    """The last row of a log that has these columns, by their names: its end alone is read.
+
+    Raises:
+        InputError: the log is missing or damaged, or has no row.
+    """
+    with as_input_error(path), open_regular(path, follow=False) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - LONGEST_ROW))
+        end = file.read()
+    lines = end[: end.rfind(b"\n") + 1].decode("utf-8", errors="replace").splitlines()
+    cells = next(csv.reader(lines[-1:]), [])
+    if len(cells) != len(columns) or cells == list(columns):
+        raise InputError(f"{path}: expected a row of {len(columns)} values at its end, got {len(cells)}")
+    return dict(zip(columns, cells, strict=True))
 
 
 def read_from(path: Path, offset: int) -> tuple[str, int]:

@@ -27,10 +27,11 @@ from experiments.errors import InputError, shown
 from experiments.files import make_folder, open_regular, read_bytes, remove_folder, replace_file, sync_file, sync_folder
 from experiments.runs import heartbeat, snapshots
 from experiments.runs.checkpoint import CheckpointFolder
-from experiments.runs.csv_log import Columns, Rows, read_columns, read_rows
+from experiments.runs.csv_log import Columns, Rows, read_columns, read_last_row, read_rows
 from experiments.runs.manifest import LARGEST, Manifest, parse_manifest
 
 MANIFEST, ERROR, LOCK, BEFORE = "run.json", "error.txt", ".lock", "before"
+TRASH = ".rl-lab-trash"  # a folder of runs that the viewer was asked to delete; what is in it is no run
 EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG = "episodes.csv", "evaluations.csv", "timing.csv"
 LEARNING_LOG, INFO_LOG = "learning.csv", "info.csv"
 LOGS = (EPISODES_LOG, EVALUATIONS_LOG, TIMING_LOG, LEARNING_LOG, INFO_LOG)
@@ -211,6 +212,10 @@ class RunFolder:
         """The wall-clock times."""
         return read_rows(self.path / TIMING_LOG, TIMING)
 
+    def last_timing(self) -> dict[str, str]:
+        """The last of the wall-clock times, without reading those before it."""
+        return read_last_row(self.path / TIMING_LOG, TIMING)
+
 
 @lru_cache(maxsize=1000)  # once is enough
 def _tell_of_link(link: Path) -> None:
@@ -237,6 +242,8 @@ def run_paths(folder: Path) -> Iterator[Path]:
         if MANIFEST in files or MANIFEST in folders:
             found.append(Path(place))
             folders.clear()  # no run lies within another
+        if TRASH in folders:
+            folders.remove(TRASH)
         for name in folders:
             if (link := Path(place) / name).is_symlink():
                 _tell_of_link(link)

@@ -53,8 +53,8 @@ def standalone_page(recording: dict[str, Any]) -> str:
 
 def _of_player() -> dict[str, dict[str, str]]:
     """The texts that the player says."""
-    said = set(re.findall(r"[\"'`](\w+)[\"'`]", _script())) | {"layer_", "tool_", "help_"}
-    prefixes = ("layer_", "tool_", "help_", "end_")
+    said = set(re.findall(r"[\"'`](\w+)[\"'`]", _script()))
+    prefixes = ("layer_", "tool_", "help_", "end_", "action_")
     return {
         language: {key: text for key, text in texts.items() if key in said or key.startswith(prefixes)}
         for language, texts in words().items()

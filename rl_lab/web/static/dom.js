@@ -52,8 +52,10 @@ export const LOOKS = [
   { colour: "#5b5b5b", dark: "#b8b8b8", shape: "star", dash: [1, 2] },
 ];
 
+// Beyond six, colours meet other dashes and shapes.
 export function lookOf(index) {
-  return LOOKS[index % LOOKS.length];
+  const other = LOOKS[(index + Math.floor(index / LOOKS.length)) % LOOKS.length];
+  return { ...LOOKS[index % LOOKS.length], dash: other.dash, shape: other.shape };
 }
 
 export function isDark() {

@@ -3,7 +3,7 @@
 import { Maze, cellAt, drawMaze, layout, shortNumber, valueColour } from "./maze.js";
 import { drawLander, drawMoon, endMoon, landerLayout } from "./lander.js";
 import { button, choice, colourOf, cssColour, drawShape, element, icon, lookOf, reducedMotion } from "./dom.js";
-import { number, say, whole } from "./words.js";
+import { named, number, say, whole } from "./words.js";
 import { unpackEpisode, values } from "./unpack.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
@@ -582,7 +582,7 @@ export class Player {
   actionName(action) {
     const name = this.recording.actions[action];
     if (Array.isArray(action)) return action.map((one) => number(one, 3)).join(", ");
-    return name === undefined ? String(action) : name;
+    return name === undefined ? String(action) : named(name);
   }
 
   // The values of each action now, as bars.

@@ -15,6 +15,11 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
+// A name of the environment's, in the reader's language where it is a known one.
+export function named(name) {
+  return texts[`action_${name.replace(/ /g, "_")}`] ?? name;
+}
+
 export function spoken() {
   return language;
 }
