@@ -28,7 +28,7 @@ HEAVY = (
     *("matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg"),
     *("gymnasium.envs.box2d", "gymnasium.envs.classic_control", "gymnasium.envs.toy_text"),
 )
-RUN_AS_PROGRAMS = ("rl_lab.__main__", "experiments.execution.worker")
+RUN_AS_PROGRAMS = ("rl_lab.__main__", "experiments.execution.worker", "rl_lab.viewer.worker")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from experiments.rendering.video import as_picture
 MOST_STATES = 5_000  # of a maze whose model and values are handed on
 MOST_FRAMES = 600  # pictures of an episode
 LONGEST_SIDE = 400  # pixels of a picture
-FEW_COLOURS = 64  # with which a picture is a PNG
+FEW_COLOURS = 256  # with which a picture is a PNG
 
 
 class Scene(ABC):

@@ -66,6 +66,8 @@ export class Player {
     const steps = new Set(this.tracks.flatMap((track) => track.moments.map((moment) => moment.env_step)).filter((step) => step !== null));
     this.steps = [...steps].sort((one, other) => one - other);
     this.mine.clear();
+    this.note = "";
+    this.startState = undefined;
     if (!keep) { this.clock = 0; this.episode = 0; this.moment = null; this.tool = "look"; }
     this.episode = Math.min(this.episode, this.numEpisodes - 1);
     if (this.beside === null) this.beside = this.tracks.length > 1 && this.tracks.some((track) => this.sceneIndex(track) !== this.sceneIndex(this.tracks[0]));
@@ -206,6 +208,8 @@ export class Player {
     for (const { maze } of this.scenes) if (maze) maze.walls.clear();
     if (this.myTrack) { this.tracks = this.tracks.filter((track) => track !== this.myTrack); this.myTrack = null; }
     this.tool = "look";
+    this.note = "";
+    this.startState = undefined;
     if (this.toolChoice) this.toolChoice.value = "look";
     this.say("");
     this.go(0);
@@ -252,7 +256,7 @@ export class Player {
   }
 
   tell() {
-    this.say(this.tracks.map((track) => `${track.name}: ${this.sentence(track)}`).join(". "));
+    this.say(this.note || this.tracks.map((track) => `${track.name}: ${this.sentence(track)}`).join(". "));
   }
 
   say(text) {
@@ -360,7 +364,8 @@ export class Player {
       const episode = this.mine.get(track.index);
       if (episode) parts.push(`${track.name}: ${episode.success ? say("needs", { moves: whole(episode.length) }) : say(this.ending(episode))}`);
     }
-    this.say(parts.join(". "));
+    this.note = parts.join(". ");
+    this.say(this.note);
   }
 
   playMyself() {

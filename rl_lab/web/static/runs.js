@@ -23,6 +23,8 @@ export class RunList {
     this.onWatch = onWatch;
     this.runs = new Map();
     this.open = new Set();
+    this.unfolded = new Set(); // runs whose settings are shown
+    this.held = false; // is something in the list being pressed? It is not drawn anew under the pointer
     this.folder = "";
     this.links = [];
     this.build();
@@ -40,6 +42,8 @@ export class RunList {
     this.count = element("p", { class: "count", role: "status" });
     this.body = element("div", { class: "groups" });
     this.notes = element("div", { class: "notes" });
+    this.body.addEventListener("pointerdown", () => { this.held = true; });
+    addEventListener("pointerup", () => setTimeout(() => { this.held = false; if (this.waiting) this.draw(); }));
     this.root.replaceChildren(
       element("h2", {}, say("runs")),
       element("div", { class: "filters" }, this.search, this.state, this.group, this.sort),
@@ -81,6 +85,9 @@ export class RunList {
   }
 
   draw() {
+    this.waiting = this.held;
+    if (this.held) return;
+    const focused = this.body.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
     const runs = this.visible();
     const chosen = new Set(list("runs"));
     const running = runs.filter((run) => run.state === "running").length;
@@ -93,6 +100,7 @@ export class RunList {
       groups.get(key).push(run);
     }
     this.body.replaceChildren(...[...groups].map(([key, members]) => this.groupElement(key, members, chosen, groups.size)));
+    if (focused) this.body.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
     const notes = [];
     const hidden = list("hidden").length;
     if (hidden) notes.push(element("p", {}, say("hidden_count", { count: whole(hidden) }), " ", button(say("show_hidden"), say("show_hidden"), () => { change({ hidden: [] }); this.draw(); })));
@@ -103,7 +111,7 @@ export class RunList {
 
   groupElement(key, members, chosen, numGroups) {
     const count = members.filter((run) => chosen.has(run.id)).length;
-    const box = element("input", { type: "checkbox", checked: count === members.length, indeterminate: count > 0 && count < members.length, "aria-label": say("select_group", { group: key }) });
+    const box = element("input", { type: "checkbox", checked: count === members.length, indeterminate: count > 0 && count < members.length, "aria-label": say("select_group", { group: key }), "data-key": `group ${key}` });
     box.addEventListener("change", () => {
       const ids = new Set(list("runs"));
       for (const run of members) box.checked ? ids.add(run.id) : ids.delete(run.id);
@@ -116,7 +124,7 @@ export class RunList {
     const toggle = button(isOpen ? "▾" : "▸", say("open_group", { group: key }), () => {
       if (isOpen) { this.open.delete(key); this.open.add(`-${key}`); } else { this.open.add(key); this.open.delete(`-${key}`); }
       this.draw();
-    }, { class: "plain", "aria-expanded": String(isOpen) });
+    }, { class: "plain", "aria-expanded": String(isOpen), "data-key": `open ${key}` });
     const running = members.filter((run) => run.state === "running");
     const share = members.reduce((sum, run) => sum + run.share, 0) / members.length;
     return element("div", { class: "group" },
@@ -138,7 +146,7 @@ export class RunList {
   }
 
   row(run, chosen) {
-    const box = element("input", { type: "checkbox", checked: chosen.has(run.id), "aria-label": `${run.agent} seed ${run.seed}` });
+    const box = element("input", { type: "checkbox", checked: chosen.has(run.id), "aria-label": `${run.agent} seed ${run.seed}`, "data-key": `choose ${run.id}` });
     box.addEventListener("change", () => {
       const ids = new Set(list("runs"));
       box.checked ? ids.add(run.id) : ids.delete(run.id);
@@ -150,12 +158,18 @@ export class RunList {
       element("span", { class: "soft" }, `${whole(run.env_step)} ${say("unit_steps")} ${duration(run.seconds)} ${left}`)),
       run.state === "running" ? progress(run.share) : null,
       run.error ? element("p", { class: "bad" }, run.error) : null,
-      element("div", { class: "row-tools" }, button(say("watch"), say("watch_run", { run: `${run.agent}, ${run.seed}` }), () => this.onWatch(run.id)),
+      element("div", { class: "row-tools" }, button(say("watch"), say("watch_run", { run: `${run.agent}, ${run.seed}` }), () => this.onWatch(run.id), { "data-key": `watch ${run.id}` }),
         button(say("hide"), say("hide_run", { run: `${run.agent}, ${run.seed}` }), () => {
           change({ hidden: [...list("hidden"), run.id], runs: list("runs").filter((id) => id !== run.id) });
           this.draw();
-        }),
-        element("details", {}, element("summary", {}, say("settings")), settings)));
+        }, { "data-key": `hide ${run.id}` }),
+        this.details(run, settings)));
+  }
+
+  details(run, settings) {
+    const made = element("details", { open: this.unfolded.has(run.id) }, element("summary", { "data-key": `settings ${run.id}` }, say("settings")), settings);
+    made.addEventListener("toggle", () => { made.open ? this.unfolded.add(run.id) : this.unfolded.delete(run.id); });
+    return made;
   }
 
   askToDelete() {
