@@ -1,11 +1,13 @@
 """report.html: a comparison as one file that opens offline, on a phone, and in print."""
 
 import base64
+import contextlib
 import json
 import shlex
 import statistics
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from experiments.figures.learning_curves import FILE_NAME
 from experiments.files import replace_file
 from experiments.results.groups import Groups
 from experiments.results.run_result import RunResult
-from experiments.runs.open_run import open_run
+from experiments.runs.open_run import OpenRun, open_run
 from experiments.specs.labels import folder_name
+from rl_lab.show.recorded_page import MOST_TRACKS, can_be_told, record
 from rl_lab.show.watch import can_be_drawn, watch_run
 from rl_lab.text.first_screen import verdict_lines
+from rl_lab.web.page import standalone_page
 
 TEMPLATE = "report.html.jinja"
 MANIFEST_KEYS = ("command", "git", "versions", "machine", "threads", "seeds", "agent_settings", "wrappers", "engine")
@@ -53,6 +57,7 @@ def write_report(
     envs = comparison.envs
     names = ("aggregates", "scores", "profiles", "improvement")
     runs = [run for of_pair in groups.values() for run in of_pair]
+    shown = {} if videos is False else _median_runs(groups, of_own_code=videos is True, trust_code=trust_code)
     text = environment.get_template(TEMPLATE).render(
         comparison=comparison,
         envs=envs,
@@ -63,7 +68,8 @@ def write_report(
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
         curves={env: _picture(folder / folder_name(env) / f"{FILE_NAME}.svg") for env in envs},
-        videos={} if videos is False else _videos(groups, of_own_code=videos is True, trust_code=trust_code),
+        shown=shown,
+        players=_players(shown),
         failed=[run for run in runs if not run.finished],
         manifests=_manifests(groups),
         counts=_counts(runs),
@@ -94,31 +100,62 @@ def median_run(runs: Iterable[RunResult]) -> RunResult | None:
     return ordered[(len(ordered) - 1) // 2] if ordered else None
 
 
-def _videos(groups: Groups, *, of_own_code: bool, trust_code: bool) -> dict[str, list[dict[str, Any]]]:
-    """For each environment, a recording of each agent's median run, where there is a run folder to play from."""
-    videos: dict[str, list[dict[str, Any]]] = {}
+@dataclass(frozen=True)
+class Shown:
+    """The median run of an agent, as the report shows it."""
+
+    agent: str
+    seed: int
+    score: float
+    opened: OpenRun | None = None  # to be played by the player of its environment
+    data: str | None = None  # a video, where it cannot be
+    error: str | None = None  # why there is neither
+
+
+def _median_runs(groups: Groups, *, of_own_code: bool, trust_code: bool) -> dict[str, list[Shown]]:
+    """For each environment, each agent's median run, where there is a run folder to play from."""
+    shown: dict[str, list[Shown]] = {}
+    for (env, agent), runs in groups.items():
+        run = median_run(runs)
+        if run is None or run.folder is None or run.manifest is None:
+            continue
+        made = Shown(agent, run.seed, run.score)
+        try:
+            run_spec = run.manifest.run_spec
+            wrappers = (wrapper.id for wrapper in run_spec.env.wrappers)
+            for name in (run_spec.env.id, run_spec.agent.id, *wrappers):
+                if ":" in name and not of_own_code:
+                    raise InputError(f"{name} is code that comparing does not import: --videos plays it")
+            opened = open_run(run.folder.path, trust_code=trust_code)
+            if can_be_told(opened):
+                made = replace(made, opened=opened)
+            elif can_be_drawn(opened):
+                made = replace(made, data=_video(opened.path, trust_code=trust_code))
+            else:
+                continue
+        except (InputError, OSError) as error:
+            made = replace(made, error=str(error))
+        shown.setdefault(env, []).append(made)
+    return shown
+
+
+def _video(run: Path, *, trust_code: bool) -> str:
+    """A run's first final episode as a video."""
     with tempfile.TemporaryDirectory() as scratch:
-        for (env, agent), runs in groups.items():
-            run = median_run(runs)
-            if run is None or run.folder is None:
-                continue
-            file = Path(scratch) / "episode.mp4"
-            try:
-                assert run.manifest is not None
-                run_spec = run.manifest.run_spec
-                wrappers = (wrapper.id for wrapper in run_spec.env.wrappers)
-                for name in (run_spec.env.id, run_spec.agent.id, *wrappers):
-                    if ":" in name and not of_own_code:
-                        raise InputError(f"{name} is code that comparing does not import: --videos plays it")
-                if not can_be_drawn(open_run(run.folder.path, trust_code=trust_code)):
-                    continue
-                watch_run(run.folder.path, 1, file, terminal=False, trust_code=trust_code)
-            except (InputError, OSError) as error:
-                videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "error": str(error)})
-                continue
-            data = _data("video/mp4", file.read_bytes())
-            videos.setdefault(env, []).append({"agent": agent, "seed": run.seed, "score": run.score, "data": data})
-    return videos
+        file = Path(scratch) / "episode.mp4"
+        watch_run(run, 1, file, terminal=False, trust_code=trust_code)
+        return _data("video/mp4", file.read_bytes())
+
+
+def _players(shown: dict[str, list[Shown]]) -> dict[str, str]:
+    """For each environment, the page that plays its median runs together."""
+    players = {}
+    for env, runs in shown.items():
+        opened = [run.opened for run in runs if run.opened is not None][:MOST_TRACKS]
+        if opened:
+            with contextlib.suppress(InputError, OSError):
+                players[env] = standalone_page(record(opened, 1).to_json())
+    return players
 
 
 def _manifests(groups: Groups) -> list[dict[str, Any]]:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError, located
+from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.files import check_replaceable, replace_file
 from experiments.recording.recording import Recorder, Recording
+from experiments.recording.scenes import draws_itself
 from experiments.runs.open_run import OpenRun
 from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from rl_lab.web.page import standalone_page
@@ -28,6 +30,12 @@ def check_page_path(path: Path) -> None:
     if not path.resolve().parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist")
     check_replaceable(path)
+
+
+def can_be_told(opened: OpenRun) -> bool:
+    """Can a run's episodes be told without pictures?"""
+    with closing(opened.make_env()) as env:
+        return draws_itself(env)
 
 
 def write_page(path: Path, runs: Sequence[OpenRun], episodes: int, at: int | None = None) -> dict[str, Any]:

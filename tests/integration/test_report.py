@@ -35,6 +35,9 @@ name = "slip_1"
 rows = 3
 cols = 3
 slip = 0.1
+[[envs]]
+id = "FrozenLake-v1"
+name = "lake"
 [[agents]]
 id = "random"
 [[agents]]
@@ -54,6 +57,7 @@ class Page(HTMLParser):
         self.links: list[str] = []
         self.ids: set[str] = set()
         self.tags: list[str] = []
+        self.players: list[str] = []
         self.text = ""
         self.feed(text)
 
@@ -63,6 +67,9 @@ class Page(HTMLParser):
         self.sources += [values["src"] or ""] if "src" in values else []
         self.links += [values["href"] or ""] if "href" in values else []
         self.ids |= {values["id"] or ""} if "id" in values else set()
+        if tag == "iframe":
+            self.players.append(values["srcdoc"] or "")
+            assert values["sandbox"] == "allow-scripts"  # of an origin of its own
         assert tag != "img" or values.get("alt"), "a picture without a description"
         if tag not in VOID:
             self.open.append(tag)
@@ -105,7 +112,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing(report: Path) -> None:
 def test_the_page_says_everything(report: Path) -> None:
     page = Page((report / "report.html").read_text())
     results = json.loads((report / "results.json").read_text())
-    for words in ("20 runs planned, 20 finished, 0 failed", "q_agent", "slip_1", "Optimality gap", "Holm", "paired"):
+    for words in ("30 runs planned, 30 finished, 0 failed", "q_agent", "slip_1", "Optimality gap", "Holm", "paired"):
         assert words in page.text, words
     record = results["records"][0]
     assert f"{record['normalised']['iqm']:.3f}".replace("-", "−") in page.text
@@ -121,7 +128,12 @@ def test_the_page_says_everything(report: Path) -> None:
 def test_videos_are_of_the_median_runs_and_play(report: Path, tmp_path: Path) -> None:
     page = Page((report / "report.html").read_text())
     videos = [source for source in page.sources if source.startswith("data:video/mp4")]
-    assert len(videos) == 4  # two agents in two environments
+    assert len(videos) == 2  # two agents in the one environment that cannot be told without pictures
+    assert len(page.players) == 2  # the mazes, each with both agents and the optimum
+    for player in page.players:
+        told = re.search(r'id="recording">(.*?)</script>', player)
+        assert told is not None
+        assert [track["kind"] for track in json.loads(told[1])["tracks"]] == ["agent", "agent", "optimum"]
     scores: dict[tuple[str, str], list[tuple[float, int]]] = {}
     for row in rows_of(report / "scores.csv"):
         scores.setdefault((row["env"], row["agent"]), []).append((float(row["score"]), int(row["seed"])))
@@ -145,7 +157,7 @@ def test_figures_are_pictures_and_drawings(report: Path) -> None:
 def test_tables_for_others(report: Path) -> None:
     results = json.loads((report / "results.json").read_text())
     runs = rows_of(report / "scores.csv")
-    assert len(runs) == 20
+    assert len(runs) == 30
     for record in results["records"]:
         mine = [row for row in runs if (row["env"], row["agent"]) == (record["env"], record["agent"])]
         assert [float(row["score"]) for row in mine] == record["scores"]
