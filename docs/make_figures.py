@@ -8,7 +8,8 @@ from PIL import Image
 
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.figures.learning_curves import FILE_NAME
-from experiments.rendering.video import captioned, play
+from experiments.rendering.captions import captioned
+from experiments.rendering.frames import play
 from experiments.runs.open_run import open_run
 from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite

@@ -34,7 +34,7 @@ from experiments.specs.spec import AgentEntry, EnvEntry
 from rl_lab.results import ComparisonResult, EvaluationResult, Picture, TrainingResult
 from rl_lab.run import train_entries
 from rl_lab.show.draw import DEFAULT_SIZE, check_file, drawn_maze, write
-from rl_lab.show.watch import Moments, watch_runs
+from rl_lab.show.watch import Look, watch_runs
 
 __all__ = [
     "SeedRuns",
@@ -309,6 +309,8 @@ def watch(
     oracle: bool = False,
     at: int | None = None,
     through_training: bool = False,
+    race: bool = False,
+    grid: bool = False,
     trust_code: bool = False,
 ) -> dict[str, Any]:
     """Watch the trained agents of runs: in a window, in the terminal, or recorded as MP4, GIF or a page.
@@ -316,13 +318,15 @@ def watch(
     Args:
         run: the run's folder, or several runs'.
         episodes: how many.
-        record: a file, .mp4, .gif or .html: a page that plays the episodes, in one file.
+        record: a file: .html (a page that plays the episodes, in one file), .mp4, .gif, or .png (a strip).
         terminal: draw in the terminal.
         overlay: what is drawn over a maze: "values", "q_values", "visits", "path" or "none".
         wall_moves: with "q_values", draw those of moves into walls too.
         oracle: draw the optimum beside the agent; of a recording or the terminal.
         at: an env step of the training: the agent as it was at the last snapshot at or before it.
         through_training: the agent as it was at every snapshot, one after the other; six seconds of an episode at most.
+        race: several runs in step, as with several runs in any case.
+        grid: pictures in a grid, not in a row; of one run, with `through_training`, all moments at once.
         trust_code: import the run's `module:Class` although this user has not run that code here.
 
     Returns:
@@ -331,20 +335,19 @@ def watch(
     Raises:
         InputError: there is nothing to watch, or no way to show it.
     """
-    file = None if record is None else Path(record)
-    moments = Moments(at=at, through_training=through_training)
     runs = [run] if isinstance(run, str | Path) else run
-    return watch_runs(
-        [Path(one) for one in runs],
-        episodes,
-        file,
-        terminal,
+    look = Look(
+        episodes=episodes,
         overlay=overlay,
         oracle=oracle,
-        moments=moments,
         wall_moves=wall_moves,
-        trust_code=trust_code,
+        at=at,
+        through_training=through_training,
+        race=race,
+        grid=grid,
     )
+    file = None if record is None else Path(record)
+    return watch_runs([Path(one) for one in runs], look, file, terminal=terminal, trust_code=trust_code)
 
 
 def _env_values(env: gym.Env[Any, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from experiments.recording.scenes import (
     greedy_text,
     scene_of,
 )
-from experiments.rendering.video import frames_per_second
+from experiments.rendering.frames import frames_per_second
 from experiments.runs.open_run import OpenRun
 
 FORMAT, VERSION = "rl-lab recording", 1

@@ -16,7 +16,7 @@ from agents.planning.trust import why_no_model
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import GOAL, STEP
 from experiments.recording.packing import packed_counts, packed_hundredths, packed_values
-from experiments.rendering.video import as_picture
+from experiments.rendering.frames import as_picture
 
 MOST_STATES = 5_000  # of a maze whose model and values are handed on
 MOST_FRAMES = 600  # pictures of an episode

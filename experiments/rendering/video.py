@@ -1,170 +1,25 @@
-"""Episodes as pictures: frames of a trained agent, written as MP4 or GIF."""
+"""Frames as a file: MP4 or GIF, streaming, or a strip of pictures."""
 
 import contextlib
-import math
-from collections.abc import Iterator, Sequence
+import io
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
-from agents.base import Agent
-from envs.mazes.env import MazeEnv
-from envs.mazes.level import STEP
-from envs.mazes.scene import Overlay
-from envs.mazes.text import beside
 from experiments.errors import InputError
-from experiments.evaluation.rollout import rollout
 from experiments.files import check_replaceable, coming_path
-from experiments.rendering.overlays import maze_overlay, oracle_overlay, with_one_scale
+from experiments.rendering.captions import Image, captioned, tiled
+from experiments.rendering.frames import Frame
 
-FORMATS = (".mp4", ".gif")
-DEFAULT_FPS = 30.0
-LEAST_FPS, MOST_FPS = 0.1, 240.0
+FORMATS = (".mp4", ".gif", ".png")
 HOLD_SECONDS = 1.0  # the last frame of an episode stays this long
-CAPTION_PIXELS = 28
-BACKGROUND = (24, 28, 32)
-CAPTION_WIDTH = 400  # pixels that a caption may take
 GIF_MAX_FPS = 25  # a GIF's clock ticks in hundredths of a second
-
-Image = NDArray[np.uint8]  # [H, W, 3]
-FloatArray = NDArray[np.float64]
-
-
-class Frame(NamedTuple):
-    """One moment of an episode."""
-
-    picture: Any  # an image [H, W, 3], or text, as the environment's render mode gives it
-    caption: str
-    last: bool
-
-
-def play(
-    agent: Agent,
-    env: gym.Env[Any, Any],
-    seeds: Sequence[int],
-    *,
-    overlay: str = "values",
-    oracle: bool = False,
-    wall_moves: bool = False,
-    title: str = "",
-    max_frames: int | None = None,
-) -> Iterator[Frame]:
-    """The frames of greedy episodes, in an environment made with a render mode.
-
-    Args:
-        agent: who plays.
-        env: where; an overlay needs a maze.
-        seeds: of the episodes.
-        overlay: what is drawn over a maze, one of `overlays.KINDS`.
-        oracle: draw the optimum beside the agent, which needs a maze drawn as "rgb_array" or "ansi".
-        wall_moves: of the overlay "q_values", draw those of moves into walls too.
-        title: what a maze's caption begins with: whose values are drawn.
-        max_frames: at most so many of an episode, at least 1; the caption of the last one says so. None: all.
-    """
-    base = env.unwrapped
-    maze = base if isinstance(base, MazeEnv) else None
-    for number, seed in enumerate(seeds, start=1):
-        visits = np.zeros(maze.num_cells if maze else 0, dtype=np.int64)
-        held, theirs = -1, None
-        for step in rollout(agent.policy(seed), env, seed):
-            cut = step.length + 1 == max_frames and not step.over
-            ended = "   terminated" if step.terminated else "   truncated" if step.truncated else ""
-            ended = "   (and so on)" if cut else ended
-            caption = f"episode {number} of {len(seeds)}   step {step.length}   return {step.total_reward:.4g}{ended}"
-            if maze is not None and maze.source.recipe.keys:
-                caption += f"   keys: {maze.held_keys or 'none'}"
-            if maze is not None:
-                visits[maze.s % maze.num_cells] += 1
-                if maze.s // maze.num_cells != held or overlay in ("visits", "path"):
-                    held = maze.s // maze.num_cells
-                    maze.overlay = maze_overlay(agent, env, overlay, visits, title=title, wall_moves=wall_moves)
-                    if oracle:
-                        discount = _discount(agent, maze)
-                        theirs = oracle_overlay(maze, overlay, discount, wall_moves=wall_moves)
-                        maze.overlay, theirs = with_one_scale(maze.overlay, theirs)
-            picture = env.render()  # nothing, where the environment has a window of its own
-            picture = None if env.render_mode == "human" else as_picture(picture)
-            if oracle and maze is not None:
-                caption += f"   (right: the optimum at discount {_discount(agent, maze):g})"
-                picture = _beside(picture, _drawn_with(maze, theirs))
-            yield Frame(picture, caption, step.over or cut)
-            if cut:
-                break
-
-
-def _discount(agent: Agent, maze: MazeEnv) -> float:
-    """The agent's own, so that both sides mean the same; below 1 where every path is worth the same otherwise."""
-    discount = float(getattr(agent.settings, "discount", 1.0))
-    return min(discount, 0.99) if maze.source.recipe.reward != STEP else discount
-
-
-def _drawn_with(maze: MazeEnv, overlay: Overlay | None) -> Any:
-    mine, maze.overlay = maze.overlay, overlay
-    try:
-        return maze.render()
-    finally:
-        maze.overlay = mine
-
-
-def _beside(left: Any, right: Any) -> Any:
-    """Two pictures, or two texts, side by side; the lower one is continued in the colour of its last corner."""
-    if isinstance(left, str):
-        return beside(left, right)
-    height = max(len(left), len(right))
-    sides = [np.concatenate([one, np.repeat(one[-1:], height - len(one), axis=0)]) for one in (left, right)]
-    return np.concatenate(sides, axis=1)
-
-
-def frames_per_second(env: gym.Env[Any, Any]) -> float:
-    """The speed at which an environment is meant to be watched."""
-    try:
-        speed = float(env.metadata.get("render_fps") or DEFAULT_FPS)
-    except (TypeError, ValueError):
-        return DEFAULT_FPS
-    return min(max(speed, LEAST_FPS), MOST_FPS) if math.isfinite(speed) else DEFAULT_FPS
-
-
-def as_picture(frame: Any) -> Any:
-    """What an environment drew, as an image [H, W, 3] of bytes; text stays text.
-
-    A list of frames, as `rgb_array_list` gives it, stands for its last; a grey image [H, W] gets three channels.
-
-    Raises:
-        InputError: it is no picture.
-    """
-    if isinstance(frame, str):
-        return frame
-    if isinstance(frame, list | tuple) and frame and not isinstance(frame[0], int | float):
-        return as_picture(frame[-1])
-    image: Any = np.asarray(frame) if frame is not None else np.zeros(0)
-    if image.ndim == 2:
-        image = np.repeat(image[:, :, None], 3, axis=2)
-    if image.ndim != 3 or image.shape[2] not in (3, 4) or not image.size or image.dtype.kind not in "fiub":
-        got = "nothing" if frame is None else f"{type(frame).__name__} of shape {list(image.shape)}"
-        raise InputError(f"render: expected an image [height, width, 3], got {got}")
-    image = image[:, :, :3]
-    if image.dtype.kind == "f":  # shares of full brightness, unless there is a larger number
-        image = np.nan_to_num(image)
-        image = image * 255.0 if image.max() <= 1.0 else image
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def captioned(picture: Image, caption: str) -> Image:
-    """The picture with a line of text below it; even sides, as video wants."""
-    from PIL import Image as PillowImage
-    from PIL import ImageDraw, ImageFont
-
-    scale = -(-CAPTION_WIDTH // picture.shape[1])  # small pictures are enlarged until the text fits
-    picture = picture.repeat(scale, axis=0).repeat(scale, axis=1)
-    height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
-    canvas = PillowImage.new("RGB", (width, height + CAPTION_PIXELS), BACKGROUND)
-    canvas.paste(PillowImage.fromarray(picture[:height, :width]), (0, 0))
-    font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(canvas).text((10, height + 5), caption, fill=(235, 235, 235), font=font)
-    return np.asarray(canvas)
+STRIP = 12  # pictures of a strip, at most
+STRIP_COLUMNS = 4
 
 
 def check_video_path(path: Path) -> None:
@@ -175,7 +30,8 @@ def check_video_path(path: Path) -> None:
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(
-            f"{path}: expected a file that ends in {' or '.join(FORMATS)}, got {path.suffix or 'no ending'!r}"
+            f"{path}: expected a file that ends in .html, {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, got "
+            f"{path.suffix or 'no ending'!r}"
         )
     if path.is_dir():
         raise InputError(f"{path}: expected a file, got a folder")
@@ -185,9 +41,10 @@ def check_video_path(path: Path) -> None:
 
 
 def write_video(path: Path, frames: Iterator[Frame], fps: float) -> int:
-    """Write frames as MP4 (H.264) or GIF, by the file's ending; the number of frames written."""
-    pictures = _held(frames, max(1, round(HOLD_SECONDS * fps)))
-    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    """Write frames as MP4 (H.264), GIF or a PNG strip, by the file's ending; the number of frames written."""
+    ending = path.suffix.lower()
+    pictures = _held(frames, 1 if ending == ".png" else max(1, round(HOLD_SECONDS * fps)))
+    write = {".gif": _write_gif, ".png": _write_strip}.get(ending, _write_mp4)
     coming = coming_path(path).with_suffix(path.suffix)  # a video that is there stays until the new one is complete
     try:
         coming.unlink(missing_ok=True)
@@ -215,12 +72,41 @@ def _held(frames: Iterator[Frame], hold: int) -> Iterator[Image]:
         size = size or (picture.shape[1], picture.shape[0])
         if picture.shape[:2] != size[::-1]:
             picture = np.asarray(PillowImage.fromarray(picture).resize(size))
-        picture = captioned(picture, frame.caption)
+        picture = captioned(picture, frame.caption) if frame.caption else picture
         for _ in range(hold if frame.last else 1):
             yield picture
 
 
 def _write_mp4(path: Path, pictures: Iterator[Image], fps: float) -> int:
+    return _stream(path, (_even(picture) for picture in pictures), fps, quality=8, macro_block_size=2)
+
+
+def _write_gif(path: Path, pictures: Iterator[Image], fps: float) -> int:
+    """By way of a lossless film on the disk: the colours are chosen when all pictures are known, and none is kept."""
+    import imageio_ffmpeg
+
+    step = max(1, round(fps / GIF_MAX_FPS))
+    some = (picture for number, picture in enumerate(pictures) if number % step == 0)
+    with tempfile.TemporaryDirectory(prefix="rl-lab-gif-") as scratch:
+        film, colours = Path(scratch) / "film.mkv", Path(scratch) / "colours.png"
+        lossless = {"codec": "ffv1", "pix_fmt_out": "bgr0", "quality": None, "macro_block_size": 1}
+        count = _stream(film, some, fps / step, **lossless)
+        begin = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", str(film)]
+        _run([*begin, "-vf", "palettegen", str(colours)])
+        _run(
+            [*begin, "-i", str(colours), "-lavfi", "paletteuse=dither=none:diff_mode=rectangle", "-f", "gif", str(path)]
+        )
+    return count
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise OSError(done.stderr.decode(errors="replace"))
+
+
+def _stream(path: Path, pictures: Iterator[Image], fps: float, **options: Any) -> int:
+    """Hand picture after picture to ffmpeg, however many there are."""
     import imageio_ffmpeg
 
     count, writer = 0, None
@@ -228,7 +114,7 @@ def _write_mp4(path: Path, pictures: Iterator[Image], fps: float) -> int:
         for picture in pictures:
             if writer is None:
                 size = (picture.shape[1], picture.shape[0])
-                writer = imageio_ffmpeg.write_frames(str(path), size, fps=fps, macro_block_size=2, quality=8)
+                writer = imageio_ffmpeg.write_frames(str(path), size, fps=fps, ffmpeg_log_level="error", **options)
                 writer.send(None)
             writer.send(np.ascontiguousarray(picture))
             count += 1
@@ -238,11 +124,30 @@ def _write_mp4(path: Path, pictures: Iterator[Image], fps: float) -> int:
     return count
 
 
-def _write_gif(path: Path, pictures: Iterator[Image], fps: float) -> int:
+def _even(picture: Image) -> Image:
+    """With even sides, as video wants."""
+    return picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
+
+
+def _write_strip(path: Path, pictures: Iterator[Image], fps: float) -> int:
+    """The first picture, the last, and some evenly between them; twice as many as are shown are kept, at most."""
     from PIL import Image as PillowImage
 
-    step = max(1, round(fps / GIF_MAX_FPS))
-    images = [PillowImage.fromarray(picture) for index, picture in enumerate(pictures) if index % step == 0]
-    duration = max(10, round(1000 * step / fps))
-    images[0].save(path, save_all=True, append_images=images[1:], duration=duration, loop=0, optimize=True)
-    return len(images)
+    kept: list[Image] = []
+    stride, last, count = 1, None, 0
+    for last in pictures:
+        if count % stride == 0:
+            kept.append(last)
+        count += 1
+        if len(kept) > 2 * STRIP:
+            kept, stride = kept[::2], 2 * stride
+    if last is None:
+        return 0
+    if (count - 1) % stride:
+        kept.append(last)
+    places = np.unique(np.linspace(0, len(kept) - 1, min(STRIP, len(kept))).round().astype(int))
+    strip = tiled([kept[place] for place in places], STRIP_COLUMNS)
+    written = io.BytesIO()
+    PillowImage.fromarray(strip).save(written, "png", optimize=True)
+    path.write_bytes(written.getvalue())
+    return len(places)

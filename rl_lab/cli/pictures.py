@@ -53,6 +53,13 @@ def watch(
         bool,
         typer.Option("--through-training", help="The agent at every snapshot of its training."),
     ] = False,
+    race: Annotated[
+        bool, typer.Option("--race", help="Several runs on the same episodes, in step (so it is with several RUNs).")
+    ] = False,
+    grid: Annotated[
+        bool,
+        typer.Option("--grid", help="Pictures in a grid; with --through-training, all moments at once."),
+    ] = False,
     explain: Annotated[
         bool, typer.Option("--explain", help="Print how the agent goes on learning, step by step: old value to new.")
     ] = False,
@@ -85,6 +92,8 @@ def watch(
         oracle=oracle,
         at=at,
         through_training=through_training,
+        race=race,
+        grid=grid,
         trust_code=trust_code,
     )
     if record is not None:

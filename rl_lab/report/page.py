@@ -22,7 +22,7 @@ from experiments.results.run_result import RunResult
 from experiments.runs.open_run import OpenRun, open_run
 from experiments.specs.labels import folder_name
 from rl_lab.show.recorded_page import MOST_TRACKS, can_be_told, record
-from rl_lab.show.watch import can_be_drawn, watch_run
+from rl_lab.show.watch import Look, can_be_drawn, watch_runs
 from rl_lab.text.first_screen import verdict_lines
 from rl_lab.web.page import standalone_page
 
@@ -143,7 +143,7 @@ def _video(run: Path, *, trust_code: bool) -> str:
     """A run's first final episode as a video."""
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "episode.mp4"
-        watch_run(run, 1, file, terminal=False, trust_code=trust_code)
+        watch_runs([run], Look(), file, trust_code=trust_code)
         return _data("video/mp4", file.read_bytes())
 
 

@@ -1,8 +1,6 @@
 """The play command: a person at the keyboard, in a window or in the terminal."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -14,25 +12,15 @@ from envs.registry import make_env
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from rl_lab.show.draw import entry_of
-from rl_lab.show.watch import (
-    CAPTION_LINES,
-    CLEAR,
-    HIDE_CURSOR,
-    HOME,
-    PLAIN_WIDTH,
-    SHOW_CURSOR,
-    as_text,
-    has_display,
-    terminal_mode,
-)
+from rl_lab.show.keys import DOWN, LEFT, RIGHT, UP, raw_keys
+from rl_lab.show.screen import has_display
+from rl_lab.show.terminal import CAPTION_LINES, HOME, PLAIN_WIDTH, as_text, terminal_mode
 
-UP, RIGHT, DOWN, LEFT = "\x1b[A", "\x1b[C", "\x1b[B", "\x1b[D"  # the arrow keys, as terminals send them
 ARROWS = {UP: "up", RIGHT: "right", DOWN: "down", LEFT: "left"}
 # Both on a QWERTY keyboard (w a s d) and on an AZERTY one (z q s d) the keys lie like the arrows.
 LETTERS = {"w": "up", "z": "up", "d": "right", "s": "down", "a": "left", "q": "left"}
 AZERTY_DIGITS = dict(zip("&é\"'(-è_çà", "1234567890", strict=True))  # the digits' keys there, without shift
 QUIT = ("\x1b", "\x03", "\x04", "")  # Esc, Ctrl-C, Ctrl-D, the end of a pipe; no key that moves
-WINDOWS_ARROWS = {"H": UP, "M": RIGHT, "P": DOWN, "K": LEFT}  # after a prefix, as msvcrt tells of them
 MOST_ACTIONS = 10
 
 
@@ -111,7 +99,7 @@ def _in_terminal(env: gym.Env[Any, Any], keys: Keys, seed: int) -> dict[str, Any
     _, _ = env.reset(seed=seed)
     score.begin()
     legend = f"{keys.legend}; Esc quits"
-    with _raw_keys() as read_key:
+    with raw_keys() as read_key:
         _show(env, f"{score.line()}   ({legend})")
         while True:
             key = read_key()
@@ -178,54 +166,3 @@ def _show(env: gym.Env[Any, Any], caption: str) -> None:
         sys.stdout.flush()
     else:
         print(f"{text}\n{caption}\n")
-
-
-@contextmanager
-def _raw_keys() -> Iterator[Any]:
-    """A function that reads one key; from a terminal without waiting for Enter."""
-    if not sys.stdin.isatty():
-        yield _next_typed
-        return
-    try:
-        import termios
-        import tty
-    except ImportError:  # Windows
-        yield _windows_key
-        return
-    number = sys.stdin.fileno()
-    before = termios.tcgetattr(number)
-    try:
-        tty.setcbreak(number)
-        if sys.stdout.isatty():
-            sys.stdout.write(HIDE_CURSOR + CLEAR)
-        yield lambda: _read_key(number)
-    finally:
-        termios.tcsetattr(number, termios.TCSADRAIN, before)
-        if sys.stdout.isatty():
-            sys.stdout.write(SHOW_CURSOR + "\n")
-            sys.stdout.flush()
-
-
-def _next_typed() -> str:
-    """The next key from a pipe; an arrow comes as Esc, [ and a letter."""
-    key = sys.stdin.read(1)
-    return key + sys.stdin.read(2) if key == "\x1b" else key
-
-
-def _read_key(number: int) -> str:
-    import os
-    import select
-
-    key = os.read(number, 1).decode(errors="replace")
-    while key.startswith("\x1b") and len(key) < 3 and select.select([number], [], [], 0.05)[0]:
-        key += os.read(number, 1).decode(errors="replace")
-    return key
-
-
-def _windows_key() -> str:
-    """The next key in a Windows terminal; an arrow as other terminals send it."""
-    import msvcrt
-
-    read: Any = vars(msvcrt)["getwch"]
-    key: str = read()
-    return WINDOWS_ARROWS.get(read(), "?") if key in ("\x00", "\xe0") else key

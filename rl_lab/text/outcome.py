@@ -6,7 +6,8 @@ from typing import Any
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.results.stored_run import read_runs
 from experiments.runs.open_run import open_run
-from rl_lab.show.watch import can_be_drawn, has_display
+from rl_lab.show.screen import has_display
+from rl_lab.show.watch import can_be_drawn
 from rl_lab.text.saying import say
 
 

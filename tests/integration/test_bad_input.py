@@ -138,7 +138,7 @@ def test_runs_that_are_none(rl_lab: Command, tmp_path: Path) -> None:
     check(rl_lab("watch", result["run"]), "there is no display for a window")
     check(
         rl_lab("watch", result["run"], "--record", "video.avi"),
-        "expected a file that ends in .mp4 or .gif, got '.avi'",
+        "expected a file that ends in .html, .mp4, .gif or .png, got '.avi'",
     )
     check(rl_lab("watch", result["run"], "--record", "no/video.gif"), "the folder no does not exist")
     check(rl_lab("watch", result["run"], "--record", "video.gif", "--terminal"), "got both")

@@ -168,7 +168,7 @@ def test_tables_for_others(report: Path) -> None:
     assert r"q\_agent & $" in latex
     assert r"slip\_1" in latex
     rows = [line for line in latex.splitlines() if line.endswith(r"\\")]
-    assert {line.count("&") for line in rows} == {2}
+    assert {line.count("&") for line in rows} == {3}
     assert latex.count("{") == latex.count("}")
     assert escaped("a_b%&#${}^~\\") == r"a\_b\%\&\#\$\{\}\^{}\~{}\textbackslash{}"
 

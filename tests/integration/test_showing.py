@@ -24,7 +24,8 @@ from envs.mazes.text import draw_box
 from envs.registry import make_env
 from experiments.rendering.overlays import MEANINGS, maze_overlay
 from rl_lab import make_agent
-from rl_lab.show.play import QUIT, _raw_keys, action_keys
+from rl_lab.show.keys import raw_keys
+from rl_lab.show.play import QUIT, action_keys
 from tests.conftest import Command
 from tests.helpers import LOCKED, MAZES
 
@@ -183,7 +184,7 @@ def test_keys_where_there_is_no_termios(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "msvcrt", module)
     monkeypatch.setitem(sys.modules, "termios", None)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
-    with _raw_keys() as read_key:
+    with raw_keys() as read_key:
         assert [read_key() for _ in range(5)] == ["d", "\x1b[C", "\x1b[D", "?", "\x1b"]
 
 
