@@ -14,13 +14,19 @@ from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
 from rl_lab.text.comparison import print_comparison, written_lines
 from rl_lab.text.console import console
+from rl_lab.viewer.serve import serve
 
 SUITE, MAZE, LANDER = "demo", "maze-9x9", "lander"
 RECORDED = ((MAZE, "q_learning"), (LANDER, "sb3_dqn"), (LANDER, "heuristic_lander"))
 
 
-def run_demo(out: Path) -> None:
-    """Run the bundled suite `demo`, the maze first, which is learned in seconds; watch, record and compare."""
+def run_demo(out: Path, *, ui: bool = False) -> None:
+    """Run the bundled suite `demo`, the maze first, which is learned in seconds; watch, record and compare.
+
+    Args:
+        out: the output folder.
+        ui: open the viewer in the end.
+    """
     screen = console()
     folder = out / SUITE
     screen.rule("1. A robot in a maze", style="dim")
@@ -55,9 +61,13 @@ def run_demo(out: Path) -> None:
     screen.print(
         "  rl-lab run book-maze     the book's maze, five seeds, to the exact optimum\n"
         f"  rl-lab watch {run.folder.path} --explain\n"
+        f"  rl-lab ui {out}{' ' * max(1, 15 - len(str(out)))}all of this in a browser: curves, any moment, races\n"
         "  rl-lab list              environments, agents, suites, runs",
         markup=False,
     )
+    if ui:
+        sys.stdout.flush()
+        serve(out)
 
 
 def _compare(folder: Path) -> None:

@@ -30,14 +30,17 @@ def _lists() -> list[str]:
 
 
 @app.command(epilog="Example: rl-lab demo")
-def demo(out: Out = Path("runs")) -> None:
+def demo(
+    out: Out = Path("runs"),
+    ui: Annotated[bool, typer.Option("--ui", help="Open the viewer in the end.")] = False,
+) -> None:
     """The quick tour, in two minutes.
 
     A maze is solved, a lander begins to learn, the heuristic lands, a comparison closes.
     """
     from rl_lab.demo import run_demo
 
-    run_demo(out)
+    run_demo(out, ui=ui)
 
 
 @app.command("list", epilog="Example: rl-lab list agents")

@@ -21,7 +21,7 @@ from rl_lab.cli.app import (
 )
 from rl_lab.text.saying import say
 
-MEASURED = ("envs", "tabular", "comparison")
+MEASURED = ("envs", "tabular", "comparison", "ui")
 Overlay = Annotated[
     str,
     typer.Option(
@@ -197,6 +197,8 @@ def speed(
         from experiments.speed.tabular import tabular_speeds as speeds
     elif what == "comparison":
         from experiments.speed.comparison import comparison_speeds as speeds
+    elif what == "ui":
+        from rl_lab.viewer.speed import viewer_speeds as speeds
     else:
         raise unknown("speed", what, MEASURED)
     comparisons = speeds(rounds)

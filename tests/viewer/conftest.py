@@ -141,6 +141,7 @@ def browser() -> Iterator["Browser"]:
 
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
+        assert "RL_LAB_NEEDS_BROWSER" not in os.environ, "expected Chromium, got none"
         pytest.skip("no Chromium here: apt install chromium, and the pages are tested too")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
