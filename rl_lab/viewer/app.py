@@ -18,7 +18,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from experiments.errors import InputError, shown
 from experiments.files import read_bytes
 from experiments.runs.run_folder import EPISODES_LOG, EVALUATIONS_LOG, LEARNING_LOG
-from rl_lab import __version__
 from rl_lab.viewer.curves import CurveQuery, CurveReader
 from rl_lab.viewer.index import RunIndex
 from rl_lab.viewer.logs import LogCache
@@ -219,7 +218,7 @@ def _page(request: Request) -> Response:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("rl_lab.viewer"), autoescape=True, undefined=StrictUndefined)
-    text = environment.get_template("viewer.html.jinja").render(words=words(), version=__version__)
+    text = environment.get_template("viewer.html.jinja").render(words=words())
     return Response(text, media_type="text/html; charset=utf-8")
 
 
