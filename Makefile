@@ -49,6 +49,7 @@ figures: install
 	$(BIN)/python docs/make_mazes.py
 	$(BIN)/python docs/make_algorithms.py
 	$(BIN)/python docs/make_textbook.py
+	$(BIN)/python docs/make_viewer.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ import pytest
 from agents.registry import AGENTS, find_agent
 from experiments.specs.loading import parse_spec
 from tests.conftest import ROOT, Command
+from tests.viewer.conftest import viewer_of
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REFUSED = {"rl-lab train RLLab/Maze-v0 sb3_ppo --steps 2000 --set n_steps=256 --set activation_fn=Tanh"}
@@ -54,6 +55,10 @@ def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
     for command in commands(page):
         arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
         assert arguments.pop(0) == "rl-lab", command
+        if arguments[0] == "ui":  # serves until it is stopped
+            with viewer_of(tmp_path / arguments[1], *arguments[2:]) as viewer:
+                assert viewer.get("/api/runs")["runs"]
+            continue
         done = rl_lab(*arguments)
         assert done.returncode == (2 if command in REFUSED else 0), f"{command}\n{done.stderr}"
 
