@@ -12,9 +12,9 @@ demo: install
 test: install
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-# Hundreds of kills, in every agent and environment: about half an hour.
+# Hundreds of kills, in every agent and environment, and an hour of looking at live runs: up to half an hour.
 soak: install
-	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py tests/integration/test_power_cut.py
+	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py tests/integration/test_power_cut.py tests/viewer/test_soak.py
 
 check: install
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ from experiments.runs.open_run import OpenRun
 
 FORMAT, VERSION = "rl-lab recording", 1
 MOST_STEPS = 20_000  # of an episode
+MOST_NUMBERS = 24  # of an observation that is told
 BRIEF = 300  # steps of an episode that shows a moment before the last
 
 Json = dict[str, Any]
@@ -44,6 +45,7 @@ class Episode:
     states: str  # T + 1, as the scene packs them
     actions: list[Any]  # T
     rewards: list[float]  # T
+    observations: Json | None  # [T + 1, D] packed, of vectors that are told by no state; with `size`, which is D
     values: Json | None  # [T, A] packed, of the actions in each state; None where `Moment.beliefs` tells, or nobody
     end: str  # "terminated", "truncated" or "cut": it goes on
     success: bool | None
@@ -63,6 +65,7 @@ class Episode:
             "states": self.states,
             "actions": actions,
             "rewards": rewards,
+            "observations": self.observations,
             "values": self.values,
             "end": self.end,
             "success": self.success,
@@ -199,12 +202,15 @@ class Recorder:
 
     def _episode(self, policy: Policy, env: gym.Env[Any, Any], seed: int, most: int | None, discount: float) -> Episode:
         scene: Scene | None = None
-        states, actions, rewards, values = [], [], [], []
+        states, actions, rewards, values, observations = [], [], [], [], []
+        size = _size_of_vectors(env)
         knows = True
         step: Step | None = None
         for step in rollout(policy, env, seed):
             scene = scene or scene_of(env, discount)
             states.append(scene.look(env))
+            if size:
+                observations.append(np.asarray(step.observation, dtype=float))
             if step.action is not None:
                 actions.append(np.asarray(step.action).tolist())
                 rewards.append(step.reward)
@@ -224,6 +230,7 @@ class Recorder:
             states=scene.packed(states),
             actions=actions,
             rewards=rewards,
+            observations={**packed_values(np.array(observations)), "size": size} if size else None,
             values=packed_values(np.array(values, dtype=float)) if values else None,
             end=end,
             success=succeeded(step, env) if step.over else None,
@@ -268,6 +275,14 @@ def _belief(agent: Agent, env: gym.Env[Any, Any]) -> Json | None:
     known = values.astype(float)
     known[over] = np.nan
     return {**packed_values(known), "greedy": greedy_text(known)}
+
+
+def _size_of_vectors(env: gym.Env[Any, Any]) -> int:
+    """The length of the observations, where these are vectors of a few numbers; of mazes 0: a state tells them."""
+    space = env.observation_space
+    if isinstance(env.unwrapped, MazeEnv) or not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
+        return 0
+    return space.shape[0] if space.shape[0] <= MOST_NUMBERS else 0
 
 
 def _discount(agent: Agent) -> float:

@@ -213,8 +213,8 @@ def read_last_row(path: Path, columns: Sequence[str]) -> dict[str, str]:
     return dict(zip(columns, cells, strict=True))
 
 
-def read_from(path: Path, offset: int) -> tuple[str, int]:
-    """What was added to a log since a number of bytes, and the number to go on from; only whole lines.
+def read_from(path: Path, offset: int, most: int = LARGEST_LOG) -> tuple[str, int]:
+    """What was added to a log since a number of bytes, `most` bytes of it, and the number to go on from; whole lines.
 
     A log that has become shorter, since its run was resumed from a checkpoint, is read again from its beginning.
     """
@@ -223,7 +223,7 @@ def read_from(path: Path, offset: int) -> tuple[str, int]:
             size = file.seek(0, io.SEEK_END)
             file.seek(offset if size >= offset else 0)
             begin = file.tell()
-            data = file.read()
+            data = file.read(most)
     except OSError:
         return "", 0
     whole = data[: data.rfind(b"\n") + 1]

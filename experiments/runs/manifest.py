@@ -1,6 +1,7 @@
 """run.json: all that is known of a run beside its logs and its checkpoint. Typed, and checked where it is read."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -169,7 +170,7 @@ def parse_manifest(data: bytes, place: Path) -> Manifest:
         InputError: it is damaged, or of a format that this version does not know.
     """
     try:
-        values = json.loads(data)
+        values = json.loads(data, parse_float=_finite, parse_constant=_finite)
         if not isinstance(values, dict):
             raise InputError(f"{place}: damaged: expected the manifest of a run")
         if "format" not in values:
@@ -182,6 +183,18 @@ def parse_manifest(data: bytes, place: Path) -> Manifest:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{place}: damaged: {error}") from error
+
+
+def _finite(text: str) -> float:
+    """A number of run.json, also within settings.
+
+    Raises:
+        ValueError: it is nan, or beyond all numbers.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"expected finite numbers, got {text}")
+    return number
 
 
 def _check_named(values: dict[str, Any], place: Path) -> None:

@@ -86,7 +86,7 @@ def watch_runs(
     if record is not None and record.suffix.lower() == ".html":
         return write_page(record, opened, look.episodes, look.at)
     mode = _mode(opened[0], record, terminal)
-    if record is not None or terminal:
+    if (record is not None or terminal) and not has_display():
         draw_without_screen()
     with contextlib.ExitStack() as stack:
         tracks = [track for one in opened for track in _tracks(one, look, mode, stack)]

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -29,6 +30,7 @@ from rl_lab.web.words import words
 EVERY = 0.7  # seconds between two looks at the runs, while a page is open
 MOST_CURVES = 1_000  # runs whose curves are asked for at once
 MOST_RACERS = 6
+MOST_WAITING = 8  # requests that wait for an episode in threads of their own; others wait without
 RAW = {"episodes": EPISODES_LOG, "evaluations": EVALUATIONS_LOG, "learning": LEARNING_LOG}
 LARGEST_RAW = 200_000_000  # bytes of a log that is handed out
 KINDS = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -49,18 +51,21 @@ class Viewer:
         self.index = RunIndex(folder)
         self.curves = CurveReader(LogCache())
         self.workers = Workers()
-        self.starter = Starter(folder, specs)
+        self._playing = CapacityLimiter(MOST_WAITING)
+        self.starter = Starter(folder, specs, trust_code=trust_code)
 
     def app(self) -> Starlette:
         """The application, not yet guarded."""
         gets: dict[str, Handler] = {
             "/api/runs": self._runs,
             "/api/curves": self._curves,
+            "/api/start": self._offered,
+        }
+        plays: dict[str, Handler] = {
             "/api/moments": self._moments,
             "/api/recording": self._recording,
             "/api/compare": self._compare,
             "/api/figure": self._figure,
-            "/api/start": self._offered,
         }
         posts: dict[str, Callable[[dict[str, Any]], Any]] = {
             "/api/start": self._start,
@@ -72,6 +77,7 @@ class Viewer:
             Route("/static/{name}", _static),
             Route("/api/raw/{run}/{log}.csv", _plain(self._raw)),
             *(Route(path, _json(handler)) for path, handler in gets.items()),
+            *(Route(path, _json(handler, self._playing)) for path, handler in plays.items()),
             *(Route(path, _posted(handler), methods=["POST"]) for path, handler in posts.items()),
             WebSocketRoute("/live", self._live),
         ]
@@ -165,8 +171,14 @@ class Viewer:
             raise InputError("ids: expected a list of ids of runs")
         if values.get("yes") is not True:
             raise InputError("expected yes: true, since runs are moved away")
-        paths = [self.index.path(one) for one in ids]
-        return {"moved": [shown(str(move_to_trash(self.folder, path).relative_to(self.folder))) for path in paths]}
+        paths = [self.index.path(one) for one in dict.fromkeys(ids)]
+        moved: list[str] = []
+        for path in paths:
+            try:
+                moved.append(shown(str(move_to_trash(self.folder, path).relative_to(self.folder))))
+            except InputError as error:
+                raise InputError(f"{error} ({len(moved)} of {len(paths)} were moved before it)") from error
+        return {"moved": moved}
 
     def _ids(self, request: Request, most: int) -> list[str]:
         ids = [one for one in request.query_params.get("ids", "").split(",") if one]
@@ -189,16 +201,19 @@ class Viewer:
         """Tell a page what has changed, for as long as it is open."""
         await socket.accept()
         gone = asyncio.ensure_future(_until_closed(socket))
-        before: dict[str, Any] = {}
+        before: dict[str, Any] | None = None
         started: list[dict[str, Any]] = []
         try:
             while not gone.done():
                 entries = await run_in_threadpool(self.index.scan)
                 now = self.starter.started()
-                changed = [entry.to_json() for run_id, entry in entries.items() if before.get(run_id) != entry]
-                lost = [run_id for run_id in before if run_id not in entries]
-                if before and (changed or lost or now != started):
-                    await socket.send_text(json.dumps({"changed": changed, "gone": lost, "started": now}))
+                known = before or {}
+                changed = [entry.to_json() for run_id, entry in entries.items() if known.get(run_id) != entry]
+                lost = [run_id for run_id in known if run_id not in entries]
+                if before is not None and (changed or lost or now != started):
+                    await socket.send_text(
+                        json.dumps({"changed": changed, "gone": lost, "started": now}, allow_nan=False)
+                    )
                 before, started = entries, now
                 await asyncio.wait([gone], timeout=EVERY)
         except (WebSocketDisconnect, RuntimeError):
@@ -232,19 +247,19 @@ def _static(request: Request) -> Response:
     return Response(files[name].read_bytes(), media_type=f"{kind}; charset=utf-8")
 
 
-def _json(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _json(handler: Handler, limiter: CapacityLimiter | None = None) -> Callable[[Request], Awaitable[Response]]:
     """A handler whose result is JSON; what was asked wrongly is answered in a line."""
-    return _plain(lambda request: _answer(handler(request)))
+    return _plain(lambda request: _answer(handler(request)), limiter)
 
 
 def _answer(values: Any) -> Response:
     return Response(json.dumps(values, allow_nan=False), media_type="application/json")
 
 
-def _plain(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+def _plain(handler: Handler, limiter: CapacityLimiter | None = None) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         try:
-            made: Response = await run_in_threadpool(handler, request)
+            made: Response = await to_thread.run_sync(handler, request, limiter=limiter)
         except (InputError, OSError) as error:
             return _wrong(error)
         return made

@@ -118,6 +118,10 @@ class CurveReader:
 
     def curves(self, runs: Sequence[tuple[str, Path]], query: CurveQuery) -> Curves:
         """The curves of runs, given by ids and folders, grouped by experiment, environment and agent."""
+        with np.errstate(all="ignore"):  # numbers that are too large for their sums are no points
+            return self._curves(runs, query)
+
+    def _curves(self, runs: Sequence[tuple[str, Path]], query: CurveQuery) -> Curves:
         groups: dict[tuple[str, str, str], list[tuple[str, int, Points]]] = {}
         scales: dict[str, EnvScale] = {}
         measure = "return"
@@ -157,9 +161,18 @@ class CurveReader:
             x = np.searchsorted(ends, steps, side="right").astype(float) if query.axis == "episodes" else steps
         if query.axis == "seconds":
             timing = self._logs.read(path, TIMING_LOG)
+            if not len(timing):
+                return Points(*[np.empty(0)] * 3)
             when = np.concatenate([[0.0], _numbers(timing, "env_step")])
             x = np.interp(steps, when, np.concatenate([[0.0], _numbers(timing, "seconds")]))
-        return Points(x, values, steps)
+        return sound(Points(x, values, steps))
+
+
+def sound(points: Points) -> Points:
+    """The points whose numbers are finite, in the order of the axis: a damaged log may hold others."""
+    known = np.isfinite(np.array(points)).all(axis=0)
+    kept = points.at(known)
+    return kept if (np.diff(kept.x) >= 0).all() else kept.at(np.argsort(kept.x, kind="stable"))
 
 
 def _numbers(log: Log, name: str) -> FloatArray:
@@ -203,8 +216,10 @@ def reduced(points: Points, buckets: int) -> Points:
     Peaks and dips stay where they are, which means would hide.
     """
     x, y, _ = points
-    if len(x) <= 2 * buckets or x[-1] <= x[0]:
+    if len(x) <= 2 * buckets:
         return points
+    if x[-1] <= x[0]:
+        return points.at(np.unique([0, int(np.argmin(y)), int(np.argmax(y)), len(x) - 1]))
     place = np.minimum(((x - x[0]) / (x[-1] - x[0]) * buckets).astype(int), buckets - 1)
     edges = np.flatnonzero(np.diff(place, prepend=-1)).tolist()
     kept = [0, len(x) - 1]

@@ -79,6 +79,8 @@ class Guard:
         if scope["type"] == "http" and scope["method"] == "POST":
             if headers.get(OWN_HEADER) != "1":
                 return _refused(f"expected the header {OWN_HEADER}")
+            if "transfer-encoding" in headers:
+                return _refused("expected a body of a known length", 411)
             length = headers.get("content-length", "")
             if not length.isascii() or not length.isdigit() or int(length) > LARGEST_BODY:
                 return _refused(f"expected a body of at most {LARGEST_BODY:,} bytes", 413)

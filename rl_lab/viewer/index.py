@@ -10,9 +10,11 @@ from typing import Any
 from experiments.errors import InputError, shown
 from experiments.results.status import RunStatus, run_status
 from experiments.results.stored_run import StoredRun
-from experiments.runs.run_folder import MANIFEST, TRASH, RunFolder
+from experiments.runs.heartbeat import FILE as HEARTBEAT
+from experiments.runs.run_folder import EPISODES_LOG, EVALUATIONS_LOG, MANIFEST, TIMING_LOG, TRASH, RunFolder
 
 MOST_RUNS = 20_000
+WATCHED = (MANIFEST, HEARTBEAT, TIMING_LOG, EPISODES_LOG, EVALUATIONS_LOG)  # a change in one of these is looked at
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class RunEntry:
     env_step: int = 0
     seconds: float = 0.0
     seconds_left: float | None = None
+    log_bytes: int = 0  # of its episodes and evaluations: when it grows there are new points
     error: str | None = None
     engine: str | None = None
     own_code: bool = False  # plays only where the command line said so
@@ -66,7 +69,7 @@ class RunIndex:
                 break
             relative = path.relative_to(self.folder).as_posix()
             run_id = hashlib.sha256(relative.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-            marks = tuple(_mark(path / name) for name in (MANIFEST, "heartbeat.json", "timing.csv"))
+            marks = tuple(_mark(path / name) for name in WATCHED)
             before = self._runs.get(run_id)
             if before is None or before[1] != marks or before[2].state == "running":
                 found[run_id] = (path, marks, _entry(run_id, path, relative))
@@ -85,7 +88,13 @@ class RunIndex:
             self.scan()
         if run_id not in self._runs:
             raise InputError(f"expected the id of a run, got {shown(run_id)[:40]!r}")
-        return self._runs[run_id][0]
+        path = self._runs[run_id][0]
+        place = self.folder
+        for part in path.relative_to(self.folder).parts:  # a folder may have become a link since
+            place = place / part
+            if place.is_symlink():
+                raise InputError(f"{shown(str(place))}: a link, which is not followed")
+        return path
 
     def entry(self, run_id: str) -> RunEntry:
         """The run of an id.
@@ -122,11 +131,18 @@ def _mark(path: Path) -> int:
     return hash((status.st_mtime_ns, status.st_size, status.st_ino))
 
 
+def _size(path: Path) -> int:
+    try:
+        return path.stat(follow_symlinks=False).st_size
+    except OSError:
+        return 0
+
+
 def _entry(run_id: str, path: Path, relative: str) -> RunEntry:
     try:
         run = StoredRun.load(RunFolder(path))
     except InputError as error:
-        parts = ["", "", "", *Path(relative).parts]
+        parts = ["", "", "", "", *Path(relative).parts]
         return RunEntry(run_id, relative, parts[-4], parts[-3], parts[-2], None, "damaged", error=str(error))
     spec, status = run.run_spec, run_status(run)
     names = [spec.env.id, spec.agent.id, *(wrapper.id for wrapper in spec.env.wrappers)]
@@ -142,6 +158,7 @@ def _entry(run_id: str, path: Path, relative: str) -> RunEntry:
         env_step=status.env_step or run.manifest.env_steps or 0,
         seconds=status.seconds,
         seconds_left=_seconds_left(status),
+        log_bytes=sum(_size(path / name) for name in (EPISODES_LOG, EVALUATIONS_LOG)),
         error=status.error,
         engine=run.manifest.engine,
         own_code=any(":" in name for name in names),

@@ -20,6 +20,9 @@ COLUMNS = {
     TIMING_LOG: ("env_step", "episodes", "seconds"),
 }
 TEXTS = ("phase", "set")
+PIECE = 16_000_000  # bytes of a file that are read at once
+LONGEST_HEADER = 20_000  # characters
+NUM_LOCKS = 16
 
 FloatArray = NDArray[np.float64]
 
@@ -53,16 +56,25 @@ class LogCache:
         self._most_bytes = most_bytes
         self._logs: OrderedDict[Path, Log] = OrderedDict()
         self._lock = threading.Lock()
+        self._reading = [threading.Lock() for _ in range(NUM_LOCKS)]  # a large log does not keep others waiting
 
     def read(self, run: Path, name: str) -> Log:
-        """A log of a run as it is now; what is no row of numbers is left out."""
+        """A log of a run as it is now; what is no row of numbers is left out.
+
+        One that is damaged has no rows, and neither has one that alone would take more than all may.
+        """
         path = run / name
-        with self._lock:
-            log = self._logs.pop(path, None) or Log()
-            log = _followed(path, name, log)
-            self._logs[path] = log
-            while self.num_bytes > self._most_bytes and len(self._logs) > 1:
-                self._logs.popitem(last=False)
+        with self._reading[hash(path) % NUM_LOCKS]:
+            with self._lock:
+                log = self._logs.pop(path, None) or Log()
+            try:
+                log = _followed(path, name, log, self._most_bytes)
+            except (ValueError, LookupError, csv.Error, OverflowError):  # whatever a damaged file makes of its reader
+                log = Log()
+            with self._lock:
+                self._logs[path] = log
+                while self.num_bytes > self._most_bytes and len(self._logs) > 1:
+                    self._logs.popitem(last=False)
             return log
 
     @property
@@ -71,49 +83,63 @@ class LogCache:
         return sum(log.num_bytes for log in self._logs.values())
 
 
-def _followed(path: Path, name: str, log: Log) -> Log:
-    """The log with what was added to its file; read anew where the file was cut back."""
-    text, offset = read_from(path, log.offset)
-    if offset < log.offset:
-        log = Log()
-        text, offset = read_from(path, 0)
-    if offset == log.offset:
-        return log
-    if not log.header:
-        first, _, text = text.partition("\n")
-        header = next(csv.reader([first]), [])
-    else:
-        header = log.header
-    wanted = [column for column in COLUMNS[name] if column in header]
-    added = _parsed(text, header, wanted)
-    numbers = {
-        column: np.concatenate([log.numbers.get(column, np.empty(0)), added[column].astype(float)])
-        for column in wanted
-        if column not in TEXTS
-    }
-    texts = {
-        column: np.concatenate([log.texts.get(column, np.empty(0, "U8")), added[column].astype("U8")])
-        for column in wanted
-        if column in TEXTS
-    }
-    return Log(offset, header, numbers, texts)
+def _followed(path: Path, name: str, log: Log, most_bytes: int) -> Log:
+    """The log with what was added to its file, piece by piece; read anew where the file was cut back."""
+    parts = [log]
+    offset, header = log.offset, log.header
+    while True:
+        text, reached = read_from(path, offset, PIECE)
+        if reached < offset:
+            parts, offset, header = [Log()], 0, []
+            continue
+        if reached == offset:
+            break
+        if not header:
+            first, _, text = text.partition("\n")
+            header = _checked(first, name)
+        parts.append(_parsed(text, header, name))
+        offset = reached
+        if sum(part.num_bytes for part in parts) > most_bytes:
+            raise ValueError("too large")
+    if len(parts) == 1:
+        return parts[0]
+    numbers = [column for column in COLUMNS[name] if column not in TEXTS]
+    texts = [column for column in COLUMNS[name] if column in TEXTS]
+    return Log(
+        offset,
+        header,
+        {column: np.concatenate([part.numbers.get(column, np.empty(0)) for part in parts]) for column in numbers},
+        {column: np.concatenate([part.texts.get(column, np.empty(0, "U8")) for part in parts]) for column in texts},
+    )
 
 
-def _parsed(text: str, header: list[str], wanted: list[str]) -> dict[str, NDArray[np.generic]]:
-    """Some columns of rows of CSV [rows]; a row with a cell that is no number is left out."""
+def _checked(line: str, name: str) -> list[str]:
+    """The names of a log's columns.
+
+    Raises:
+        ValueError: one that is needed is missing, or two are the same.
+    """
+    if len(line) > LONGEST_HEADER:
+        raise ValueError("expected the names of columns")
+    header = next(csv.reader([line]), [])
+    if len(set(header)) != len(header) or not set(COLUMNS[name]) <= set(header):
+        raise ValueError(f"expected the columns {', '.join(COLUMNS[name])}, each once")
+    return header
+
+
+def _parsed(text: str, header: list[str], name: str) -> Log:
+    """The columns of rows of CSV [rows]; a row with a cell that is no finite number is left out."""
     import pandas as pd
 
+    wanted = list(COLUMNS[name])
+    numbers, texts = ([one for one in wanted if (one in TEXTS) == is_text] for is_text in (False, True))
     if not text.strip():
-        return {column: np.empty(0, "U8" if column in TEXTS else float) for column in wanted}
+        return Log()
     table = pd.read_csv(
-        io.StringIO(text), names=header, usecols=wanted, dtype=str, on_bad_lines="skip", header=None, engine="c"
-    )
-    frame = pd.DataFrame(
-        {
-            column: table[column].fillna("") if column in TEXTS else pd.to_numeric(table[column], errors="coerce")
-            for column in wanted
-        }
-    )
-    numbers = [column for column in wanted if column not in TEXTS]
-    sound = np.isfinite(frame[numbers].to_numpy(dtype=float)).all(axis=1)
-    return {column: frame[column].to_numpy(dtype="U8" if column in TEXTS else float)[sound] for column in wanted}
+        io.StringIO(text), names=header, usecols=wanted, dtype=str, on_bad_lines="skip", header=None, engine="c",
+        quoting=csv.QUOTE_NONE,
+    )  # fmt: skip
+    values = {one: pd.to_numeric(table[one], errors="coerce").to_numpy(dtype=float) for one in numbers}
+    sound = np.isfinite(np.array(list(values.values()))).all(axis=0)
+    words = {one: table[one].fillna("").to_numpy(dtype="U8")[sound] for one in texts}
+    return Log(numbers={one: column[sound] for one, column in values.items()}, texts=words)

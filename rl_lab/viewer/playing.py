@@ -11,7 +11,7 @@ from typing import Any
 
 from experiments.errors import InputError
 
-TIMEOUT = 120.0  # seconds for an answer
+TIMEOUT = 60.0  # seconds for an answer, and to wait for one's turn
 KINDS = ("tables", "networks")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -30,23 +30,31 @@ class Worker:
         Raises:
             InputError: the answer is an error, or there is none.
         """
-        with self._lock:
-            process = self._running()
-            assert process.stdin is not None
-            try:
-                process.stdin.write(json.dumps(request) + "\n")
-                process.stdin.flush()
-                line = self._answers.get(timeout=timeout)
-            except (OSError, queue.Empty):
-                self._end()
-                raise InputError(f"nothing was played within {timeout:g} seconds") from None
-            if not line:
-                self._end()
-                raise InputError("the process that plays has ended: it may have run out of memory")
+        if not self._lock.acquire(timeout=timeout):
+            raise InputError("what was asked for before has not been played yet: try again in a moment")
+        try:
+            line = self._answer_to(request, timeout)
+        finally:
+            self._lock.release()
         answer = json.loads(line)
         if "error" in answer:
             raise InputError(answer["error"])
         return answer["ok"]
+
+    def _answer_to(self, request: dict[str, Any], timeout: float) -> str:
+        process = self._running()
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = self._answers.get(timeout=timeout)
+        except (OSError, queue.Empty):
+            self._end()
+            raise InputError(f"nothing was played within {timeout:g} seconds") from None
+        if not line:
+            self._end()
+            raise InputError("the process that plays has ended: it may have run out of memory")
+        return line
 
     def close(self) -> None:
         """End the process."""

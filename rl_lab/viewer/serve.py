@@ -34,9 +34,11 @@ def serve(folder: Path, *, port: int | None = None, browser: bool = True, trust_
         raise InputError(f"ui: {error.name} is not installed: pip install 'rl-lab[ui]', or make install") from error
     from rl_lab.viewer.app import Viewer
     from rl_lab.viewer.guard import Guard
+    from rl_lab.viewer.protocol import Impatient
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder with runs, got a file")
+    _allow_many_files()
     listening = _listen(port)
     number = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
@@ -46,6 +48,7 @@ def serve(folder: Path, *, port: int | None = None, browser: bool = True, trust_
     config = uvicorn.Config(
         app, log_level="error", access_log=False, ws="websockets-sansio", ws_max_size=100_000, server_header=False,
         timeout_graceful_shutdown=2, lifespan="on", h11_max_incomplete_event_size=100_000,
+        http=Impatient,
     )  # fmt: skip
     address = f"http://{LOOPBACK}:{number}/?token={token}"
     print(address, flush=True)
@@ -71,6 +74,16 @@ def _listen(port: int | None) -> socket.socket:
             if port is not None:
                 raise InputError(f"--port: expected a free port, got {port}: {error.strerror}") from error
     raise InputError("there is no free port on this machine")
+
+
+def _allow_many_files() -> None:
+    """As many sockets and files at once as the system lets this process have."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _open_browser(address: str) -> None:

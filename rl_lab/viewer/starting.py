@@ -8,15 +8,19 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from experiments.errors import InputError, shown, unknown
 from experiments.execution.executor import available_cores
-from experiments.specs.loading import load_spec, suite_names
+from experiments.files import read_text
+from experiments.specs.loading import LARGEST_SPEC, load_spec, suite_names
 
 MOST_SPECS = 200  # files that are offered
+MOST_LABELS = 50  # of a spec that are shown
 MOST_SAID = 2_000  # characters of what a process said last
 PATIENCE = 15.0  # seconds that a process has to stop cleanly
 MOST_RUNNING = 4  # experiments at once
@@ -52,10 +56,11 @@ class Starter:
     Args:
         out: the output folder.
         specs: the folder whose specs (*.toml, and those in folders in it, one level deep) are offered.
+        trust_code: specs that name code of the user's own may be started.
     """
 
-    def __init__(self, out: Path, specs: Path) -> None:
-        self._out, self._specs = out, specs
+    def __init__(self, out: Path, specs: Path, *, trust_code: bool) -> None:
+        self._out, self._specs, self._trust_code = out, specs, trust_code
         self._experiments: dict[str, Experiment] = {}
         self._lock = threading.Lock()
 
@@ -64,12 +69,13 @@ class Starter:
         files = [path for pattern in ("*.toml", "*/*.toml") for path in sorted(self._specs.glob(pattern))]
         specs: list[dict[str, Any]] = []
         for path in files:
-            if path.is_symlink() or path.name in ("pyproject.toml", "spec.toml") or len(specs) == MOST_SPECS:
+            if path.is_symlink() or (path.parent != self._specs and path.parent.is_symlink()):
                 continue
-            described = _described(str(path), path.relative_to(self._specs).as_posix())
+            if path.name in ("pyproject.toml", "spec.toml") or len(specs) == MOST_SPECS:
+                continue
+            described = _described(path, path.relative_to(self._specs).as_posix())
             specs += [described] if described else []
-        suites = [described for name in suite_names() if (described := _described(name, name))]
-        return {"suites": suites, "specs": specs}
+        return {"suites": [_described_suite(name) for name in suite_names()], "specs": specs}
 
     def start(self, source: str, seeds: int | None, steps: int | None, jobs: int | None) -> dict[str, Any]:
         """Start a suite, or a spec that is offered.
@@ -78,15 +84,17 @@ class Starter:
             InputError: there is none of that name, a number is out of range, or enough are running.
         """
         offered = self.offered()
-        names = [one["name"] for kind in offered.values() for one in kind]
-        if source not in names:
-            raise unknown("suite or spec", source, names)
+        found = {one["name"]: one for kind in offered.values() for one in kind}
+        if source not in found:
+            raise unknown("suite or spec", source, list(found))
+        if found[source]["own_code"] and not self._trust_code:
+            raise InputError(f"{source} names code of your own: the viewer starts it after rl-lab ui --trust-code")
         for name, value in (("seeds", seeds), ("steps", steps), ("jobs", jobs)):
             if value is not None and not 1 <= value <= 10**12:
                 raise InputError(f"{name}: expected a whole number of at least 1, got {value}")
         what = source if source in [one["name"] for one in offered["suites"]] else str(self._specs / source)
         options = [f"--{name}={value}" for name, value in (("seeds", seeds), ("steps", steps)) if value is not None]
-        options.append(f"--jobs={min(jobs or max(1, available_cores() - 1), available_cores())}")
+        options.append(f"--jobs={min(jobs or max(1, available_cores() - 1), 4 * available_cores())}")
         with self._lock:
             if sum(one.process.poll() is None for one in self._experiments.values()) >= MOST_RUNNING:
                 raise InputError(f"expected at most {MOST_RUNNING} experiments at once: stop one first")
@@ -140,16 +148,37 @@ def _interrupt(made: Experiment) -> None:
         made.process.send_signal(signal.SIGINT if sys.platform != "win32" else signal.SIGTERM)
 
 
-def _described(source: str, name: str) -> dict[str, Any] | None:
-    """What a spec would run; None where it is none."""
+@lru_cache
+def _described_suite(name: str) -> dict[str, Any]:
+    """What a bundled suite would run."""
+    spec = load_spec(name)
+    envs, agents = [env.label for env in spec.envs], [agent.label for agent in spec.agents]
+    return {"name": name, "envs": envs, "agents": agents, "runs": len(spec.run_specs()), "own_code": False}
+
+
+def _described(path: Path, name: str) -> dict[str, Any] | None:
+    """What a spec on disk would run; None where it is none. It is read as data: nothing that it names is imported."""
     try:
-        spec = load_spec(source)
-        runs = len(spec.run_specs())
-    except (InputError, OSError):
+        values = tomllib.loads(read_text(path, largest=LARGEST_SPEC, wrong="cannot read the spec"))
+    except (InputError, OSError, ValueError, RecursionError):
         return None
-    return {
-        "name": name,
-        "envs": [env.label for env in spec.envs],
-        "agents": [agent.label for agent in spec.agents],
-        "runs": runs,
-    }
+    envs, agents = values.get("envs"), values.get("agents")
+    if not (isinstance(values.get("name"), str) and isinstance(envs, list) and isinstance(agents, list)):
+        return None
+    envs, agents = ([one for one in some if isinstance(one, dict)] for some in (envs, agents))
+    if not envs or not agents:
+        return None
+    ids = [one.get("id") for one in (*envs, *agents)] + [wrapper for env in envs for wrapper in _wrappers(env)]
+    names = [
+        [shown(str(one.get("name", one.get("id"))))[:200] for one in some[:MOST_LABELS]] for some in (envs, agents)
+    ]
+    own_code = any(":" in str(one) for one in ids)
+    return {"name": name, "envs": names[0], "agents": names[1], "runs": None, "own_code": own_code}
+
+
+def _wrappers(env: dict[str, Any]) -> list[Any]:
+    """The ids of an entry's wrappers, as they stand."""
+    wrappers = env.get("wrappers", [])
+    if not isinstance(wrappers, list):
+        return []
+    return [one.get("id") if isinstance(one, dict) else one for one in wrappers]

@@ -4,7 +4,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
+import socket
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +201,176 @@ def test_code_of_ones_own_plays_after_a_yes_alone(own_code: Path) -> None:
         assert mark.name != f"mark-{viewer.process.pid}"  # imported in the process that plays, not in the server
 
 
+def test_specs_are_offered_without_importing_what_they_name(own_code: Path) -> None:
+    spec = 'name = "x"\nsteps = 50\n[[envs]]\nid = "marked:Mine"\n[[agents]]\nid = "q_learning"\n'
+    (own_code / "mine.toml").write_text(spec)
+    (own_code / "elsewhere").mkdir()
+    (own_code / "elsewhere" / "deep").mkdir()
+    (own_code / "elsewhere" / "deep" / "linked.toml").write_text(spec.replace("marked:Mine", "RLLab/Maze-v0"))
+    (own_code / "link").symlink_to(own_code / "elsewhere" / "deep")
+    with viewer_of(own_code / "runs") as viewer:
+        assert [one["name"] for one in viewer.get("/api/start")["specs"]] == ["mine.toml"]
+        status, _, content = viewer.ask("/api/start", "POST", {"source": "mine.toml"})
+        assert (status, b"after rl-lab ui --trust-code" in content) == (400, True)
+        assert viewer.ask("/api/start", "POST", {"source": "link/linked.toml"})[0] == 400
+    assert not list(own_code.glob("mark-*"))
+
+
+HEADER = "episode,env_step,return,length,epsilon,td_error"
+EVALUATIONS = "env_step,phase,set,episode_seed,return,length,terminated,truncated,success,unmet_share"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("episodes.csv", f'{HEADER}\n1,10,"5,10,0,0\n'),
+        ("episodes.csv", f"{HEADER},env_step,return\n0,10,-1,1,,,3,4\n"),
+        ("episodes.csv", f"{HEADER}\n1,10\n2,20\n"),
+        ("episodes.csv", f"{HEADER}\n1,10,-1,1,,,7,8,9\n"),
+        ("episodes.csv", "x" * 200_000 + "\n1\n"),
+        ("episodes.csv", f'"{HEADER}\n1,10,-1,1,,\n'),
+        ("episodes.csv", HEADER + "\n" + "\x00\x01\xff,\u2028,;\n" * 50),
+        ("episodes.csv", f"{HEADER}\n" + "0,10,1e308,1,,\n1,20,1e308,1,,\n" * 20),
+        ("episodes.csv", f"{HEADER}\n" + "".join(f"0,{n * 7919 % 1000},-1,1,,\n" for n in range(9000))),
+        ("evaluations.csv", f'{EVALUATIONS}\n1,curve,"fresh,1,1,1,1,1,1,1\n'),
+        ("evaluations.csv", f"{EVALUATIONS}\n" + "0,curve,fresh,1,1.7e308,1,true,false,true,0\n" * 9),
+        ("evaluations.csv", EVALUATIONS.replace("set,", "") + "\n0,curve,1,1,1,1,1,1,1\n"),
+        ("evaluations.csv", EVALUATIONS.replace("return", "reward") + "\n0,curve,fresh,1,1,1,1,1,1,1\n"),
+        ("timing.csv", "env_step,seconds,seconds\n1,2,3\n"),
+        ("timing.csv", "env_step,episodes\n1,2\n"),
+        ("timing.csv", "env_step,episodes,seconds\n" + "1" * 99 + ',"\n'),
+    ],
+    ids=range(16),
+)
+def test_a_damaged_log_spoils_nothing(served_copy: Served, name: str, content: str) -> None:
+    log = served_copy.folder / "train/maze/q_learning/seed-0" / name
+    before = log.read_bytes()
+    log.write_text(content)
+    try:
+        ids = ",".join(served_copy.ids().values())
+        for kind in ("evaluation", "training"):
+            for axis in ("steps", "episodes", "seconds"):
+                curves = served_copy.get(f"/api/curves?ids={ids}&kind={kind}&axis={axis}&smoothing=10&width=100")
+                assert [len(group["runs"]) for group in curves["groups"]] == [2, 2]
+                assert all(len(run["x"]) <= 210 for group in curves["groups"] for run in group["runs"])
+                assert len(curves["groups"][1]["runs"][0]["x"]) > 5  # the sound ones are drawn
+    finally:
+        log.write_bytes(before)
+
+
+@pytest.fixture(scope="module")
+def served_copy(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with viewer_of(Path(shutil.copytree(runs, tmp_path_factory.mktemp("copy") / "runs"))) as viewer:
+        yield viewer
+
+
+@pytest.mark.parametrize("wrong", ["NaN", "Infinity", "1e999", "-1e999"])
+def test_a_number_that_is_none_damages_its_run_alone(served_copy: Served, wrong: str) -> None:
+    manifest = served_copy.folder / "train/maze/q_learning/seed-1" / "run.json"
+    before = manifest.read_text()
+    manifest.write_text(before.replace('"learning_rate": 0.5', f'"learning_rate": {wrong}'))
+    try:
+        states = {run["path"]: (run["state"], run["error"]) for run in served_copy.get("/api/runs")["runs"]}
+        state, error = states["train/maze/q_learning/seed-1"]
+        assert state == "damaged"
+        assert f"expected finite numbers, got {wrong}" in error
+        assert [state for state, _ in states.values()].count("finished") == 3
+    finally:
+        manifest.write_text(before)
+
+
+def test_a_folder_that_has_become_a_link_is_not_followed(own_runs: Path, tmp_path: Path) -> None:
+    with viewer_of(own_runs) as viewer:
+        run = viewer.ids()["train/maze/sarsa/seed-0"]
+        outside = tmp_path / "outside"
+        (own_runs / "train" / "maze").rename(outside)
+        (own_runs / "train" / "maze").symlink_to(outside)
+        for path in (f"/api/raw/{run}/episodes.csv", f"/api/curves?ids={run}", f"/api/recording?ids={run}"):
+            status, _, content = viewer.ask(path)
+            assert (status, b"a link, which is not followed" in content) == (400, True)
+        assert viewer.ask("/api/trash", "POST", {"ids": [run], "yes": True})[0] == 400
+        assert (outside / "sarsa" / "seed-0" / "run.json").is_file()
+
+
+def test_a_log_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+    from rl_lab.viewer.logs import LogCache
+
+    cache = LogCache(most_bytes=1_000_000)
+    with (tmp_path / "episodes.csv").open("w") as file:
+        file.write(HEADER + "\n")
+        for number in range(60_000):
+            file.write(f"{number},{number},-1,1,,\n")
+    assert len(cache.read(tmp_path, "episodes.csv")) == 0
+    with (tmp_path / "timing.csv").open("w") as file:
+        file.write("env_step,episodes,seconds\n")
+        file.truncate(3_000_000_000)  # a hole
+    assert len(cache.read(tmp_path, "timing.csv")) == 0
+
+
+def test_bodies_of_two_lengths_are_refused(served: Served) -> None:
+    headers = {"Content-Length": "2", "Transfer-Encoding": "chunked"}
+    assert served.ask("/api/stop", "POST", b"2\r\n{}\r\n0\r\n\r\n", headers)[0] in (400, 411)
+
+
+def test_who_connects_and_asks_nothing_is_left(served: Served) -> None:
+    silent = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(200)]
+    try:
+        for one in silent:
+            one.sendall(b"GET / HTTP/1.1\r\n")
+        assert served.get("/api/runs")["runs"]
+        deadline = time.monotonic() + 30
+        silent[0].settimeout(30)
+        assert silent[0].recv(1) == b""  # closed by the viewer
+        assert time.monotonic() < deadline
+    finally:
+        for one in silent:
+            one.close()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system has no such signal")
+def test_a_worker_that_hangs_holds_up_nothing_else(own_runs: Path) -> None:
+    with viewer_of(own_runs) as viewer:
+        (run, *_) = viewer.ids().values()
+        viewer.get(f"/api/moments?ids={run}")
+        (worker,) = [
+            int(place.parent.name)
+            for place in Path("/proc").glob("[0-9]*/stat")
+            if place.read_text(errors="replace").rpartition(")")[2].split()[1] == str(viewer.process.pid)
+        ]
+        os.kill(worker, signal.SIGSTOP)
+        asked = [threading.Thread(target=viewer.ask, args=(f"/api/moments?ids={run}",), daemon=True) for _ in range(45)]
+        try:
+            for one in asked:
+                one.start()
+            time.sleep(0.5)
+            begun = time.monotonic()
+            assert viewer.get("/api/runs")["runs"]
+            assert viewer.get(f"/api/curves?ids={run}")["groups"]
+            assert time.monotonic() - begun < 5
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}"])
+def test_a_damaged_run_may_be_the_folder_itself(tmp_path: Path, content: str) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "run.json").write_text(content)
+    with viewer_of(tmp_path / "runs") as viewer:
+        assert [run["state"] for run in viewer.get("/api/runs")["runs"]] == ["damaged"]
+
+
+def test_the_first_run_of_a_folder_is_announced(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    with viewer_of(tmp_path / "runs") as viewer:
+        origin: Any = f"http://127.0.0.1:{viewer.port}"
+        headers = {"Cookie": viewer.cookie}
+        address = f"ws://127.0.0.1:{viewer.port}/live"
+        with connect(address, origin=origin, additional_headers=headers, proxy=None) as told:
+            time.sleep(1.0)
+            shutil.copytree(runs / "train/maze/sarsa/seed-0", tmp_path / "runs/x/maze/sarsa/seed-0")
+            assert [run["agent"] for run in json.loads(told.recv(timeout=10))["changed"]] == ["sarsa"]
+
+
 def test_playing_writes_nothing(own_runs: Path) -> None:
     def everything() -> dict[str, tuple[int, int]]:
         return {str(path): (path.stat().st_mtime_ns, path.stat().st_size) for path in own_runs.rglob("*")}
@@ -234,35 +408,45 @@ def test_runs_go_to_the_trash_after_a_yes(own_runs: Path) -> None:
         run = ids["train/maze/sarsa/seed-1"]
         assert viewer.ask("/api/trash", "POST", {"ids": [run]})[0] == 400
         assert viewer.ask("/api/trash", "POST", {"ids": ["../.."], "yes": True})[0] == 400
-        (moved,) = viewer.post("/api/trash", {"ids": [run], "yes": True})["moved"]
+        (moved,) = viewer.post("/api/trash", {"ids": [run, run], "yes": True})["moved"]
         assert (own_runs / moved / "run.json").is_file()
         assert moved.startswith(".rl-lab-trash/")
         assert set(viewer.ids()) == set(ids) - {"train/maze/sarsa/seed-1"}
 
 
 def test_experiments_start_stop_and_go_on_exactly(tmp_path: Path) -> None:
-    spec = 'name = "long"\nsteps = 400_000\nengine = "python"\n[[envs]]\nid = "RLLab/Maze-v0"\nname = "maze"\n'
+    spec = 'name = "long"\nsteps = 2_000_000\nengine = "python"\n[[envs]]\nid = "RLLab/Maze-v0"\nname = "maze"\n'
     (tmp_path / "long.toml").write_text(spec + '[[agents]]\nid = "q_learning"\nname = "q"\n')
     (tmp_path / "broken.toml").write_text("name = ")
     folder = tmp_path / "runs"
     run = folder / "long" / "maze" / "q" / "seed-0"
     with viewer_of(folder) as viewer:
         offered = viewer.get("/api/start")
-        assert [spec["name"] for spec in offered["specs"]] == ["long.toml"]
+        assert [(spec["name"], spec["envs"], spec["agents"]) for spec in offered["specs"]] == [
+            ("long.toml", ["maze"], ["q"])
+        ]
         assert "book-maze" in [suite["name"] for suite in offered["suites"]]
         for source in ("../long.toml", "/etc/passwd", "--help", "broken.toml"):
             assert viewer.ask("/api/start", "POST", {"source": source})[0] == 400
         made = viewer.post("/api/start", {"source": "long.toml"})
         assert made["state"] == "running"
-        _wait(lambda: (run / "snapshots" / "40000").exists() and (run / "checkpoint").exists())
-        assert viewer.get("/api/runs")["runs"][0]["state"] == "running"
+        _wait(lambda: (run / "snapshots" / "200000").exists() and (run / "checkpoint").exists())
+        (listed,) = viewer.get("/api/runs")["runs"]
+        assert listed["state"] == "running"
+        assert viewer.get(f"/api/recording?ids={listed['id']}")["tracks"][0]["moments"][0]["env_step"] >= 200_000
         viewer.post("/api/stop", {"id": made["id"]})
         _wait(lambda: viewer.get("/api/start")["started"][0]["state"] != "running")
         assert viewer.get("/api/start")["started"][0]["state"] == "stopped"
         assert viewer.get("/api/runs")["runs"][0]["state"] == "stopped"
         viewer.post("/api/start", {"source": "long.toml"})
-        _wait(lambda: viewer.get("/api/runs")["runs"][0]["state"] == "finished")
-    whole = train("RLLab/Maze-v0", "q_learning", steps=400_000, out=tmp_path / "whole", name="long")
+        looks = 0
+        while viewer.get("/api/runs")["runs"][0]["state"] != "finished":  # and is looked at all the time
+            (ident,) = viewer.ids().values()
+            assert viewer.get(f"/api/curves?kind=training&ids={ident}")["groups"]
+            assert viewer.get(f"/api/recording?ids={ident}")["tracks"]
+            looks += 1
+        assert looks
+    whole = train("RLLab/Maze-v0", "q_learning", steps=2_000_000, out=tmp_path / "whole", name="long")
     assert (run / "episodes.csv").read_bytes() == (Path(whole["run"]) / "episodes.csv").read_bytes()
 
 

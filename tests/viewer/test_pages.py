@@ -218,6 +218,7 @@ def test_a_training_is_started_watched_live_and_stopped(tmp_path: Path, open_pag
         page.get_by_role("button", name="Delete the selected runs").click()
         page.get_by_role("button", name="Move to trash").click()
         page.get_by_text("0 runs, 0 running").wait_for()
+        page.close()
 
 
 @pytest.mark.parametrize(
@@ -249,10 +250,25 @@ def test_everybody_can_use_it(served: Served, open_page: Open, scheme: str, widt
 
 def test_a_viewer_that_has_ended_is_named_and_found_again(runs: Path, open_page: Open) -> None:
     with viewer_of(runs) as viewer:
-        page = open_page(viewer.address)
+        page = open_page(viewer.address, forgiven="ERR_CONNECTION_REFUSED")
         page.get_by_text("live", exact=True).wait_for()
     page.get_by_text("not connected").wait_for()
     page.close()
+
+
+def test_a_new_point_is_seen_within_two_seconds(own_runs: Path, open_page: Open) -> None:
+    log = own_runs / "train/maze/q_learning/seed-0/evaluations.csv"
+    with viewer_of(own_runs) as viewer:
+        page = open_page(viewer.address)
+        page.get_by_text("live", exact=True).wait_for()
+        until(page, "viewer.curves.chart.series.length === 2")
+        rows = [line for line in log.read_text().splitlines() if line.startswith("4000,curve,fresh")]
+        written = time.monotonic()
+        with log.open("a") as file:
+            file.writelines(row.replace("4000,", "4500,", 1) + "\n" for row in rows)
+        until(page, "viewer.curves.chart.series[0].x.includes(4500)")
+        assert time.monotonic() - written < 2.0
+        page.close()
 
 
 def test_names_are_text(own_runs: Path, open_page: Open) -> None:

@@ -105,13 +105,16 @@ def test_a_lander_is_told_by_its_bodies(tmp_path: Path) -> None:
     recording = record([opened], 1).to_json()
     (scene,), (episode,) = recording["scenes"], recording["tracks"][0]["moments"][-1]["episodes"]
     env: Any = opened.make_env()
-    bodies = []
-    for _ in rollout(opened.agent().policy(0), env, episode["seed"]):
+    bodies, observed = [], []
+    for step in rollout(opened.agent().policy(0), env, episode["seed"]):
+        observed.append(step.observation)
         base = env.unwrapped
         bodies.append([n for one in (base.lander, *base.legs) for n in (*one.position, one.angle)])
     told = np.frombuffer(base64.b64decode(episode["states"]), "<i2").reshape(-1, 9) / 100
     assert told == pytest.approx(np.array(bodies), abs=0.0051)
     assert scene["kind"] == "lander"
+    assert episode["observations"]["size"] == 8
+    assert values(episode["observations"]).reshape(-1, 8) == pytest.approx(np.array(observed), abs=1e-3)
     assert len(scene["ground"]) == 11
     assert scene["pad"][2] == pytest.approx(env.unwrapped.helipad_y, abs=1e-3)
     assert watch(result["run"], record=tmp_path / "lander.html")["bytes"] < 1_000_000

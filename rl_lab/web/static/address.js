@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
   view: "curves", runs: "", kind: "evaluation", axis: "steps", smoothing: "1", scale: "linear", low: "", high: "",
-  search: "", state: "", group: "experiment", sort: "name", hidden: "", racers: "", at: "", episode: "", number: "0", seed: "",
+  search: "", state: "", group: "experiment", sort: "name", hidden: "", env: "", racers: "", at: "", episode: "", number: "0", seed: "",
   lang: "", theme: "", faint: "1",
 };
 const listeners = [];

@@ -15,7 +15,7 @@ export class Curves {
     this.agentIndex = agents;
     this.onMoment = onMoment;
     this.asked = 0;
-    this.env = null;
+    this.env = null; // of what is drawn
     this.values = null;
     this.build();
   }
@@ -49,7 +49,7 @@ export class Curves {
     for (const [key, select] of [["kind", this.kind], ["axis", this.axis], ["smoothing", this.smoothing], ["scale", this.scale]]) select.value = now(key);
     this.smoothing.disabled = now("kind") !== "training";
     if (["runs", "kind", "axis", "smoothing", "low", "high"].some((key) => keys.has(key))) this.load();
-    else if (keys.has("scale") || keys.has("faint")) this.draw();
+    else if (["scale", "faint", "env"].some((key) => keys.has(key)) && this.values) this.draw();
   }
 
   async load() {
@@ -77,8 +77,8 @@ export class Curves {
   draw() {
     const { groups, scales, measure } = this.values;
     const envs = [...new Set(groups.map((group) => group.env))];
-    if (!envs.includes(this.env)) this.env = envs[0] ?? null;
-    this.envs.replaceChildren(...(envs.length > 1 ? envs.map((env) => button(env, env, () => { this.env = env; this.draw(); }, { "aria-pressed": String(env === this.env) })) : []));
+    this.env = envs.includes(now("env")) ? now("env") : envs[0] ?? null;
+    this.envs.replaceChildren(...(envs.length > 1 ? envs.map((env) => button(env, env, () => change({ env }), { "aria-pressed": String(env === this.env) })) : []));
     const mine = groups.filter((group) => group.env === this.env);
     const several = new Set(mine.map((group) => group.experiment)).size > 1;
     const faint = now("faint") === "1";

@@ -124,7 +124,7 @@ export class Maze {
     for (const one of rewards) returns.push(returns[returns.length - 1] + one);
     return {
       length: actions.length, actions, rewards, returns, end, success, seed: null,
-      state: (step) => states[step], valuesAt: () => null,
+      state: (step) => states[step], valuesAt: () => null, observationAt: () => null,
     };
   }
 

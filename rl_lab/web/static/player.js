@@ -375,7 +375,7 @@ export class Player {
     const states = [start];
     const mine = {
       states, length: 0, actions: [], rewards: [], returns: [0], end: "mine", success: null, seed: null,
-      state: (step) => states[step], valuesAt: () => null,
+      state: (step) => states[step], valuesAt: () => null, observationAt: () => null,
     };
     const index = this.tracks.length;
     this.myTrack = {
@@ -575,6 +575,8 @@ export class Player {
     } else if (this.scenes[this.sceneIndex(track)].scene.kind === "lander") {
       rows.push([say("place"), `${number(state[0], 3)}, ${number(state[1], 3)}; ${say("angle")} ${number((state[2] * 180) / Math.PI, 3)}°`]);
     }
+    const observed = episode.observationAt(step);
+    if (observed) rows.push([say("observation"), observed.map((one) => number(one, 3)).join("  ")]);
     const action = step > 0 ? episode.actions[step - 1] : null;
     rows.push([say("action"), action === null ? "–" : this.actionName(action)]);
     rows.push([say("reward"), step > 0 ? number(episode.rewards[step - 1]) : "–"]);

@@ -31,7 +31,7 @@ export class Start {
 
   offer(offer) {
     return element("li", {}, element("div", {}, element("b", {}, offer.name), element("br"),
-      element("span", { class: "soft" }, `${few(offer.envs)} × ${few(offer.agents)}: ${say("runs_of", { count: whole(offer.runs) })}`)),
+      element("span", { class: "soft" }, `${few(offer.envs)} × ${few(offer.agents)}${offer.runs === null ? "" : `: ${say("runs_of", { count: whole(offer.runs) })}`}`)),
       button(say("start"), say("start_what", { name: offer.name }), () => this.start(offer.name)));
   }
 

@@ -30,11 +30,14 @@ export function unpackEpisode(episode, scene, numActions) {
   const states = lander ? hundredths(episode.states) : counts(episode.states);
   const returns = [0];
   for (const one of rewards) returns.push(returns[returns.length - 1] + one);
+  const seen = episode.observations ? values(episode.observations) : null;
+  const size = episode.observations?.size;
   const table = episode.values ? values(episode.values) : null;
   return {
     seed: episode.seed, scene: episode.scene, length, actions, rewards, returns, end: episode.end,
     success: episode.success,
     state: (step) => lander ? states.subarray(step * 9, step * 9 + 9) : states[step],
+    observationAt: (step) => (seen ? [...seen.subarray(step * size, (step + 1) * size)] : null),
     valuesAt: (step) => table && step * numActions < table.length
       ? table.subarray(step * numActions, (step + 1) * numActions) : null,
   };
