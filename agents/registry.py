@@ -22,6 +22,10 @@ AGENTS = {
     "tree_backup": ("agents.tabular.n_step:TreeBackup", "n steps ahead, and off-policy"),
     "sarsa_lambda": ("agents.tabular.traces:SarsaLambda", "SARSA with eligibility traces"),
     "watkins_q_lambda": ("agents.tabular.traces:WatkinsQLambda", "Q-learning with traces that exploration cuts"),
+    "backward_q_lambda": (
+        "agents.tabular.backward_q:BackwardQLambda",
+        "Q(lambda) backwards through every finished episode: lands on the moon",
+    ),
     "monte_carlo": ("agents.tabular.monte_carlo:MonteCarlo", "averages the returns of whole episodes"),
     "dyna_q": ("agents.tabular.dyna:DynaQ", "Q-learning that plans with what it remembers"),
     "dyna_q_plus": ("agents.tabular.dyna:DynaQPlus", "Dyna-Q that is curious about what it has not tried for long"),

@@ -35,7 +35,7 @@ WALK = {"id": "RLLab/RandomWalk-v0", "name": "walk", "states": 19, "left_reward"
 CONTROL = {
     **{name: {} for name in ("q_learning", "sarsa", "expected_sarsa", "double_q_learning")},
     **{name: {"n": 4} for name in ("n_step_sarsa", "tree_backup")},
-    **{name: {} for name in ("sarsa_lambda", "watkins_q_lambda")},
+    **{name: {} for name in ("sarsa_lambda", "watkins_q_lambda", "backward_q_lambda")},
     "monte_carlo": {"epsilon": 1.0, "epsilon_schedule": "exponential", "epsilon_decay": 0.97, "epsilon_min": 0.1},
     **{"dyna_q": {}, "dyna_q_plus": {}, "prioritized_sweeping": {"learning_rate": 1.0}},
 }

@@ -34,6 +34,7 @@ from agents.tabular.memory import (
     for_python,
     in_slots,
 )
+from agents.tabular.mirror import MirroredView
 from agents.tabular.policies import StatesPolicy
 from agents.tabular.rules import Algorithm, algorithm
 from agents.tabular.sampler import why_not
@@ -99,6 +100,7 @@ class TabularAgent(OnlineAgent):
         self._draws = UniformDraws(self.exploration_rng)
         self._runs_in_machine_code = False
         self.discretiser: Discretiser | None = None  # the bins of Box observations
+        self.mirrored = self._mirrored_view()
         self.table: Table = cast(Any, _NotFitted(self.name))
         self._numbered = self._grows_history = False
         num_states = self._num_states()
@@ -107,6 +109,18 @@ class TabularAgent(OnlineAgent):
             self.discretiser = cast(Any, self.table)
         else:
             self._make_table(num_states)
+
+    def _mirrored_view(self) -> MirroredView | None:
+        """How observations are seen, where a state and its mirror image are one."""
+        space, mirror = self.observation_space, self.settings.mirror
+        if mirror is None:
+            return None
+        if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+            raise ValueError(f"{self.name}: mirror: expected a Box of observed numbers in a row, got {space}")
+        try:
+            return MirroredView(mirror, space.shape[0], self.num_actions)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     def _make_table(self, num_states: int) -> None:
         columns = 1 if self.values_states else self.num_actions
@@ -168,6 +182,8 @@ class TabularAgent(OnlineAgent):
 
     def state(self, observation: Any) -> int:
         """The table's state of an observation."""
+        if self.mirrored is not None:
+            observation = self.mirrored.seen(observation)
         return int(observation) if self.discretiser is None else self.discretiser(observation)
 
     def row(self, observation: Any) -> int:
@@ -180,6 +196,13 @@ class TabularAgent(OnlineAgent):
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
         """An action of the behaviour policy, ties drawn, when exploring; else the best, ties to the lowest index."""
+        if self.mirrored is not None:
+            mine = None if mask is None else self._seen(observation, mask)
+            return self.mirrored.action(observation, self._select(observation, explore=explore, mask=mine))
+        return self._select(observation, explore=explore, mask=mask)
+
+    def _select(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None) -> int:
+        """The action as the table has it: seen from the side that counts, where there is a mirror."""
         if explore:
             state = observation if self._numbered else self.row(observation)
             if mask is not None:
@@ -187,13 +210,19 @@ class TabularAgent(OnlineAgent):
             return self._act(self.table.view, self._parameters, self._draws, state)
         return self._best(observation, mask)
 
+    def _seen(self, observation: Any, of_actions: NDArray[Any]) -> NDArray[Any]:
+        """Something [A] of the actions, from the side that counts; or from there to how they are."""
+        if self.mirrored is not None and self.mirrored.turns(observation):
+            return of_actions[self.mirrored.actions]
+        return of_actions
+
     def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
         return first_best(self.table[self.state(observation)], mask)
 
     def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
         """An action that has never been legal in a state is worth -inf there, so that no target reckons with it."""
         if not self.values_states:
-            self.table.note_legal(self.row(observation), mask)
+            self.table.note_legal(self.row(observation), self._seen(observation, mask))
 
     def _explore_legally(self, state: int, mask: NDArray[np.bool_]) -> int:
         """What the behaviour policy does where only the legal actions are there."""
@@ -212,7 +241,7 @@ class TabularAgent(OnlineAgent):
         table = self.table.frozen()
         if self._numbered and table.met(0) is None:
             return TablePolicy(table.memory.q)
-        return StatesPolicy(table, self.discretiser)
+        return StatesPolicy(table, self.discretiser, self.mirrored)
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""
@@ -222,6 +251,8 @@ class TabularAgent(OnlineAgent):
             step.state, step.next_state = observation, next_observation
         else:
             step.state, step.next_state = self.row(observation), self.row(next_observation)
+            if self.mirrored is not None:
+                action = self.mirrored.action(observation, action)
         step.action = 0 if self.values_states else action
         if self._grows_history and table.memory.counters[TIME] == table.history:
             table.keep_more_steps()
@@ -244,7 +275,7 @@ class TabularAgent(OnlineAgent):
 
     def action_values(self, observation: Any) -> NDArray[np.float64] | None:
         """Q(S, .) [A]."""
-        return np.array(self.table[self.state(observation)])
+        return self._seen(observation, np.array(self.table[self.state(observation)]))
 
     def settle(self) -> None:
         """The exploration generator is put where its draws have come to: they are taken ahead, in blocks."""

@@ -58,7 +58,6 @@ def remember(memory: Memory, parameters: Parameters, step: Step) -> None:
     if num_tried(memory, parameters, state) == 0:
         memory.own.met[memory.counters[NUM_MET]] = state
         memory.counters[NUM_MET] += 1
-    memory.counters[CLOCK] += 1
     memory.own.model_rewards[state, action] = step.reward
     memory.own.model_states[state, action] = THE_END if step.terminated else step.next_state
     memory.own.last_tried[state, action] = memory.counters[CLOCK]

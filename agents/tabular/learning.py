@@ -8,6 +8,7 @@ import math
 from agents.seeding import Rng
 from agents.tabular.behaviour import epsilon_at
 from agents.tabular.memory import (
+    CLOCK,
     CONSTANT,
     EPSILON_GREEDY,
     EXPONENTIAL,
@@ -61,6 +62,8 @@ def begin(memory: Memory, parameters: Parameters) -> None:
 def learn(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """One step of learning; the (mean absolute) error of what was updated, nan if nothing was."""
     over = step.terminated or step.truncated
+    if parameters.clocks:
+        memory.counters[CLOCK] += 1
     if over:
         memory.rates[LAST] = exploration_rate(memory, parameters, step.state)
     if parameters.counts_visits:
@@ -83,11 +86,19 @@ def move(table: FloatArray, memory: Memory, parameters: Parameters, state: int, 
     """Q(s, a) moves towards a target; the error."""
     value = table[state, action]
     learning_rate = parameters.learning_rate
-    if parameters.learning_rate_schedule != CONSTANT:
+    if parameters.learning_rate_schedule == LINEAR:
+        learning_rate = faded_rate(memory, parameters)
+    elif parameters.learning_rate_schedule != CONSTANT:
         memory.updates[state, action] += 1
         learning_rate = step_size(parameters, memory.updates[state, action])
     table[state, action] = moved_towards(value, target, learning_rate)
     return target - value
+
+
+def faded_rate(memory: Memory, parameters: Parameters) -> float:
+    """The learning rate on its straight way down, by the env steps that were made."""
+    share = min(1.0, memory.counters[CLOCK] / parameters.learning_rate_decay_length)
+    return parameters.learning_rate + (parameters.least_learning_rate - parameters.learning_rate) * share
 
 
 def step_size(parameters: Parameters, count: int) -> float:
@@ -103,6 +114,8 @@ def step_size_by_visits(memory: Memory, parameters: Parameters, state: int, acti
     """The same where many pairs move at once: what counts is how often each was visited."""
     if parameters.learning_rate_schedule == CONSTANT:
         return parameters.learning_rate  # visits are not counted then
+    if parameters.learning_rate_schedule == LINEAR:
+        return faded_rate(memory, parameters)
     return step_size(parameters, memory.visits[state, action])
 
 

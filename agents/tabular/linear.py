@@ -100,8 +100,10 @@ class TileSettings(TabularSettings):
 
     def without_effect(self) -> dict[str, str]:
         """Tiles take the place of bins."""
-        return super().without_effect() | dict.fromkeys(
-            BINNING, "tiles (num_tiles, num_tilings) take the place of bins"
+        return (
+            super().without_effect()
+            | dict.fromkeys(BINNING, "tiles (num_tiles, num_tilings) take the place of bins")
+            | {"mirror": "tiles know no mirror yet"}
         )
 
     def parameters(self, num_actions: int) -> Parameters:

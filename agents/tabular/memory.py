@@ -67,6 +67,9 @@ class Parameters(NamedTuple):
     first_visit: bool = True
     planning_steps: int = 0
     kappa: float = 0.0
+    clocks: bool = False  # are real steps counted, in CLOCK?
+    least_learning_rate: float = 0.0  # where a linear decay of the learning rate ends
+    learning_rate_decay_length: int = 1  # of a linear one, in env steps
 
 
 class Memory(NamedTuple):

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from agents.policy import Array, Policy, first_best
 from agents.tabular.discretiser import Discretiser
+from agents.tabular.mirror import MirroredView
 from agents.tabular.table import Table
 from agents.tabular.tile_coding import TileCoder
 
@@ -17,12 +18,15 @@ class StatesPolicy(Policy):
     Args:
         table: nobody else's.
         discretiser: of Box observations; None where an observation is its state.
+        mirrored: how observations are seen, where a state and its mirror image are one.
     """
 
-    def __init__(self, table: Table, discretiser: Discretiser | None) -> None:
-        self._table, self._discretiser = table, discretiser
+    def __init__(self, table: Table, discretiser: Discretiser | None, mirrored: MirroredView | None = None) -> None:
+        self._table, self._discretiser, self._mirrored = table, discretiser, mirrored
 
     def _states(self, observations: Array) -> list[int]:
+        if self._mirrored is not None:
+            observations, _ = self._mirrored.many(observations)
         if self._discretiser is not None:
             return self._discretiser.many(observations)
         states: list[int] = np.asarray(observations).tolist()
@@ -30,19 +34,37 @@ class StatesPolicy(Policy):
 
     def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
         """The best legal action for each observation."""
+        if self._mirrored is not None:  # ties go to the lowest index as it is seen from the side that counts
+            of_rows = [None] * len(observations) if masks is None else masks
+            pairs = zip(observations, of_rows, strict=True)
+            return np.array([self.action(observation, mask) for observation, mask in pairs], dtype=np.int64)
         return _best(self.action_values(observations), masks)
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> int:
         """The best legal action."""
+        if self._mirrored is not None:
+            return self._turned_action(self._mirrored, observation, mask)
         state = int(observation) if self._discretiser is None else self._discretiser(observation)
         return first_best(self._table[state], mask)
+
+    def _turned_action(self, mirrored: MirroredView, observation: Any, mask: NDArray[np.bool_] | None) -> int:
+        assert self._discretiser is not None
+        turns = mirrored.turns(observation)
+        seen = mask[mirrored.actions] if mask is not None and turns else mask
+        action = first_best(self._table[self._discretiser(mirrored.seen(observation))], seen)
+        return mirrored.actions[action] if turns else action
 
     def action_values(self, observations: Array) -> NDArray[np.float64]:
         """Q(S, .) [N, A]."""
         states = self._states(observations)
         if self._table.dense:
-            return self._table.memory.q[states]
-        return np.array([self._table[state] for state in states]).reshape(len(states), self._table.columns)
+            values = self._table.memory.q[states]
+        else:
+            values = np.array([self._table[state] for state in states]).reshape(len(states), self._table.columns)
+        if self._mirrored is None:
+            return values
+        _, turned = self._mirrored.many(observations)
+        return np.where(turned[:, None], values[:, self._mirrored.actions], values)
 
     def met(self, observations: Array) -> NDArray[np.bool_] | None:
         """Whether training has met the states; None where that is not known."""

@@ -19,10 +19,11 @@ from agents.tabular.memory import (
     VISITS,
     Parameters,
 )
+from agents.tabular.mirror import Mirror
 
 InitialValues = Literal["zero", "random"] | float
 SCHEDULES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "visits": VISITS}
-LEARNING_RATES = {"constant": CONSTANT, "visits": VISITS, "polynomial": POLYNOMIAL}
+LEARNING_RATES = {"constant": CONSTANT, "linear": LINEAR, "visits": VISITS, "polynomial": POLYNOMIAL}
 EXPLORATIONS = {"epsilon_greedy": EPSILON_GREEDY, "boltzmann": BOLTZMANN, "ucb": UCB}
 TRACES = {"accumulating": ACCUMULATING, "replacing": REPLACING, "dutch": DUTCH}
 
@@ -31,9 +32,13 @@ class TabularSettings(Settings):
     """Settings of every tabular agent."""
 
     learning_rate: float = Field(0.1, ge=0, le=1, description="share of the error that an update takes; the book's")
-    learning_rate_schedule: Literal["constant", "visits", "polynomial"] = Field(
-        "constant", description="'visits' is 1 / N(s, a), 'polynomial' 1 / N(s, a) ** learning_rate_power"
+    learning_rate_schedule: Literal["constant", "linear", "visits", "polynomial"] = Field(
+        "constant",
+        description="'linear' goes to learning_rate_min over learning_rate_decay_steps, 'visits' is 1 / N(s, a), "
+        "'polynomial' 1 / N(s, a) ** learning_rate_power",
     )
+    learning_rate_min: float = Field(0.0, ge=0, le=1, description="where 'linear' ends")
+    learning_rate_decay_steps: int = Field(100_000, ge=1, description="length of 'linear', in env steps")
     learning_rate_power: float = Field(
         0.8, gt=0.5, le=1, description="of 'polynomial'; Even-Dar & Mansour 2003 advise about 0.8"
     )
@@ -81,6 +86,10 @@ class TabularSettings(Settings):
         10, ge=1, le=10_000, description="where edges are not given: evenly between the bounds, or between -1 and 1"
     )
 
+    mirror: Mirror | None = Field(
+        None, description="of Box observations: what changes in a mirror; a state and its image share a row"
+    )
+
     @model_validator(mode="after")
     def _edges_or_quantiles(self) -> Self:
         if self.edges is not None and self.bins == "quantile":
@@ -108,7 +117,9 @@ class TabularSettings(Settings):
         rules.append((not ucb, "decay_every", "exploration is 'ucb'"))
         rules.append((ucb, "confidence", f"exploration is {self.exploration!r}, not 'ucb'"))
         rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}"
-        rules.append((self.learning_rate_schedule == "constant", "learning_rate", rate))
+        rules.append((self.learning_rate_schedule in ("constant", "linear"), "learning_rate", rate))
+        for name in ("learning_rate_min", "learning_rate_decay_steps"):
+            rules.append((self.learning_rate_schedule == "linear", name, f"{rate}, not 'linear'"))
         rules.append((self.learning_rate_schedule == "polynomial", "learning_rate_power", f"{rate}, not 'polynomial'"))
         rules.append((self.edges is None, "num_edges", "edges are given"))
         found: dict[str, str] = {}
@@ -124,7 +135,7 @@ class TabularSettings(Settings):
         initial = self.temperature if boltzmann else self.epsilon
         every = self.decay_every or ("step" if schedule == "linear" else "episode")
         counts = (
-            self.learning_rate_schedule != "constant"
+            self.learning_rate_schedule not in ("constant", "linear")
             or self.exploration == "ucb"
             or schedule == "visits"
             or self.count_bonus > 0
@@ -135,6 +146,9 @@ class TabularSettings(Settings):
             learning_rate=self.learning_rate,
             learning_rate_schedule=LEARNING_RATES[self.learning_rate_schedule],
             learning_rate_power=self.learning_rate_power,
+            clocks=self.learning_rate_schedule == "linear",
+            least_learning_rate=min(self.learning_rate, self.learning_rate_min),  # a decay never rises
+            learning_rate_decay_length=self.learning_rate_decay_steps,
             exploration=EXPLORATIONS[self.exploration],
             schedule=SCHEDULES[schedule],
             initial_rate=initial,
@@ -180,6 +194,18 @@ class TraceSettings(TabularSettings):
         return parameters._replace(trace_decay=self.trace_decay, trace_kind=TRACES[self.traces])
 
 
+class BackwardSettings(TabularSettings):
+    """Settings of the agents that go backwards through finished episodes."""
+
+    trace_decay: float = Field(
+        0.9, ge=0, le=1, description="lambda: how much of what really came counts, against what the table says of it"
+    )
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(trace_decay=self.trace_decay)
+
+
 class MonteCarloSettings(TabularSettings):
     """Settings of the Monte Carlo agents."""
 
@@ -197,7 +223,7 @@ class DynaSettings(TabularSettings):
 
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
-        return super().parameters(num_actions)._replace(planning_steps=self.planning_steps)
+        return super().parameters(num_actions)._replace(planning_steps=self.planning_steps, clocks=True)
 
 
 class DynaPlusSettings(DynaSettings):

@@ -18,6 +18,7 @@ from agents.tabular.memory import (
     CONSTANT,
     EPISODE,
     LAST_N,
+    LINEAR,
     NEXT_ACTION,
     NEXT_STATE,
     PAIR_LIST,
@@ -75,7 +76,10 @@ class Table:
         own_layouts = layouts(own)
         self._like_q = [name for name, layout in own_layouts.items() if layout.as_q]  # q is their mean
         self._entropy = stream(seed, "table").generate_state(max(2, len(self._like_q)), np.uint64)
-        counted = {"visits": parameters.counts_visits, "updates": parameters.learning_rate_schedule != CONSTANT}
+        counted = {
+            "visits": parameters.counts_visits,
+            "updates": parameters.learning_rate_schedule not in (CONSTANT, LINEAR),
+        }
         self._layouts = {name: layout for name, layout in CORE.items() if counted.get(name, True)} | own_layouts
         num_rows = num_states if self.dense else FIRST_ROWS
         arrays = {name: self._new(name, 0, num_rows) for name in self._layouts}

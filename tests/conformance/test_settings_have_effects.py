@@ -21,7 +21,8 @@ OTHER_VALUES: dict[str, Any] = {
     "count_bonus": 1.0, "initial_values": 3.0, "table": "sparse", "bins": "quantile", "edges": [-0.05, 0.02],
     "num_edges": 3, "n": 2, "trace_decay": 0.2, "visits": "every", "planning_steps": 3, "kappa": 1.0,
     "num_tilings": 3, "num_tiles": 3, "num_weights": 300, "threshold": 0.5,
-    "policy": [1] * 9,
+    "policy": [1] * 9, "learning_rate_min": 0.2, "learning_rate_decay_steps": 50,
+    "mirror": {"negated": [0, 1, 2, 3], "actions": [1, 0]},
 }  # fmt: skip
 PLACES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("RLLab/Maze-v0", {"rows": 3, "cols": 3, "slip": 0.2, "max_steps": 30}),
@@ -76,6 +77,7 @@ def test_a_setting_has_an_effect_or_is_refused(name: str) -> None:
         ({"epsilon_schedule": "linear", "epsilon_decay": 0.9}, "epsilon_decay has no effect: epsilon_schedule is 'li"),
         ({"epsilon_schedule": "constant", "epsilon_min": 0.1}, "epsilon_min has no effect: epsilon_schedule is 'con"),
         ({"learning_rate_schedule": "visits", "learning_rate": 0.5}, "learning_rate has no effect"),
+        ({"learning_rate_min": 0.01}, "learning_rate_min has no effect: learning_rate_schedule is 'constant', not"),
         ({"learning_rate_power": 0.7}, "learning_rate_power has no effect: learning_rate_schedule is 'constant'"),
         ({"edges": [0.0], "num_edges": 3}, "num_edges has no effect: edges are given"),
         ({"exploration": "ucb", "decay_every": "step"}, "decay_every has no effect: exploration is 'ucb'"),
@@ -93,6 +95,7 @@ def test_what_has_an_effect_beside_another_setting_is_taken() -> None:
         {"exploration": "ucb", "confidence": 1.0},
         {"epsilon_schedule": "linear", "epsilon_decay_steps": 100, "epsilon_min": 0.2, "decay_every": "episode"},
         {"learning_rate_schedule": "polynomial", "learning_rate_power": 0.7},
+        {"learning_rate_schedule": "linear", "learning_rate_min": 0.01, "learning_rate_decay_steps": 100},
         {"epsilon_schedule": "visits", "epsilon_min": 0.1},
     ):
         check_agent_entry(AgentEntry(id="q_learning", settings=settings))

@@ -1,0 +1,177 @@
+"""Backward Q(lambda), learning rates that fade and mirrors: numbers worked by hand."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from agents.base import Transition
+from agents.budget import Budget
+from agents.policy import batch_of
+from agents.tabular.mirror import Mirror, MirroredView
+from envs.registry import make_env
+from rl_lab import make_agent
+
+LANDER: dict[str, Any] = {"negated": [0, 2, 4, 5], "swapped": [[6, 7]], "actions": [0, 3, 2, 1]}
+
+
+class Three(gym.Env[Any, Any]):
+    """Three numbered states and two actions, of which nothing need be known."""
+
+    observation_space, action_space = spaces.Discrete(3), spaces.Discrete(2)
+
+
+def learner(**settings: Any) -> Any:
+    known = {"learning_rate": 0.5, "discount": 0.8, "trace_decay": 0.5, "initial_values": 1.0}
+    return make_agent("backward_q_lambda", Three(), **(known | settings))
+
+
+def play(agent: Any, *steps: tuple[int, int, float, int], truncated: bool = False) -> list[Any]:
+    agent.begin_episode()
+    told = []
+    for number, (state, action, reward, next_state) in enumerate(steps):
+        last = number == len(steps) - 1
+        told.append(
+            agent.update(Transition(state, action, reward, next_state, last and not truncated, last and truncated))
+        )
+    return told
+
+
+def test_an_episode_is_learned_backwards() -> None:
+    """Q(1, 1): G = 10, 1 + 0.5 * 9 = 5.5. Q(0, 0): G = 2 + 0.8 * (0.5 * 5.5 + 0.5 * 10) = 8.2, 1 + 0.5 * 7.2 = 4.6."""
+    agent = learner()
+    errors = play(agent, (0, 0, 2.0, 1), (1, 1, 10.0, 2))
+    assert agent.action_values(1).tolist() == pytest.approx([1.0, 5.5])
+    assert agent.action_values(0).tolist() == pytest.approx([4.6, 1.0])
+    assert agent.action_values(2).tolist() == [1.0, 1.0]
+    assert errors == [None, pytest.approx((9.0 + 7.2) / 2)]
+
+
+def test_where_a_limit_cuts_the_value_stands_in() -> None:
+    """G = 10 + 0.8 * (0.5 * 1 + 0.5 * 1) = 10.8; nothing but termination is worth nothing."""
+    agent = learner()
+    play(agent, (1, 1, 10.0, 2), truncated=True)
+    assert agent.action_values(1).tolist() == pytest.approx([1.0, 1.0 + 0.5 * 9.8])
+
+
+def test_lambda_one_is_monte_carlo_and_lambda_zero_q_learning_in_reverse() -> None:
+    steps = ((0, 0, 2.0, 1), (1, 1, 10.0, 0), (0, 1, 1.0, 2))
+    agent = learner(trace_decay=1.0, learning_rate=1.0)
+    play(agent, *steps)
+    assert agent.action_values(0).tolist() == pytest.approx([2 + 0.8 * (10 + 0.8), 1.0])
+    backwards = learner(trace_decay=0.0)
+    play(backwards, *steps)
+    one_step: Any = make_agent("q_learning", Three(), learning_rate=0.5, discount=0.8, initial_values=1.0)
+    for number, (state, action, reward, next_state) in reversed(list(enumerate(steps))):
+        one_step.update(Transition(state, action, reward, next_state, number == 2, False))
+    for state in range(3):
+        assert backwards.action_values(state).tolist() == pytest.approx(one_step.action_values(state).tolist())
+
+
+def test_a_learning_rate_fades_with_the_steps() -> None:
+    """From 0.5 to 0.1 over 4 steps: 0.4 at the first update (a step was made), then 0.3, 0.2, 0.1, 0.1."""
+    settings: dict[str, Any] = {
+        "learning_rate_schedule": "linear",
+        "learning_rate_min": 0.1,
+        "learning_rate_decay_steps": 4,
+    }
+    agent: Any = make_agent("q_learning", Three(), learning_rate=0.5, discount=0.0, **settings)
+    expected = 0.0
+    for rate in (0.4, 0.3, 0.2, 0.1, 0.1):
+        agent.update(Transition(0, 0, 10.0, 1, False, False))
+        expected += rate * (10.0 - expected)
+        assert agent.action_values(0)[0] == pytest.approx(expected)
+    again: Any = make_agent("q_learning", Three(), learning_rate=0.5, discount=0.0, **settings)
+    again.set_state(agent.get_state())
+    again.update(Transition(0, 1, 10.0, 1, False, False))
+    assert again.action_values(0)[1] == pytest.approx(1.0)
+
+
+# -- mirrors ----------------------------------------------------------------------------------------------------
+
+
+def test_what_a_mirror_shows() -> None:
+    view = MirroredView(Mirror(**LANDER), 8, 4)
+    right = np.array([0.5, 1.0, 0.1, -0.2, 0.3, -0.4, 1.0, 0.0], np.float32)
+    left = np.array([-0.5, 1.0, -0.1, -0.2, -0.3, 0.4, 0.0, 1.0], np.float32)
+    assert (view.turns(right), view.turns(left)) == (False, True)
+    assert view.seen(left).tolist() == view.seen(right).tolist() == right.tolist()
+    assert view.image(right).tolist() == left.tolist()
+    assert view.image(right).dtype == np.float32
+    assert [view.action(left, action) for action in range(4)] == [0, 3, 2, 1]
+    assert [view.action(right, action) for action in range(4)] == [0, 1, 2, 3]
+    straight = np.array([0.0, 1.0, 0.0, -0.2, -0.3, 0.4, 0.0, 1.0])
+    assert view.turns(straight)  # the angle decides, where x and the speed sideways are 0
+    assert not view.turns(np.zeros(8))
+    many, turned = view.many(np.stack([right, left]))
+    assert (many == right).all()
+    assert turned.tolist() == [False, True]
+
+
+def test_the_moon_is_the_same_in_the_mirror() -> None:
+    """Gymnasium's own physics: of two landers that begin as mirror images, falling, each stays the other's image."""
+    view = MirroredView(Mirror(**LANDER), 8, 4)
+    one, other = make_env("LunarLander-v3"), make_env("LunarLander-v3")
+    for env in (one, other):
+        env.reset(seed=3)
+    base: Any = other.unwrapped
+    for body in (base.lander, *base.legs):
+        body.linearVelocity = (-body.linearVelocity[0], body.linearVelocity[1])
+        body.angularVelocity = -body.angularVelocity
+    for _ in range(30):
+        seen, image = one.step(0)[0], other.step(0)[0]
+    assert abs(seen[0]) > 0.01
+    assert abs(seen[4]) > 0.01
+    assert view.image(seen) == pytest.approx(image, abs=2e-3)
+
+
+@pytest.mark.parametrize("agent", ["backward_q_lambda", "q_learning", "sarsa_lambda", "expected_sarsa"])
+@pytest.mark.parametrize("table", ["dense", "sparse"])
+def test_what_is_learned_on_one_side_is_known_on_the_other(agent: str, table: str) -> None:
+    mirror: dict[str, Any] = {"negated": [0, 1, 2, 3], "actions": [1, 0]}
+    env = make_env("CartPole-v1")
+    env.reset(seed=0)
+    made: Any = make_agent(agent, env, mirror=mirror, num_edges=4, table=table)
+    made.train(env, Budget(steps=500))
+    policy = made.policy(0)
+    rng = np.random.default_rng(0)
+    seen = rng.uniform(-1, 1, (200, 4)).astype(np.float32)
+    for observation in seen:
+        values = made.action_values(observation)
+        assert made.action_values(-observation).tolist() == values[::-1].tolist()
+        action = made.select_action(observation, explore=False)
+        assert made.select_action(-observation, explore=False) == 1 - action
+        assert values[action] == values.max()
+        assert policy.action(observation) == action
+    batch = batch_of(list(seen))
+    assert policy.act(batch).tolist() == [made.select_action(one, explore=False) for one in seen]
+    values = policy.action_values(batch)
+    assert values is not None
+    assert values.tolist() == [made.action_values(one).tolist() for one in seen]
+    mask = np.array([False, True])
+    assert {made.select_action(one, explore=explore, mask=mask) for one in seen for explore in (True, False)} == {1}
+    again: Any = make_agent(agent, env, mirror=mirror, num_edges=4, table=table)
+    again.set_policy_state(made.policy_state())
+    assert all(again.action_values(one).tolist() == made.action_values(one).tolist() for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("mirror", "message"),
+    [
+        ({"negated": [0], "actions": [1, 2, 0]}, "expected each action once, and the image of its image"),
+        ({"negated": [0], "actions": [0, 0]}, "expected each action once"),
+        ({"negated": [0, 0], "actions": [0, 1]}, "expected no number twice"),
+        ({"negated": [0], "swapped": [[0, 1]], "actions": [0, 1]}, "expected no number twice"),
+        ({"negated": [0], "swapped": [[1, 1]], "actions": [0, 1]}, "expected pairs of different numbers"),
+        ({"negated": [4], "actions": [0, 1]}, "expected observed numbers from 0 to 3"),
+        ({"negated": [0], "actions": [0, 1, 2]}, "actions: expected 2, got 3"),
+        ({"negated": [], "actions": [0, 1]}, "at least 1 item"),
+    ],
+)
+def test_mirrors_that_are_none(mirror: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_agent("q_learning", make_env("CartPole-v1"), mirror=mirror)
+    with pytest.raises(ValueError, match="expected a Box of observed numbers in a row"):
+        make_agent("q_learning", make_env("RLLab/Maze-v0"), mirror={"negated": [0], "actions": [0, 1, 2, 3]})
