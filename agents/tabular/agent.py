@@ -322,10 +322,19 @@ class TabularAgent(OnlineAgent):
 
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent; at either speed the result is the same."""
+        if self.settings.decay_share is not None:
+            self._fade_over(max(1, round(self.settings.decay_share * monitor.max_steps)))
         if self._runs_in_machine_code and self._why_not(env) is None:
             compiled_engine.train(self, env, monitor)
         else:
             super().train(env, monitor)
+
+    def _fade_over(self, length: int) -> None:
+        """Let what fades in a straight line do so over these env steps."""
+        parameters = self.parameters._replace(learning_rate_decay_length=length)
+        if self.settings.fades_linearly:
+            parameters = parameters._replace(decay_length=length)
+        self.parameters, self._parameters = parameters, for_python(parameters)
 
     def table_size(self) -> TableSize:
         """Dense or sparse, its states, and the bytes of all arrays."""

@@ -1,6 +1,6 @@
 """The settings of the tabular agents: each default, range and meaning."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,6 +20,7 @@ from agents.tabular.memory import (
     Parameters,
 )
 from agents.tabular.mirror import Mirror
+from agents.tabular.presets import PRESETS
 
 InitialValues = Literal["zero", "random"] | float
 SCHEDULES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "visits": VISITS}
@@ -66,6 +67,9 @@ class TabularSettings(Settings):
     decay_every: Literal["step", "episode"] | None = Field(
         None, description="when a schedule moves; without it 'linear' at every step, 'exponential' after every episode"
     )
+    decay_share: float | None = Field(
+        None, gt=0, le=1, description="of the run's env steps, over which 'linear' schedules go instead of decay_steps"
+    )
     confidence: float = Field(2.0, ge=0, description="c of 'ucb': Q + c * sqrt(ln N(s) / N(s, a)); the textbook's")
     count_bonus: float = Field(
         0.0, ge=0, description="added to every reward, times 1 / sqrt(N(s, a)): curiosity (Strehl & Littman 2008)"
@@ -96,6 +100,18 @@ class TabularSettings(Settings):
             raise ValueError("bins: expected 'uniform' where edges are given, got 'quantile'")
         return self
 
+    @model_validator(mode="after")
+    def _shares_are_of_steps(self) -> Self:
+        if self.decay_share is not None and self.decay_every == "episode":
+            raise ValueError("decay_share: expected schedules that move at every step, got decay_every = 'episode'")
+        return self
+
+    @property
+    def fades_linearly(self) -> bool:
+        """Does the rate of exploration go down in a straight line?"""
+        kind = {"epsilon_greedy": self.epsilon_schedule, "boltzmann": self.temperature_schedule}
+        return kind.get(self.exploration) == "linear"
+
     def without_effect(self) -> dict[str, str]:
         """What the other settings leave without effect, and why."""
         kinds = {"epsilon": "epsilon_greedy", "temperature": "boltzmann"}
@@ -122,6 +138,10 @@ class TabularSettings(Settings):
             rules.append((self.learning_rate_schedule == "linear", name, f"{rate}, not 'linear'"))
         rules.append((self.learning_rate_schedule == "polynomial", "learning_rate_power", f"{rate}, not 'polynomial'"))
         rules.append((self.edges is None, "num_edges", "edges are given"))
+        is_linear = self.fades_linearly or self.learning_rate_schedule == "linear"
+        rules.append((is_linear, "decay_share", "no schedule is 'linear'"))
+        for name in ("epsilon_decay_steps", "temperature_decay_steps", "learning_rate_decay_steps"):
+            rules.append((self.decay_share is None, name, "decay_share is given"))
         found: dict[str, str] = {}
         for has_effect, name, why in rules:
             if not has_effect:
@@ -197,9 +217,18 @@ class TraceSettings(TabularSettings):
 class BackwardSettings(TabularSettings):
     """Settings of the agents that go backwards through finished episodes."""
 
+    preset: Literal["lander"] | None = Field(
+        None, description="'lander': what lands on LunarLander with a plain table; what is set beside it wins"
+    )
     trace_decay: float = Field(
         0.9, ge=0, le=1, description="lambda: how much of what really came counts, against what the table says of it"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_preset(cls, values: Any) -> Any:
+        preset = values.get("preset") if isinstance(values, dict) else None
+        return PRESETS[preset] | values if preset in PRESETS else values
 
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""

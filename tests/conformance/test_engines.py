@@ -34,6 +34,7 @@ STEP_SIZES: list[dict[str, Any]] = [
     {},
     {"learning_rate": 1.0, "discount": 1.0},
     {"learning_rate_schedule": "visits"},
+    {"learning_rate_schedule": "linear", "learning_rate_min": 0.01, "learning_rate_decay_steps": 500},
     {"learning_rate_schedule": "polynomial", "learning_rate_power": 0.7, "initial_values": "random"},
 ]
 OWN: dict[str, list[dict[str, Any]]] = {
@@ -42,6 +43,7 @@ OWN: dict[str, list[dict[str, Any]]] = {
     "n_step_td": [{"n": 1}, {"n": 5}],
     "sarsa_lambda": [{"traces": kind} for kind in ("accumulating", "replacing", "dutch")],
     "watkins_q_lambda": [{"traces": kind, "trace_decay": 0.5} for kind in ("accumulating", "replacing", "dutch")],
+    "backward_q_lambda": [{"trace_decay": 0.0}, {"trace_decay": 0.8}, {"trace_decay": 1.0}],
     "td_lambda": [{"trace_decay": 0.0}, {"traces": "accumulating"}],
     "monte_carlo": [{"visits": "first"}, {"visits": "every"}],
     "monte_carlo_prediction": [{"visits": "first"}, {"visits": "every"}],

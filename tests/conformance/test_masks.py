@@ -68,6 +68,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tree_backup": {"n": 3},
     "sarsa_lambda": {"epsilon_min": 0.0},
     "watkins_q_lambda": {},
+    "backward_q_lambda": {"epsilon_min": 0.0},
     "monte_carlo": {},
     "dyna_q": {},
     "dyna_q_plus": {"kappa": 1e-5},

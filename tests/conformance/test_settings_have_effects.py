@@ -22,6 +22,7 @@ OTHER_VALUES: dict[str, Any] = {
     "num_edges": 3, "n": 2, "trace_decay": 0.2, "visits": "every", "planning_steps": 3, "kappa": 1.0,
     "num_tilings": 3, "num_tiles": 3, "num_weights": 300, "threshold": 0.5,
     "policy": [1] * 9, "learning_rate_min": 0.2, "learning_rate_decay_steps": 50,
+    "decay_share": 0.1, "preset": "lander",
     "mirror": {"negated": [0, 1, 2, 3], "actions": [1, 0]},
 }  # fmt: skip
 PLACES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -78,6 +79,11 @@ def test_a_setting_has_an_effect_or_is_refused(name: str) -> None:
         ({"epsilon_schedule": "constant", "epsilon_min": 0.1}, "epsilon_min has no effect: epsilon_schedule is 'con"),
         ({"learning_rate_schedule": "visits", "learning_rate": 0.5}, "learning_rate has no effect"),
         ({"learning_rate_min": 0.01}, "learning_rate_min has no effect: learning_rate_schedule is 'constant', not"),
+        ({"decay_share": 0.5}, "decay_share has no effect: no schedule is 'linear'"),
+        (
+            {"epsilon_schedule": "linear", "decay_share": 0.5, "epsilon_decay_steps": 9},
+            "epsilon_decay_steps has no effect: decay_share is given",
+        ),
         ({"learning_rate_power": 0.7}, "learning_rate_power has no effect: learning_rate_schedule is 'constant'"),
         ({"edges": [0.0], "num_edges": 3}, "num_edges has no effect: edges are given"),
         ({"exploration": "ucb", "decay_every": "step"}, "decay_every has no effect: exploration is 'ucb'"),
@@ -97,6 +103,7 @@ def test_what_has_an_effect_beside_another_setting_is_taken() -> None:
         {"learning_rate_schedule": "polynomial", "learning_rate_power": 0.7},
         {"learning_rate_schedule": "linear", "learning_rate_min": 0.01, "learning_rate_decay_steps": 100},
         {"epsilon_schedule": "visits", "epsilon_min": 0.1},
+        {"epsilon_schedule": "linear", "decay_share": 0.5},
     ):
         check_agent_entry(AgentEntry(id="q_learning", settings=settings))
 

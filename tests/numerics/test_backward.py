@@ -89,6 +89,35 @@ def test_a_learning_rate_fades_with_the_steps() -> None:
     assert again.action_values(0)[1] == pytest.approx(1.0)
 
 
+def test_schedules_go_over_a_share_of_the_budget() -> None:
+    """Half of 400 steps: epsilon is 0.5 after 100 of them, and 0 after 200; so is the learning rate."""
+    found = []
+    for budget in (100, 200, 400):
+        env = make_env("CartPole-v1")
+        env.reset(seed=0)
+        agent: Any = make_agent(
+            "q_learning",
+            env,
+            epsilon_schedule="linear",
+            epsilon_min=0.0,
+            learning_rate_schedule="linear",
+            decay_share=0.5,
+        )
+        monitor = Budget(steps=400)
+        monitor.count = 400 - budget  # so many are left
+        agent.train(env, monitor)
+        found.append((round(float(agent.table.memory.rates[0]), 6), agent.parameters.learning_rate_decay_length))
+    assert found == [(0.5, 200), (0.0, 200), (0.0, 200)]
+
+
+def test_the_landers_preset_is_taken_and_what_is_set_beside_it_wins() -> None:
+    agent: Any = make_agent("backward_q_lambda", make_env("LunarLander-v3"), preset="lander", discount=0.9)
+    settings = agent.settings
+    assert (settings.discount, settings.trace_decay, settings.decay_share) == (0.9, 0.95, 0.8)
+    assert agent.table.num_states == 5 * 4 * 5 * 6 * 5 * 3 * 2 * 2
+    assert agent.mirrored is not None
+
+
 # -- mirrors ----------------------------------------------------------------------------------------------------
 
 
@@ -124,7 +153,8 @@ def test_the_moon_is_the_same_in_the_mirror() -> None:
         seen, image = one.step(0)[0], other.step(0)[0]
     assert abs(seen[0]) > 0.01
     assert abs(seen[4]) > 0.01
-    assert view.image(seen) == pytest.approx(image, abs=2e-3)
+    assert np.sign(image[[0, 2, 4, 5]]).tolist() == np.sign(-seen[[0, 2, 4, 5]]).tolist()
+    assert view.image(seen) == pytest.approx(image, abs=0.012)  # but for the push that both got at the start
 
 
 @pytest.mark.parametrize("agent", ["backward_q_lambda", "q_learning", "sarsa_lambda", "expected_sarsa"])
