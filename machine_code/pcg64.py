@@ -35,15 +35,20 @@ def pack(rng: np.random.Generator) -> NDArray[np.uint64]:
 
 def unpack(words: NDArray[np.uint64]) -> np.random.Generator:
     """The generator of some words."""
+    rng = np.random.Generator(np.random.PCG64())
+    put_back(words, rng)
+    return rng
+
+
+def put_back(words: NDArray[np.uint64], rng: np.random.Generator) -> None:
+    """Put a generator where its words have come to."""
     high, low, inc_high, inc_low, has_half, half = map(int, words)
-    bit_generator = np.random.PCG64()
-    bit_generator.state = {
+    rng.bit_generator.state = {
         "bit_generator": "PCG64",
         "state": {"state": high << 64 | low, "inc": inc_high << 64 | inc_low},
         "has_uint32": has_half,
         "uinteger": half,
     }
-    return np.random.Generator(bit_generator)
 
 
 @intrinsic
@@ -120,3 +125,13 @@ def uniform_at(all_words: Any, index: Any) -> Any:
     turn = high >> np.uint64(58)
     drawn = (mixed >> turn) | (mixed << ((np.uint64(64) - turn) & np.uint64(63)))
     return np.float64(drawn >> np.uint64(11)) * (1.0 / 9007199254740992.0)
+
+
+@numba.extending.overload_method(types.Array, "random")
+def _random(words: Any) -> Any:
+    """In machine code words draw as their generator does, `rng.random()`: drawn where it stands, without a call."""
+
+    def random(words: Any) -> Any:
+        return uniform(words)
+
+    return random

@@ -82,12 +82,18 @@ class Session:
 
         It stops after these many steps or ends of episodes, or sooner.
         """
+        from machine_code.pcg64 import pack, put_back  # loads numba
+
         agent = self.agent
         room = agent.table.history or NO_LIMIT
+        rngs = agent.exploration_rng, self.env.unwrapped.np_random
+        words = [pack(rng) for rng in rngs]
         self._run(
-            agent.table.memory, agent.parameters, self.sampler, agent.exploration_rng, self.env.unwrapped.np_random,
-            self.position, self.sums, self.ended, min(most_steps, MOST_STEPS), min(most_episodes, MOST_EPISODES), room,
+            agent.table.memory, agent.parameters, self.sampler, *words, self.position, self.sums, self.ended,
+            min(most_steps, MOST_STEPS), min(most_episodes, MOST_EPISODES), room,
         )  # fmt: skip
+        for drawn, rng in zip(words, rngs, strict=True):
+            put_back(drawn, rng)
         if self.position[episodes.UNDER_WAY] and self.position[episodes.LENGTH] == room:
             agent.table.keep_more_steps()
         count = int(self.position[episodes.EPISODES])
