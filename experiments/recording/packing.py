@@ -34,5 +34,15 @@ def packed_values(values: NDArray[np.float64]) -> dict[str, Any]:
     return {"low": low, "high": high, "codes": packed_counts(codes)}
 
 
+def packed_levels(values: NDArray[np.float64]) -> dict[str, Any]:
+    """Values of which there are few different ones, exactly.
+
+    Returns:
+        `levels`, the different values; `codes`, the place of each among them, two bytes each.
+    """
+    levels, codes = np.unique(values, return_inverse=True)
+    return {"levels": levels.tolist(), "codes": packed_counts(codes)}
+
+
 def _text(array: NDArray[Any]) -> str:
     return base64.b64encode(array.tobytes()).decode()

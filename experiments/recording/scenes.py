@@ -15,7 +15,7 @@ from agents.planning.oracle import current_model
 from agents.planning.trust import why_no_model
 from envs.mazes.env import MazeEnv
 from envs.mazes.level import GOAL, STEP
-from experiments.recording.packing import packed_counts, packed_hundredths, packed_values
+from experiments.recording.packing import packed_counts, packed_hundredths, packed_levels, packed_values
 from experiments.rendering.frames import as_picture
 
 MOST_STATES = 5_000  # of a maze whose model and values are handed on
@@ -92,7 +92,7 @@ def maze_scene(env: gym.Env[Any, Any], discount: float) -> MazeScene:
     if len(tables.ends) <= MOST_STATES:
         data["model"] = {
             "successors": packed_counts(tables.successors),
-            "rewards": packed_values(tables.rewards),
+            "rewards": packed_levels(tables.rewards),
             "ends": "".join(map(str, tables.ends.tolist())),
         }
         if why_no_model(env) is None:

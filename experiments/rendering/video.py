@@ -4,7 +4,8 @@ import contextlib
 import io
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,22 @@ def check_video_path(path: Path) -> None:
     check_replaceable(path)
 
 
-def write_video(path: Path, frames: Iterator[Frame], fps: float) -> int:
-    """Write frames as MP4 (H.264), GIF or a PNG strip, by the file's ending; the number of frames written."""
+def write_video(path: Path, frames: Iterator[Frame], fps: float, *, strip: int = STRIP) -> int:
+    """Write frames as MP4 (H.264), GIF or a PNG strip, by the file's ending; the number of frames written.
+
+    Args:
+        path: the file.
+        frames: of a film.
+        fps: its speed.
+        strip: pictures of a strip, at most; of one it is the last.
+    """
     ending = path.suffix.lower()
     pictures = _held(frames, 1 if ending == ".png" else max(1, round(HOLD_SECONDS * fps)))
-    write = {".gif": _write_gif, ".png": _write_strip}.get(ending, _write_mp4)
+    writers: dict[str, Callable[[Path, Iterator[Image], float], int]] = {
+        ".gif": _write_gif,
+        ".png": partial(_write_strip, most=strip),
+    }
+    write = writers.get(ending, _write_mp4)
     coming = coming_path(path).with_suffix(path.suffix)  # a video that is there stays until the new one is complete
     try:
         coming.unlink(missing_ok=True)
@@ -129,7 +141,7 @@ def _even(picture: Image) -> Image:
     return picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2]
 
 
-def _write_strip(path: Path, pictures: Iterator[Image], fps: float) -> int:
+def _write_strip(path: Path, pictures: Iterator[Image], fps: float, most: int) -> int:
     """The first picture, the last, and some evenly between them; twice as many as are shown are kept, at most."""
     from PIL import Image as PillowImage
 
@@ -139,13 +151,15 @@ def _write_strip(path: Path, pictures: Iterator[Image], fps: float) -> int:
         if count % stride == 0:
             kept.append(last)
         count += 1
-        if len(kept) > 2 * STRIP:
+        if len(kept) > 2 * most:
             kept, stride = kept[::2], 2 * stride
     if last is None:
         return 0
     if (count - 1) % stride:
         kept.append(last)
-    places = np.unique(np.linspace(0, len(kept) - 1, min(STRIP, len(kept))).round().astype(int))
+    places = np.unique(np.linspace(0, len(kept) - 1, min(most, len(kept))).round().astype(int))
+    if most == 1:
+        places = np.array([len(kept) - 1])
     strip = tiled([kept[place] for place in places], STRIP_COLUMNS)
     written = io.BytesIO()
     PillowImage.fromarray(strip).save(written, "png", optimize=True)

@@ -19,7 +19,7 @@ from experiments.evaluation.environments import close, closing
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.rendering.frames import Frame, frames_per_second, in_step, play
 from experiments.rendering.overlays import KINDS, check_kind
-from experiments.rendering.video import check_video_path, write_video
+from experiments.rendering.video import STRIP, check_video_path, write_video
 from experiments.runs.open_run import OpenRun, open_run
 from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from rl_lab.show.pace import Pace
@@ -134,7 +134,11 @@ def _show(tracks: Sequence[Track], look: Look, record: Path | None, terminal: bo
     if record is not None:
         films = [_film(track, look, seeds, look.overlay, most, len(tracks) > 1) for track in tracks]
         frames = in_step(films, names, columns) if at_once else itertools.chain.from_iterable(films)
-        return {"episodes": played, "frames": write_video(record, frames, fps), "file": str(record)}
+        return {
+            "episodes": played,
+            "frames": write_video(record, frames, fps, strip=1 if look.grid else STRIP),
+            "file": str(record),
+        }
 
     def film(number: int, overlay: Callable[[], str]) -> Iterator[Frame]:
         """The frames of an episode: of all tracks at once, or of the one whose turn it is."""

@@ -258,9 +258,10 @@ def _group(
 
 
 def on_grid(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray, FloatArray]:
-    """The curves on a common grid [points], values [runs, points]; nan before a run's first point and after its last.
+    """The curves on a common grid [points], values [runs, points]; nan where a run has no value.
 
-    Runs that share their points, as far as they have come, keep them; others are interpolated.
+    Runs that share their points, as far as they have come, keep them. Others are interpolated, where all have values:
+    else a curve would jump where a run joins or leaves.
     """
     longest = max((x for x, _ in curves), key=len)
     if len(longest) <= 2 * GRID_POINTS and all(np.array_equal(x, longest[: len(x)]) for x, _ in curves):
@@ -268,7 +269,10 @@ def on_grid(curves: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[FloatArray
         for row, (_, y) in enumerate(curves):
             values[row, : len(y)] = y
         return longest, values
-    grid = np.linspace(min(x[0] for x, _ in curves), max(x[-1] for x, _ in curves), GRID_POINTS)
+    begin, end = max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves)
+    if begin >= end:  # nowhere do all have values
+        begin, end = min(x[0] for x, _ in curves), max(x[-1] for x, _ in curves)
+    grid = np.linspace(begin, end, GRID_POINTS)
     return grid, np.array([np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in curves])
 
 

@@ -46,7 +46,7 @@ def serve(folder: Path, *, port: int | None = None, browser: bool = True, trust_
     viewer = Viewer(folder.resolve(), Path.cwd(), trust_code=trust_code)
     app = Guard(viewer.app(), token, hosts, f"rl_lab_{number}")
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, ws="websockets-sansio", ws_max_size=100_000, server_header=False,
+        app, log_level="critical", access_log=False, ws="websockets-sansio", ws_max_size=100_000, server_header=False,
         timeout_graceful_shutdown=2, lifespan="on", h11_max_incomplete_event_size=100_000,
         http=Impatient,
     )  # fmt: skip

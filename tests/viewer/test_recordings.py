@@ -12,7 +12,7 @@ import pytest
 
 from agents.planning.oracle import Oracle
 from experiments.evaluation.rollout import rollout
-from experiments.recording.packing import packed_hundredths, packed_values
+from experiments.recording.packing import packed_hundredths, packed_levels, packed_values
 from experiments.recording.recording import FORMAT, VERSION
 from experiments.recording.scenes import greedy_text
 from experiments.runs.open_run import open_run
@@ -51,6 +51,11 @@ def test_numbers_are_packed() -> None:
     ]
     assert base64.b64decode(packed_hundredths([1.0, -0.5, 1000.0])) == b"\x64\x00\xce\xff\xff\x7f"
     assert packed_values(np.array([[3.0]]))["codes"] == packed_values(np.array([[0.0]]))["codes"]
+
+
+def test_few_different_numbers_are_told_exactly() -> None:
+    packed = packed_levels(np.array([[-1.0, -100.0], [0.1, -1.0]]))
+    assert [packed["levels"][code] for code in counts(packed["codes"])] == [-1.0, -100.0, 0.1, -1.0]
 
 
 def test_greedy_actions_as_text() -> None:
@@ -204,8 +209,9 @@ def test_a_wall_breaks_what_the_robot_believes(runs: Path, tmp_path: Path, open_
     across, down = [(0.5, 0.05), (0.95, 0.5), (0.5, 0.95), (0.05, 0.5)][action]
     page.mouse.click(left + (start % 6 + across) * cell, top + (start // 6 + down) * cell)
     said = page.locator(".said").inner_text()
-    assert "There is no way to an exit from there" in said  # a maze without loops has one way
-    assert "q_learning, seed 0: goes in circles" in said
+    assert "there is no way out from there" in said  # a maze without loops has one way
+    assert "q_learning, seed 0: bumps into a wall for ever" in said
+    assert "the optimum: has no opinion here" in said
     assert page.evaluate("player.scenes[0].maze.brokenCells(player.tableOf(player.tracks[0]).greedy, 0)") == [start]
     page.keyboard.press("Escape")
     page.get_by_label("Tool").select_option("me")

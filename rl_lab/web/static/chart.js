@@ -3,9 +3,10 @@
 // A series: { id, name, colour, dash, x, y, low, high, faint: [{ id, x, y, steps }] }; a level: { y, name, dash }.
 
 import { cssColour } from "./dom.js";
-import { number, say, whole } from "./words.js";
+import { number, say, told, whole } from "./words.js";
 
-const MARGIN = { left: 62, right: 14, top: 12, bottom: 40 };
+const NEAR = 60; // pixels above or below a line within which it is meant
+const MARGIN = { left: 62, right: 26, top: 12, bottom: 40 };
 
 export class Chart {
   // `on`: { zoom(low, high), click({ series, run, x, y, steps }) }
@@ -23,7 +24,7 @@ export class Chart {
     canvas.addEventListener("pointerleave", () => { if (!this.drag) { this.cursor = null; this.draw(); } });
     canvas.addEventListener("pointerdown", (event) => this.pressed(event));
     canvas.addEventListener("pointerup", (event) => this.released(event));
-    canvas.addEventListener("dblclick", () => this.setZoom(null));
+    canvas.addEventListener("dblclick", () => { clearTimeout(this.clicking); this.setZoom(null); });
     canvas.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
     canvas.addEventListener("keydown", (event) => this.key(event));
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
@@ -74,7 +75,7 @@ export class Chart {
   prepare() {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(240, this.canvas.parentElement.clientWidth);
-    const height = Math.max(220, Math.min(520, Math.round(width * 0.52), Math.round(window.innerHeight * 0.6)));
+    const height = Math.max(220, Math.min(900, Math.round(width * 0.52), Math.round(window.innerHeight * 0.6)));
     if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
@@ -234,7 +235,7 @@ export class Chart {
     context.lineWidth = 1;
     this.stroke(context, x, MARGIN.top, x, this.height - MARGIN.bottom);
     const value = this.atPixel(x);
-    const rows = [[`${this.labels.x}: ${number(value, 6)}`, null]];
+    const rows = [[told(this.labels.x, value >= 100 ? whole(value) : number(value, 3)), null]];
     for (const one of this.series) {
       const line = one.x.length ? one : one.faint[0];
       const index = line ? nearest(line.x, value) : -1;
@@ -245,10 +246,10 @@ export class Chart {
       context.arc(px, y, 4, 0, 2 * Math.PI);
       context.fill();
       const band = one.low && one.low[index] !== null ? ` [${number(one.low[index])}, ${number(one.high[index])}]` : "";
-      rows.push([`${one.name}: ${number(line.y[index])}${band}`, one.colour]);
+      rows.push([told(one.name, number(line.y[index]) + band), one.colour]);
     }
     const hit = this.hit(x, this.cursor.y);
-    if (hit) rows.push([say("click_to_watch", { run: hit.runName, at: number(hit.x, 6) }), null]);
+    if (hit && hit.off < NEAR) rows.push([say("click_to_watch", { run: hit.runName, at: `${hit.x >= 100 ? whole(hit.x) : number(hit.x, 3)} ${this.labels.x}` }), null]);
     this.drawBox(context, rows.slice(0, 12), x);
   }
 
@@ -279,10 +280,20 @@ export class Chart {
     for (const series of this.series) for (const line of series.faint) {
       const index = nearest(line.x, value);
       if (index < 0) continue;
-      const far = Math.abs(this.py(line.y[index]) - y) + 0.3 * Math.abs(this.px(line.x[index]) - x);
-      if (!best || far < best.far) best = { far, series, run: line.id, runName: line.name, x: line.x[index], y: line.y[index], steps: line.steps[index] };
+      const off = Math.abs(this.heightAt(line, value) - y);
+      const far = off + 0.3 * Math.abs(this.px(line.x[index]) - x);
+      if (!best || far < best.far) best = { far, off, series, run: line.id, runName: line.name, x: line.x[index], y: line.y[index], steps: line.steps[index] };
     }
     return best;
+  }
+
+  // The pixel at which a line passes a place of the axis.
+  heightAt(line, value) {
+    const after = line.x.findIndex((x) => x >= value);
+    if (after <= 0) return this.py(line.y[after === 0 ? 0 : line.y.length - 1]);
+    const share = (value - line.x[after - 1]) / (line.x[after] - line.x[after - 1] || 1);
+    const low = this.py(line.y[after - 1]), high = this.py(line.y[after]);
+    return low + share * (high - low);
   }
 
   place(event) {
@@ -312,7 +323,8 @@ export class Chart {
     if (Math.abs(to - from) > 8) this.setZoom([this.atPixel(Math.min(from, to)), this.atPixel(Math.max(from, to))]);
     else {
       const hit = this.hit(at.x, at.y);
-      if (hit) this.on.click(hit);
+      clearTimeout(this.clicking); // a double click shows the whole axis, and opens nothing
+      if (hit && hit.off < NEAR) this.clicking = setTimeout(() => this.on.click(hit), 250);
     }
     this.draw();
   }

@@ -10,7 +10,8 @@ const SMOOTHINGS = [1, 5, 10, 20, 50, 100, 500];
 const LEVELS = { optimum: [], solved: [10, 4], floor: [2, 4] };
 
 export class Curves {
-  constructor(root, { agents, onMoment }) {
+  constructor(root, { agents, onMoment, known }) {
+    this.known = known;
     this.root = root;
     this.agentIndex = agents;
     this.onMoment = onMoment;
@@ -53,7 +54,8 @@ export class Curves {
   }
 
   async load() {
-    const ids = list("runs");
+    const ids = list("runs").filter((id) => this.known(id));
+    const lost = list("runs").length - ids.length;
     const asked = ++this.asked;
     this.smoothing.disabled = now("kind") !== "training";
     if (!ids.length) {
@@ -69,7 +71,7 @@ export class Curves {
       });
       if (asked !== this.asked) return; // another answer is on its way
       this.values = values;
-      this.said.textContent = "";
+      this.said.textContent = lost ? say("lost_runs", { count: whole(lost) }) : "";
       this.draw();
     } catch (error) { this.said.textContent = error.message; }
   }
@@ -100,6 +102,7 @@ export class Curves {
     this.chart.zoom = now("low") && now("high") ? [Number(now("low")), Number(now("high"))] : null;
     this.chart.show({ series, levels, labels: { x: say(`axis_${now("axis")}`), y: label }, logX: now("scale") === "log_x", logY: now("scale") === "log_y" });
     this.canvas.setAttribute("aria-label", `${this.env ?? ""}. ${this.chart.summary()}`);
+    if (now("scale") === "log_y" && this.chart.ends.bottom <= 0) this.said.textContent = say("no_log_y");
     this.drawLegend(series);
     this.drawTable(series);
     this.drawExports();

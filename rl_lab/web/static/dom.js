@@ -49,10 +49,14 @@ export const LOOKS = [
   { colour: "#00795a", dark: "#2fc49a", shape: "triangle", dash: [2, 3] },
   { colour: "#a84f85", dark: "#e29ac4", shape: "diamond", dash: [10, 3, 2, 3] },
   { colour: "#8a6d00", dark: "#f0c948", shape: "cross", dash: [5, 2] },
-  { colour: "#5b5b5b", dark: "#b8b8b8", shape: "star", dash: [1, 2] },
+  { colour: "#5b5b5b", dark: "#b8b8b8", shape: "circle", dash: [1, 2] },
+  { colour: "#332288", dark: "#b3a6ff", shape: "square", dash: [] },
+  { colour: "#882255", dark: "#ff8fc0", shape: "triangle", dash: [8, 4] },
+  { colour: "#44661f", dark: "#b6d97a", shape: "diamond", dash: [2, 3] },
+  { colour: "#8c3b00", dark: "#d9a273", shape: "cross", dash: [10, 3, 2, 3] },
 ];
 
-// Beyond six, colours meet other dashes and shapes.
+// Beyond ten, colours meet other dashes and shapes.
 export function lookOf(index) {
   const other = LOOKS[(index + Math.floor(index / LOOKS.length)) % LOOKS.length];
   return { ...LOOKS[index % LOOKS.length], dash: other.dash, shape: other.shape };

@@ -1,7 +1,8 @@
 // A maze in the browser: its model, in which the robot can be dropped and walls be drawn, and its picture.
 
-import { counts, values } from "./unpack.js";
+import { counts, levels, values } from "./unpack.js";
 import { cssColour, drawShape } from "./dom.js";
+import { fixed } from "./words.js";
 
 const UP = 0, RIGHT = 1, DOWN = 2, LEFT = 3;
 const AHEAD = [[0, -1], [1, 0], [0, 1], [-1, 0]];
@@ -19,7 +20,7 @@ export class Maze {
     this.walls = new Set(); // drawn by hand: cell * 4 + direction, both sides
     if (scene.model) {
       this.successors = counts(scene.model.successors);
-      this.rewards = values(scene.model.rewards);
+      this.rewards = levels(scene.model.rewards);
       this.ends = [...scene.model.ends].map(Number);
     }
     this.belief = null;
@@ -91,6 +92,16 @@ export class Maze {
     return distances;
   }
 
+  // A digit a state: the move of a shortest way out, as the walls stand now; "." where there is none.
+  wayOut() {
+    const distances = this.distances();
+    return Array.from(distances, (far, state) => {
+      if (far <= 0) return ".";
+      for (let direction = 0; direction < 4; direction++) if (distances[this.successor(state, direction)] === far - 1) return String(direction);
+      return ".";
+    }).join("");
+  }
+
   shortestWay(state) {
     const distances = this.distances();
     const way = [state];
@@ -110,9 +121,10 @@ export class Maze {
     const seen = new Set();
     let state = start, end = this.ends[start] ? "terminated" : "truncated", success = false;
     while (!this.ends[state] && actions.length < this.scene.limit) {
-      if (this.scene.slip === 0 && seen.has(state)) { end = "circles"; break; }
+      if (greedy[state] === "." || greedy[state] === undefined) { end = "clueless"; break; }
+      const action = Number(greedy[state]);
+      if (this.scene.slip === 0 && seen.has(state)) { end = this.successor(state, action) === state ? "bumps" : "circles"; break; }
       seen.add(state);
-      const action = greedy[state] === "." ? 0 : Number(greedy[state]);
       const moved = this.move(state, action, random);
       actions.push(action);
       rewards.push(moved.reward);
@@ -150,8 +162,9 @@ export function valueColour(share) {
 
 // Where a maze lies on a canvas: cells of `cell` pixels, with a margin.
 export function layout(maze, width, height) {
-  const cell = Math.max(2, Math.min((width - 8) / maze.cols, (height - 8) / maze.rows));
-  return { cell, left: (width - cell * maze.cols) / 2, top: (height - cell * maze.rows) / 2 };
+  const below = maze.scene.wind.length ? 20 : 0; // the wind's strength stands there
+  const cell = Math.max(2, Math.min((width - 8) / maze.cols, (height - 8 - below) / maze.rows));
+  return { cell, left: (width - cell * maze.cols) / 2, top: (height - below - cell * maze.rows) / 2 };
 }
 
 export function cellAt(maze, place, x, y) {
@@ -195,9 +208,9 @@ export function drawMaze(context, maze, place, layers, robots, held) {
   maze.scene.wind.forEach((strength, col) => {
     if (!strength) return;
     context.fillStyle = ink;
-    context.font = `${Math.max(9, size * 0.3)}px system-ui`;
+    context.font = "13px system-ui";
     context.textAlign = "center";
-    context.fillText((strength > 0 ? "↑" : "↓").repeat(Math.abs(strength)), left + (col + 0.5) * size, top + size * maze.rows - 3);
+    context.fillText(`${strength > 0 ? "↑" : "↓"}${Math.abs(strength)}`, left + (col + 0.5) * size, top + size * maze.rows + 17);
   });
   for (const [cell, number] of maze.scene.keys) {
     if ((held >> (number - 1)) & 1) continue;
@@ -241,7 +254,7 @@ function drawValues(context, maze, layers, held, corner, size) {
     const [x, y] = corner(cell);
     context.fillStyle = fill;
     context.fillRect(x, y, size + 0.5, size + 0.5);
-    const numbers = layers.numbers && size >= 34;
+    const numbers = layers.numbers && size >= 28;
     if (layers.arrows) arrow(context, x + size / 2, y + size * (numbers ? 0.34 : 0.5), size * (numbers ? 0.22 : 0.3), Number(greedy[state]), text);
     if (numbers) {
       context.fillStyle = text;
@@ -253,7 +266,7 @@ function drawValues(context, maze, layers, held, corner, size) {
 }
 
 export function shortNumber(value) {
-  return (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)).replace("-", "−");
+  return fixed(value, Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2);
 }
 
 function arrow(context, x, y, length, action, colour) {
@@ -304,6 +317,7 @@ function letter(context, text, x, y, size, colour, shape) {
 function drawWalls(context, maze, corner, size, colour, ink, held) {
   const doors = new Map(maze.scene.doors.map(([cell, way, number]) => [cell * 4 + way, number]));
   context.lineCap = "round";
+  const letters = [];
   for (let cell = 0; cell < maze.cells; cell++) {
     const [x, y] = corner(cell);
     const ends = [[x, y, x + size, y], [x + size, y, x + size, y + size], [x, y + size, x + size, y + size], [x, y, x, y + size]];
@@ -322,7 +336,7 @@ function drawWalls(context, maze, corner, size, colour, ink, held) {
         context.strokeStyle = KEYS[door - 1];
         context.lineWidth = Math.max(3, size * 0.16);
         line(context, x1, y1, x2, y2);
-        if (way === DOWN || way === RIGHT) letter(context, "ABCD"[door - 1], (x1 + x2) / 2, (y1 + y2) / 2, size * 0.32, KEYS[door - 1], "square");
+        if (way === DOWN || way === RIGHT) letters.push(["ABCD"[door - 1], (x1 + x2) / 2, (y1 + y2) / 2, size * 0.4, KEYS[door - 1], "square"]);
       } else if (open && !back && other >= 0) { // one way: a small arrow through it
         context.strokeStyle = colour;
         context.setLineDash([size * 0.12, size * 0.14]);
@@ -334,6 +348,7 @@ function drawWalls(context, maze, corner, size, colour, ink, held) {
     }
   }
   context.lineCap = "butt";
+  for (const one of letters) letter(context, ...one);
 }
 
 function line(context, x1, y1, x2, y2) {

@@ -3,7 +3,7 @@
 import { Maze, cellAt, drawMaze, layout, shortNumber, valueColour } from "./maze.js";
 import { drawLander, drawMoon, endMoon, landerLayout } from "./lander.js";
 import { button, choice, colourOf, cssColour, drawShape, element, icon, lookOf, reducedMotion } from "./dom.js";
-import { named, number, say, whole } from "./words.js";
+import { named, number, say, told, whole } from "./words.js";
 import { unpackEpisode, values } from "./unpack.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
@@ -12,7 +12,8 @@ let nextId = 0;
 
 export class Player {
   // `onMoment(place)`: called when the training slider has moved, where moments come from elsewhere (see `setMoments`).
-  constructor(root, { onMoment = null, onSeed = null, autoplay = false } = {}) {
+  constructor(root, { onMoment = null, onSeed = null, autoplay = false, agentIndex = null } = {}) {
+    this.agentIndex = agentIndex;
     this.root = root;
     this.onMoment = onMoment;
     this.onSeed = onSeed;
@@ -55,7 +56,7 @@ export class Player {
     this.recording = recording;
     this.scenes = recording.scenes.map((scene) => ({ scene, maze: scene.kind === "maze" ? new Maze(scene) : null }));
     this.tracks = recording.tracks.map((track, index) => ({
-      ...track, index, name: track.kind === "optimum" ? say("optimum") : track.label,
+      ...track, index, name: track.kind === "optimum" ? say("optimum") : track.label.replace(/, seed (\d+)$/, (_, seed) => `, ${say("seed")} ${seed}`),
       moments: track.moments.map((moment) => ({
         ...moment,
         tables: Object.fromEntries(Object.entries(moment.beliefs || {}).map(([scene, belief]) =>
@@ -76,6 +77,14 @@ export class Player {
     this.clock = Math.min(this.clock, this.length);
     this.update();
     if (this.autoplay || (keep && this.wasPlaying)) this.play();
+  }
+
+  // How a track is drawn: an agent as its curve is, where that tells the tracks apart; the optimum in ink.
+  look(track) {
+    if (track.kind === "optimum") return { colour: cssColour("--best"), shape: "star", dash: [3, 3] };
+    const agents = this.tracks.filter((one) => one.kind === "agent").map((one) => one.label.replace(/, seed \d+$/, ""));
+    const index = this.agentIndex && new Set(agents).size === agents.length && track.kind === "agent" ? this.agentIndex(agents[track.index]) : track.index;
+    return { ...lookOf(index), colour: colourOf(index) };
   }
 
   get numEpisodes() {
@@ -184,7 +193,8 @@ export class Player {
     }
     if (mazes && this.scenes.every((one) => one.maze.successors)) {
       const modes = [["look", say("tool_look")], ["drop", say("tool_drop")], ["me", say("tool_me")]];
-      if (this.scenes.every((one) => one.maze.canChange)) modes.splice(2, 0, ["wall", say("tool_wall")]);
+      const windless = this.scenes.every((one) => one.maze.canChange);
+      modes.splice(2, 0, ["wall", windless ? say("tool_wall") : say("tool_no_wall")]);
       this.toolChoice = choice(say("tools"), modes, this.tool, (value) => this.setTool(value));
       tools.push(this.toolChoice, button(icon("undo"), say("undo"), () => this.reset()));
     }
@@ -193,7 +203,9 @@ export class Player {
   }
 
   setTool(tool) {
+    if (tool === "wall" && !this.scenes.every((one) => one.maze.canChange)) tool = "look";
     this.tool = tool;
+    if (this.toolChoice) this.toolChoice.value = tool;
     if (this.toolChoice) this.toolChoice.value = tool;
     this.pause();
     if (tool === "me") this.playMyself();
@@ -218,6 +230,7 @@ export class Player {
   // -- time ---------------------------------------------------------------------------------------------------
 
   toggle() {
+    if (this.tool === "me") return; // the others move in step with you
     this.playing ? this.pause() : this.play();
   }
 
@@ -243,7 +256,7 @@ export class Player {
   }
 
   tick(now) {
-    if (!this.playing || !this.root.isConnected) return;
+    if (!this.playing || !this.recording || !this.root.isConnected) return;
     if (this.last !== null) this.clock += (Math.min(now - this.last, 250) / 1000) * this.recording.fps * this.speed;
     this.last = now;
     if (this.clock >= this.length) {
@@ -256,7 +269,7 @@ export class Player {
   }
 
   tell() {
-    this.say(this.note || this.tracks.map((track) => `${track.name}: ${this.sentence(track)}`).join(". "));
+    this.say(this.note || this.tracks.map((track) => told(track.name, this.sentence(track))).join(". "));
   }
 
   say(text) {
@@ -265,14 +278,14 @@ export class Player {
 
   sentence(track) {
     const episode = this.shown(track), step = Math.min(this.step, episode.length);
-    const ended = step === episode.length ? say(this.ending(episode)) : "";
+    const ended = step === episode.length ? say(this.ending(episode, track)) : "";
     return say("standing", { step: whole(step), total: number(episode.returns[step]) }) + (ended && `, ${ended}`);
   }
 
-  ending(episode) {
-    if (episode.end === "circles") return "end_circles";
-    if (episode.end === "cut") return "end_cut";
-    if (episode.end === "mine") return "end_mine";
+  ending(episode, track) {
+    const lands = this.scenes[this.sceneIndex(track)].scene.kind === "lander";
+    if (lands && episode.success !== null && episode.end === "terminated") return episode.success ? "end_landed" : "end_crashed";
+    if (["circles", "bumps", "clueless", "cut", "mine"].includes(episode.end)) return `end_${episode.end}`;
     if (episode.success === true) return "end_success";
     if (episode.success === false && episode.end === "terminated") return "end_failure";
     return episode.end === "terminated" ? "end_terminated" : "end_truncated";
@@ -343,7 +356,9 @@ export class Player {
   dropAt(maze, state) {
     for (const track of this.tracks) {
       const table = this.tableOf(track);
-      if (this.mazeOf(track) === maze && table) this.mine.set(track.index, maze.play(table.greedy, state, Math.random));
+      if (this.mazeOf(track) !== maze || !table) continue;
+      const greedy = track.kind === "optimum" && maze.walls.size ? maze.wayOut() : table.greedy; // it knows of the walls
+      this.mine.set(track.index, maze.play(greedy, state, Math.random));
     }
     this.clock = 0;
     this.startState = state;
@@ -362,7 +377,7 @@ export class Player {
     const parts = [far < 0 ? say("no_way") : say("way_is", { moves: whole(far) })];
     for (const track of this.tracks) {
       const episode = this.mine.get(track.index);
-      if (episode) parts.push(`${track.name}: ${episode.success ? say("needs", { moves: whole(episode.length) }) : say(this.ending(episode))}`);
+      if (episode) parts.push(told(track.name, episode.success ? say("needs", { moves: whole(episode.length) }) : say(this.ending(episode, track))));
     }
     this.note = parts.join(". ");
     this.say(this.note);
@@ -384,6 +399,7 @@ export class Player {
     };
     this.tracks = [...this.tracks, this.myTrack];
     this.mine.set(index, mine);
+    this.chosen = index;
     this.clock = 0;
   }
 
@@ -507,8 +523,8 @@ export class Player {
       const trail = [];
       for (let at = Math.max(0, step - 40); at <= step; at++) trail.push(episode.state(at));
       const spread = view.tracks.length > 1 ? one.index - (view.tracks.length - 1) / 2 : 0;
-      const look = lookOf(one.index);
-      return { x, y, trail, colour: colourOf(one.index), shape: look.shape, dash: look.dash, alpha: view.tracks.length > 1 && one !== track ? 0.82 : 1, shift: spread };
+      const look = this.look(one);
+      return { x, y, trail, colour: look.colour, shape: look.shape, dash: look.dash, alpha: view.tracks.length > 1 && one !== track ? 0.82 : 1, shift: spread };
     });
     drawMaze(context, maze, view.place, layers, robots, held);
   }
@@ -520,7 +536,7 @@ export class Player {
       const episode = this.shown(track), step = Math.min(this.step, episode.length);
       const trail = [];
       for (let at = 0; at <= step; at++) { const [x, y] = episode.state(at); trail.push([x, y]); }
-      const look = { colour: colourOf(track.index), dash: lookOf(track.index).dash, trail, alpha: view.tracks.length > 1 ? 0.85 : 1 };
+      const look = { ...this.look(track), trail, alpha: view.tracks.length > 1 ? 0.85 : 1 };
       const firing = step < episode.length && this.clock > 0 ? episode.actions[Math.max(step - 1, 0)] : 0;
       drawLander(context, place, episode.state(step), Array.isArray(firing) ? (firing[0] > 0 ? 2 : 0) : firing, look);
     }
@@ -547,14 +563,15 @@ export class Player {
     const rows = this.tracks.map((track) => {
       const swatch = element("canvas", { class: "swatch", width: 44, height: 36, "aria-hidden": "true" });
       const context = swatch.getContext("2d");
-      context.fillStyle = context.strokeStyle = colourOf(track.index);
+      const look = this.look(track);
+      context.fillStyle = context.strokeStyle = look.colour;
       context.lineWidth = 4;
-      context.setLineDash(lookOf(track.index).dash);
+      context.setLineDash(look.dash);
       context.beginPath();
       context.moveTo(0, 18);
       context.lineTo(44, 18);
       context.stroke();
-      drawShape(context, lookOf(track.index).shape, 22, 18, 11);
+      drawShape(context, look.shape, 22, 18, 11);
       context.fill();
       const moment = this.momentOf(track);
       const trained = moment.env_step === null || track.kind !== "agent" ? "" : say("after_steps", { steps: whole(moment.env_step) });
@@ -573,10 +590,10 @@ export class Player {
       const cell = state % maze.cells, held = Math.floor(state / maze.cells);
       rows.push([say("state"), `${state} (${say("cell_at", { row: Math.floor(cell / maze.cols), col: cell % maze.cols })}${held ? `, ${say("holds")} ${"abcd".split("").filter((_, bit) => (held >> bit) & 1).join(" ")}` : ""})`]);
     } else if (this.scenes[this.sceneIndex(track)].scene.kind === "lander") {
-      rows.push([say("place"), `${number(state[0], 3)}, ${number(state[1], 3)}; ${say("angle")} ${number((state[2] * 180) / Math.PI, 3)}°`]);
+      rows.push([say("place"), `x = ${number(state[0], 3)}, y = ${number(state[1], 3)}, ${say("angle")} ${number((state[2] * 180) / Math.PI, 3)}°`]);
     }
     const observed = episode.observationAt(step);
-    if (observed) rows.push([say("observation"), observed.map((one) => number(one, 3)).join("  ")]);
+    if (observed) rows.push([say("observation"), observed.map((one) => number(Math.abs(one) < 1e-3 ? 0 : one, 3)).join("   ")]);
     const action = step > 0 ? episode.actions[step - 1] : null;
     rows.push([say("action"), action === null ? "–" : this.actionName(action)]);
     rows.push([say("reward"), step > 0 ? number(episode.rewards[step - 1]) : "–"]);

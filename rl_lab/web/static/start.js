@@ -31,7 +31,7 @@ export class Start {
 
   offer(offer) {
     return element("li", {}, element("div", {}, element("b", {}, offer.name), element("br"),
-      element("span", { class: "soft" }, `${few(offer.envs)} × ${few(offer.agents)}${offer.runs === null ? "" : `: ${say("runs_of", { count: whole(offer.runs) })}`}`)),
+      element("span", { class: "soft" }, `${few(offer.envs)} × ${few(offer.agents)}${offer.runs === null ? "" : `${say("colon")}${say("runs_of", { count: whole(offer.runs) })}`}`)),
       button(say("start"), say("start_what", { name: offer.name }), () => this.start(offer.name)));
   }
 
@@ -44,9 +44,10 @@ export class Start {
   }
 
   show(started) {
+    if (!started.some((one) => one.state === "running") && this.stopping) { this.said.textContent = ""; this.stopping = false; }
     this.started.replaceChildren(...started.map((one) => element("div", { class: "started" }, element("b", {}, one.source), ` ${say(`process_${one.state}`)} `,
       one.state === "running" ? button(say("stop"), say("stop_what", { name: one.source }), async () => {
-        try { await post("/api/stop", { id: one.id }); this.said.textContent = say("is_stopping"); } catch (error) { this.said.textContent = error.message; }
+        try { await post("/api/stop", { id: one.id }); this.said.textContent = say("is_stopping"); this.stopping = true; } catch (error) { this.said.textContent = error.message; }
       }) : button(say("go_on"), say("go_on_what", { name: one.source }), () => this.start(one.source)),
       one.said ? element("p", { class: one.state === "failed" ? "bad" : "soft", lang: "en" }, one.said) : null)));
   }

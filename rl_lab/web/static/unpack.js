@@ -20,6 +20,10 @@ export function values(packed) {
     code === UNKNOWN ? NaN : packed.low + (code / (UNKNOWN - 1)) * width);
 }
 
+export function levels(packed) {
+  return Float64Array.from(counts(packed.codes), (code) => packed.levels[code]);
+}
+
 // An episode, with a number for each step.
 export function unpackEpisode(episode, scene, numActions) {
   const length = episode.length;

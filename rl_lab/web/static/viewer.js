@@ -45,12 +45,14 @@ function build() {
   const runs = () => runList.runs;
   const curves = new Curves(sections.curves, {
     agents,
+    known: (id) => runList.runs.has(id),
     onMoment: (hit) => {
       const episode = now("axis") === "episodes" && now("kind") === "training" ? hit.x : "";
       change({ racers: [hit.run], at: episode === "" ? Math.round(hit.steps) : "", episode, view: now("view") }, { push: true });
+      sections.watch.scrollIntoView({ block: "start", behavior: "instant" });
     },
   });
-  const watch = new Watch(sections.watch, { runs });
+  const watch = new Watch(sections.watch, { runs, agents });
   const compare = new Compare(sections.compare);
   const start = new Start(sections.start);
   parts = { runList, curves, watch, compare, start, nav, live, sections, agents };

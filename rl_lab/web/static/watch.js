@@ -10,7 +10,7 @@ const MOST = 6; // runs in a race
 const FOLLOW = 2500; // milliseconds between two looks for a newer snapshot
 
 export class Watch {
-  constructor(root, { runs }) {
+  constructor(root, { runs, agents }) {
     this.root = root;
     this.runs = runs;
     this.asked = 0;
@@ -20,7 +20,7 @@ export class Watch {
     this.said = element("p", { class: "said", role: "status" });
     this.stage = element("div");
     this.root.replaceChildren(this.head, this.said, this.stage);
-    this.player = new Player(this.stage, { onMoment: true, onSeed: () => change({ number: Number(now("number")) + 1, seed: "" }), autoplay: true });
+    this.player = new Player(this.stage, { onMoment: true, onSeed: () => change({ number: Number(now("number")) + 1, seed: "" }), autoplay: true, agentIndex: agents });
   }
 
   changed(keys) {
@@ -31,6 +31,7 @@ export class Watch {
   async open() {
     const ids = list("racers").filter((id) => this.runs().has(id)).slice(0, MOST);
     this.ids = ids;
+    this.player.pause();
     this.player.recording = null;
     this.player.stage.replaceChildren();
     if (!ids.length) {
@@ -116,11 +117,16 @@ export class Watch {
     const others = list("runs").filter((id) => this.runs().get(id)?.env === env && !this.ids.includes(id));
     const parts = [element("label", {}, `${say("seed")} `, seed)];
     if (others.length && this.ids.length < MOST) {
-      parts.push(button(say("race_chosen"), say("race_chosen"), () => change({ racers: [...this.ids, ...spread(others, MOST - this.ids.length, this.runs())], at: "", episode: "" }, { push: true })));
+      parts.push(button(say("race_chosen"), say("race_chosen"), () => change({ racers: [...this.ids, ...spread(others, MOST - this.ids.length, this.runs())], at: this.moment(recording), episode: "" }, { push: true })));
     }
     if (this.ids.length > 1) parts.push(button(say("only_first"), say("only_first"), () => change({ racers: [this.ids[0]] }, { push: true })));
     parts.push(button(say("close"), say("close"), () => change({ racers: [], view: now("view") === "watch" ? "curves" : now("view") }, { push: true })));
     this.head.replaceChildren(...parts);
+  }
+
+  // The env step that is watched, where it is not the newest: a race begins at the same moment.
+  moment(recording) {
+    return now("at") === "" && now("episode") === "" ? "" : recording.tracks[0].moments[0].env_step ?? "";
   }
 
   // A live run is watched from its newest snapshot.

@@ -36,6 +36,16 @@ export function number(value, digits = 4) {
   return new Intl.NumberFormat(language, options).format(value).replace("-", "−");
 }
 
+// With so many digits after the point.
+export function fixed(value, digits) {
+  return new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false }).format(value).replace("-", "−");
+}
+
+// "name: text", as the language has it.
+export function told(name, text) {
+  return `${name}${say("colon")}${text}`;
+}
+
 export function whole(value) {
   return value === null || value === undefined ? "–" : new Intl.NumberFormat(language).format(Math.round(value));
 }
