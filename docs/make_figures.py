@@ -15,7 +15,13 @@ from rl_lab.report.folder import compare_folders
 from rl_lab.run import run_suite
 
 IMAGES = Path(__file__).parent / "images"
-CURVES = (("book-maze", "maze-15x15"), ("lander", "LunarLander-v3"), ("mazes", "maze-4-slippery"))
+CURVES = (
+    ("book-maze", "maze-15x15"),
+    ("lander", "LunarLander-v3"),
+    ("lander-table", "LunarLander-v3"),
+    ("lander-ablation", "LunarLander-v3"),
+    ("mazes", "maze-4-slippery"),
+)
 COMPARED = (("mazes", "profiles"), ("lander", "improvement"))
 FRAMES = {  # picture -> run, and how far into its first episode
     "maze-frame.png": ("book-maze/maze-15x15/q_learning/seed-0", 0.6),

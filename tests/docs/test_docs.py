@@ -29,7 +29,6 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
     "rl-lab train LunarLander-v3 backward_q_lambda --set preset=lander --steps 1000000": "--steps 3000",
     "rl-lab run lander-table": "--seeds 1 --steps 2000",
-    "rl-lab run lander-ablation": "--seeds 1 --steps 1000",
 }
 
 
