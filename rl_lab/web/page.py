@@ -11,7 +11,10 @@ from typing import Any
 from rl_lab.web.words import words
 
 # The modules of the player, each after those that it imports.
-MODULES = ("words.js", "dom.js", "unpack.js", "maze.js", "lander.js", "player.js", "standalone.js")
+MODULES = (
+    *("words.js", "dom.js", "unpack.js", "maze.js", "lander.js"),
+    *("views.js", "details.js", "player.js", "standalone.js"),
+)
 IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE | re.DOTALL)
 PAGE = """<!doctype html>
 <!-- RL Lab recording -->

@@ -51,6 +51,7 @@ OWN: dict[str, dict[str, Any]] = {  # what suits an algorithm, where it is not w
     "tree_backup": RANDOM,
     "watkins_q_lambda": RANDOM,
     "sarsa_lambda": {"trace_decay": 0.5, **SLOW},
+    "backward_q_lambda": {"trace_decay": 0.5, **SLOW},
     "dyna_q": {"planning_steps": 1, **RANDOM},
     "dyna_q_plus": {"planning_steps": 1, "kappa": 0.0, **RANDOM},
     "prioritized_sweeping": {"learning_rate": 1.0},

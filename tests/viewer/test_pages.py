@@ -167,7 +167,7 @@ def test_a_race_is_run_in_step(served: Served, open_page: Open) -> None:
     page.get_by_label("Tool").select_option("wall")
     maze = "viewer.watch.player.scenes[0].maze"
     x, y = page.evaluate(
-        "(p => { const v = p.views()[0]; const m = p.scenes[0].maze; const box = document.querySelector("
+        "(p => { const m = p.scenes[0].maze; const box = document.querySelector("
         "'section.watch .stage canvas').getBoundingClientRect(); const cell = Math.min((box.width - 8) / 6,"
         " (box.height - 8) / 6); const open = [1, 2].find(d => m.isOpen(0, d)); const [a, b] = open === 1 ?"
         " [0.95, 0.5] : [0.5, 0.95]; return [box.left + (box.width - cell * 6) / 2 + a * cell,"

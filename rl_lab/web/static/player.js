@@ -1,9 +1,10 @@
 // Plays a recording: in the page that is sent to a friend, in the report, and in the viewer.
 
-import { Maze, cellAt, drawMaze, layout, shortNumber, valueColour } from "./maze.js";
-import { drawLander, drawMoon, endMoon, landerLayout } from "./lander.js";
-import { button, choice, colourOf, cssColour, drawShape, element, icon, lookOf, reducedMotion } from "./dom.js";
-import { named, number, say, told, whole } from "./words.js";
+import { Maze, cellAt } from "./maze.js";
+import { button, choice, colourOf, cssColour, element, icon, lookOf, reducedMotion } from "./dom.js";
+import { drawDetails, drawLegend } from "./details.js";
+import { drawView, viewsOf } from "./views.js";
+import { number, say, told, whole } from "./words.js";
 import { unpackEpisode, values } from "./unpack.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16];
@@ -429,24 +430,14 @@ export class Player {
     this.scrub.max = String(this.length);
     this.scrub.value = String(this.step);
     this.counter.textContent = `${whole(this.step)} / ${whole(this.length)}`;
-    this.drawLegend();
-    this.drawDetails();
+    drawLegend(this);
+    drawDetails(this);
     this.draw();
-  }
-
-  views() {
-    const groups = new Map();
-    for (const track of this.tracks) {
-      const key = this.beside ? `t${track.index}` : `s${this.sceneIndex(track)}`;
-      if (!groups.has(key)) groups.set(key, { scene: this.sceneIndex(track), tracks: [] });
-      groups.get(key).tracks.push(track);
-    }
-    return [...groups.values()];
   }
 
   draw() {
     if (!this.recording) return;
-    const views = this.views();
+    const views = viewsOf(this);
     while (this.stage.children.length > views.length) this.stage.lastChild.remove();
     while (this.stage.children.length < views.length) {
       this.stage.append(element("figure", {}, element("canvas", { role: "img" }), element("figcaption")));
@@ -457,175 +448,8 @@ export class Player {
       figure.lastChild.textContent = views.length > 1 ? view.tracks.map((track) => track.name).join(", ") : "";
       view.canvas.onpointerdown = (event) => this.pointed(event, view);
       view.canvas.style.cursor = ["drop", "wall"].includes(this.tool) ? "crosshair" : "default";
-      this.drawView(view, views.length);
+      drawView(this, view, views.length);
     });
   }
 
-  drawView(view, count) {
-    const { scene, maze } = this.scenes[view.scene];
-    const room = this.stage.clientWidth || 600;
-    const across = Math.min(count, Math.max(1, Math.floor(room / 260)));
-    const width = Math.max(160, Math.floor(room / across) - 12);
-    const shape = maze ? maze.rows / maze.cols : scene.kind === "lander" ? 2 / 3 : scene.kind === "pictures" ? 0.75 : 0.15;
-    const most = Math.max(220, Math.min(window.innerHeight * 0.62, 760));
-    const height = Math.min(Math.round(width * shape) + 8, most);
-    const ratio = window.devicePixelRatio || 1;
-    const { canvas } = view;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    canvas.setAttribute("aria-label", `${this.recording.title}: ${view.tracks.map((track) => `${track.name}, ${this.sentence(track)}`).join("; ")}`);
-    if (maze) this.drawMazeView(context, view, maze, width, height);
-    else if (scene.kind === "lander") this.drawLanderView(context, view, scene, width, height);
-    else if (scene.kind === "pictures") this.drawPicture(context, view, scene, width, height);
-    else {
-      context.fillStyle = cssColour("--ink");
-      context.font = "15px system-ui";
-      context.fillText(say("no_pictures"), 8, 24);
-    }
-  }
-
-  drawMazeView(context, view, maze, width, height) {
-    view.place = layout(maze, width, height);
-    const track = view.tracks.find((one) => one.index === this.chosen) || view.tracks[0];
-    const table = this.tableOf(track);
-    const now = this.shown(track).state(Math.min(this.step, this.shown(track).length));
-    const held = (view.held = Math.floor(now / maze.cells));
-    let visits = null;
-    if (this.layers.visits) {
-      visits = new Array(maze.cells).fill(0);
-      const episode = this.shown(track);
-      for (let step = 0; step <= Math.min(this.step, episode.length); step++) visits[episode.state(step) % maze.cells] += 1;
-    }
-    const changed = maze.walls.size > 0;
-    const layers = {
-      table: this.layers.values ? table : null, arrows: this.layers.arrows, numbers: this.layers.numbers, visits,
-      way: this.layers.way && maze.successors ? maze.shortestWay(now) : null,
-      broken: changed && table ? maze.brokenCells(table.greedy, held) : null,
-    };
-    const robots = view.tracks.map((one) => {
-      const episode = this.shown(one);
-      const step = Math.min(this.step, episode.length);
-      const cell = episode.state(step) % maze.cells;
-      let x = cell % maze.cols, y = Math.floor(cell / maze.cols);
-      const part = this.clock - this.step;
-      if (this.playing && part > 0 && step < episode.length && !reducedMotion()) {
-        const next = episode.state(step + 1) % maze.cells;
-        const dx = (next % maze.cols) - x, dy = Math.floor(next / maze.cols) - y;
-        if (Math.abs(dx) + Math.abs(dy) === 1) { x += dx * part; y += dy * part; }
-      }
-      const trail = [];
-      for (let at = Math.max(0, step - 40); at <= step; at++) trail.push(episode.state(at));
-      const spread = view.tracks.length > 1 ? one.index - (view.tracks.length - 1) / 2 : 0;
-      const look = this.look(one);
-      return { x, y, trail, colour: look.colour, shape: look.shape, dash: look.dash, alpha: view.tracks.length > 1 && one !== track ? 0.82 : 1, shift: spread };
-    });
-    drawMaze(context, maze, view.place, layers, robots, held);
-  }
-
-  drawLanderView(context, view, scene, width, height) {
-    const place = landerLayout(scene, width, height);
-    drawMoon(context, scene, place);
-    for (const track of view.tracks) {
-      const episode = this.shown(track), step = Math.min(this.step, episode.length);
-      const trail = [];
-      for (let at = 0; at <= step; at++) { const [x, y] = episode.state(at); trail.push([x, y]); }
-      const look = { ...this.look(track), trail, alpha: view.tracks.length > 1 ? 0.85 : 1 };
-      const firing = step < episode.length && this.clock > 0 ? episode.actions[Math.max(step - 1, 0)] : 0;
-      drawLander(context, place, episode.state(step), Array.isArray(firing) ? (firing[0] > 0 ? 2 : 0) : firing, look);
-    }
-    endMoon(context);
-  }
-
-  drawPicture(context, view, scene, width, height) {
-    const episode = this.shown(view.tracks[0]);
-    const source = scene.frames[episode.state(Math.min(this.step, episode.length))];
-    if (!this.images.has(source)) {
-      const image = new Image();
-      image.onload = () => this.draw();
-      image.src = source;
-      this.images.set(source, image);
-    }
-    const image = this.images.get(source);
-    if (!image.complete || !image.naturalWidth) return;
-    const scale = Math.min(width / image.naturalWidth, height / image.naturalHeight);
-    const [w, h] = [image.naturalWidth * scale, image.naturalHeight * scale];
-    context.drawImage(image, (width - w) / 2, (height - h) / 2, w, h);
-  }
-
-  drawLegend() {
-    const rows = this.tracks.map((track) => {
-      const swatch = element("canvas", { class: "swatch", width: 44, height: 36, "aria-hidden": "true" });
-      const context = swatch.getContext("2d");
-      const look = this.look(track);
-      context.fillStyle = context.strokeStyle = look.colour;
-      context.lineWidth = 4;
-      context.setLineDash(look.dash);
-      context.beginPath();
-      context.moveTo(0, 18);
-      context.lineTo(44, 18);
-      context.stroke();
-      drawShape(context, look.shape, 22, 18, 11);
-      context.fill();
-      const moment = this.momentOf(track);
-      const trained = moment.env_step === null || track.kind !== "agent" ? "" : say("after_steps", { steps: whole(moment.env_step) });
-      return element("li", { class: track.index === this.chosen && this.tracks.length > 1 ? "chosen" : "" }, swatch,
-        element("span", {}, element("b", {}, track.name), trained && ` ${trained}`, element("br"), this.sentence(track)));
-    });
-    this.legend.replaceChildren(element("ul", {}, ...rows));
-  }
-
-  drawDetails() {
-    const track = this.tracks[Math.min(this.chosen, this.tracks.length - 1)];
-    const episode = this.shown(track), step = Math.min(this.step, episode.length);
-    const maze = this.mazeOf(track), state = episode.state(step);
-    const rows = [];
-    if (maze) {
-      const cell = state % maze.cells, held = Math.floor(state / maze.cells);
-      rows.push([say("state"), `${state} (${say("cell_at", { row: Math.floor(cell / maze.cols), col: cell % maze.cols })}${held ? `, ${say("holds")} ${"abcd".split("").filter((_, bit) => (held >> bit) & 1).join(" ")}` : ""})`]);
-    } else if (this.scenes[this.sceneIndex(track)].scene.kind === "lander") {
-      rows.push([say("place"), `x = ${number(state[0], 3)}, y = ${number(state[1], 3)}, ${say("angle")} ${number((state[2] * 180) / Math.PI, 3)}°`]);
-    }
-    const observed = episode.observationAt(step);
-    if (observed) rows.push([say("observation"), observed.map((one) => number(Math.abs(one) < 1e-3 ? 0 : one, 3)).join("   ")]);
-    const action = step > 0 ? episode.actions[step - 1] : null;
-    rows.push([say("action"), action === null ? "–" : this.actionName(action)]);
-    rows.push([say("reward"), step > 0 ? number(episode.rewards[step - 1]) : "–"]);
-    rows.push([say("return"), number(episode.returns[step])]);
-    if (episode.seed !== null) rows.push([say("seed"), String(episode.seed)]);
-    const list = element("dl", {}, ...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
-    this.details.replaceChildren(list, this.bars(track, episode, step, maze, state));
-  }
-
-  actionName(action) {
-    const name = this.recording.actions[action];
-    if (Array.isArray(action)) return action.map((one) => number(one, 3)).join(", ");
-    return name === undefined ? String(action) : named(name);
-  }
-
-  // The values of each action now, as bars.
-  bars(track, episode, step, maze, state) {
-    const table = this.tableOf(track);
-    let now = episode.valuesAt(step);
-    if (table && maze) now = table.q.subarray(state * 4, state * 4 + 4);
-    if (!now || ![...now].some(Number.isFinite)) return element("div", { class: "bars" });
-    const known = [...now].filter(Number.isFinite);
-    const low = Math.min(...known), high = Math.max(...known), width = high - low || 1;
-    const rows = [...now].map((value, action) => {
-      const best = value === high;
-      const share = Number.isFinite(value) ? 8 + (92 * (value - low)) / width : 0;
-      const filled = element("span", { class: "fill" });
-      filled.style.width = `${share}%`;
-      filled.style.background = valueColour((value - low) / width).fill;
-      return element("div", { class: best ? "bar best" : "bar" }, element("span", { class: "name" }, this.actionName(action)),
-        element("span", { class: "track" }, filled), element("span", { class: "value" }, Number.isFinite(value) ? shortNumber(value) : "–"));
-    });
-    return element("div", { class: "bars", "aria-label": say("values_now"), role: "group" }, element("h3", {}, say("values_now")), ...rows);
-  }
 }
