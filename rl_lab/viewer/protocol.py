@@ -5,7 +5,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-PATIENCE = 10.0  # seconds that a connection may take for the head of a request
+PATIENCE = 5.0  # seconds that a connection may take for the head of a request
 
 
 class Impatient(H11Protocol):

@@ -31,7 +31,7 @@ def serve(folder: Path, *, port: int | None = None, browser: bool = True, trust_
         import uvicorn
         import websockets  # noqa: F401
     except ModuleNotFoundError as error:
-        raise InputError(f"ui: {error.name} is not installed: pip install 'rl-lab[ui]', or make install") from error
+        raise InputError(f"ui: {error.name} is not installed: pip install starlette uvicorn websockets") from error
     from rl_lab.viewer.app import Viewer
     from rl_lab.viewer.guard import Guard
     from rl_lab.viewer.protocol import Impatient

@@ -28,7 +28,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab compare runs/all-small --against all-small --out mine": "--no-videos",
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
     "rl-lab train LunarLander-v3 backward_q_lambda --set preset=lander --steps 1000000": "--steps 3000 "
-    "--final-episodes 2",
+    "--env name=moon --final-episodes 2",
     "rl-lab run lander-table": "--seeds 1 --steps 2000 --change evaluation.final_episodes=2",
 }
 

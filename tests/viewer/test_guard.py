@@ -415,7 +415,7 @@ def test_runs_go_to_the_trash_after_a_yes(own_runs: Path) -> None:
 
 
 def test_experiments_start_stop_and_go_on_exactly(tmp_path: Path) -> None:
-    spec = 'name = "long"\nsteps = 2_000_000\nengine = "python"\n[[envs]]\nid = "RLLab/Maze-v0"\nname = "maze"\n'
+    spec = 'name = "long"\nsteps = 1_000_000\nengine = "python"\n[[envs]]\nid = "RLLab/Maze-v0"\nname = "maze"\n'
     (tmp_path / "long.toml").write_text(spec + '[[agents]]\nid = "q_learning"\nname = "q"\n')
     (tmp_path / "broken.toml").write_text("name = ")
     folder = tmp_path / "runs"
@@ -430,10 +430,10 @@ def test_experiments_start_stop_and_go_on_exactly(tmp_path: Path) -> None:
             assert viewer.ask("/api/start", "POST", {"source": source})[0] == 400
         made = viewer.post("/api/start", {"source": "long.toml"})
         assert made["state"] == "running"
-        _wait(lambda: (run / "snapshots" / "200000").exists() and (run / "checkpoint").exists())
+        _wait(lambda: (run / "snapshots" / "100000").exists() and (run / "checkpoint").exists())
         (listed,) = viewer.get("/api/runs")["runs"]
         assert listed["state"] == "running"
-        assert viewer.get(f"/api/recording?ids={listed['id']}")["tracks"][0]["moments"][0]["env_step"] >= 200_000
+        assert viewer.get(f"/api/recording?ids={listed['id']}")["tracks"][0]["moments"][0]["env_step"] >= 100_000
         viewer.post("/api/stop", {"id": made["id"]})
         _wait(lambda: viewer.get("/api/start")["started"][0]["state"] != "running")
         assert viewer.get("/api/start")["started"][0]["state"] == "stopped"
@@ -446,7 +446,7 @@ def test_experiments_start_stop_and_go_on_exactly(tmp_path: Path) -> None:
             assert viewer.get(f"/api/recording?ids={ident}")["tracks"]
             looks += 1
         assert looks
-    whole = train("RLLab/Maze-v0", "q_learning", steps=2_000_000, out=tmp_path / "whole", name="long")
+    whole = train("RLLab/Maze-v0", "q_learning", steps=1_000_000, out=tmp_path / "whole", name="long")
     assert (run / "episodes.csv").read_bytes() == (Path(whole["run"]) / "episodes.csv").read_bytes()
 
 
