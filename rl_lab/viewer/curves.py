@@ -170,8 +170,8 @@ class CurveReader:
 
 def sound(points: Points) -> Points:
     """The points whose numbers are finite, in the order of the axis: a damaged log may hold others."""
-    known = np.isfinite(np.array(points)).all(axis=0)
-    kept = points.at(known)
+    known = np.logical_and.reduce([np.isfinite(column) for column in points])
+    kept = points if known.all() else points.at(known)
     return kept if (np.diff(kept.x) >= 0).all() else kept.at(np.argsort(kept.x, kind="stable"))
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +42,15 @@ class Log:
 
     @property
     def num_bytes(self) -> int:
-        """What its arrays take."""
-        return sum(column.nbytes for columns in (self.numbers, self.texts) for column in columns.values())
+        """What its arrays take, with the room behind them."""
+        return sum(_room(column).nbytes for columns in (self.numbers, self.texts) for column in columns.values())
+
+    def extend(self, more: "Log") -> None:
+        """Take over the rows of a piece that follows."""
+        for column, values in more.numbers.items():
+            self.numbers[column] = _appended(self.numbers.get(column, np.empty(0)), values)
+        for column, words in more.texts.items():
+            self.texts[column] = _appended(self.texts.get(column, np.empty(0, words.dtype)), words)
 
 
 class LogCache:
@@ -85,32 +93,39 @@ class LogCache:
 
 def _followed(path: Path, name: str, log: Log, most_bytes: int) -> Log:
     """The log with what was added to its file, piece by piece; read anew where the file was cut back."""
-    parts = [log]
-    offset, header = log.offset, log.header
     while True:
-        text, reached = read_from(path, offset, PIECE)
-        if reached < offset:
-            parts, offset, header = [Log()], 0, []
+        text, reached = read_from(path, log.offset, PIECE)
+        if reached < log.offset:
+            log = Log()
             continue
-        if reached == offset:
-            break
+        if reached == log.offset:
+            return log
+        header = log.header
         if not header:
             first, _, text = text.partition("\n")
             header = _checked(first, name)
-        parts.append(_parsed(text, header, name))
-        offset = reached
-        if sum(part.num_bytes for part in parts) > most_bytes:
+        log = Log(reached, header, dict(log.numbers), dict(log.texts))  # who reads the old one sees no row too many
+        log.extend(_parsed(text, header, name))
+        if log.num_bytes > most_bytes:
             raise ValueError("too large")
-    if len(parts) == 1:
-        return parts[0]
-    numbers = [column for column in COLUMNS[name] if column not in TEXTS]
-    texts = [column for column in COLUMNS[name] if column in TEXTS]
-    return Log(
-        offset,
-        header,
-        {column: np.concatenate([part.numbers.get(column, np.empty(0)) for part in parts]) for column in numbers},
-        {column: np.concatenate([part.texts.get(column, np.empty(0, "U8")) for part in parts]) for column in texts},
-    )
+
+
+def _room(column: NDArray[Any]) -> NDArray[Any]:
+    """The array that a column is the first part of."""
+    return column if column.base is None else column.base
+
+
+def _appended(column: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """A column [n] with more rows [m] after it [n + m], in the room that is left behind it, or in half as much again.
+
+    A column that were copied at every look would leave holes in memory, which add up to more than what is kept.
+    """
+    size, room = len(column) + len(more), _room(column)
+    if len(room) < size:
+        room = np.empty(size + size // 2, column.dtype)
+        room[: len(column)] = column
+    room[len(column) : size] = more
+    return room[:size]
 
 
 def _checked(line: str, name: str) -> list[str]:
