@@ -19,24 +19,36 @@ def raw_keys() -> Iterator[Callable[[], str]]:
     if not sys.stdin.isatty():
         yield _next_typed
         return
+    with _unbuffered() as number:
+        if number is None:
+            yield _windows_key
+            return
+        try:
+            if sys.stdout.isatty():
+                sys.stdout.write(HIDE_CURSOR + CLEAR)
+            yield lambda: _read_key(number)
+        finally:
+            if sys.stdout.isatty():
+                sys.stdout.write(SHOW_CURSOR + "\n")
+                sys.stdout.flush()
+
+
+@contextmanager
+def _unbuffered() -> Iterator[int | None]:
+    """The terminal's file number, while it hands out keys one by one and shows none; None on Windows."""
     try:
         import termios
         import tty
-    except ImportError:  # Windows
-        yield _windows_key
+    except ImportError:
+        yield None
         return
     number = sys.stdin.fileno()
     before = termios.tcgetattr(number)
     try:
         tty.setcbreak(number)
-        if sys.stdout.isatty():
-            sys.stdout.write(HIDE_CURSOR + CLEAR)
-        yield lambda: _read_key(number)
+        yield number
     finally:
         termios.tcsetattr(number, termios.TCSADRAIN, before)
-        if sys.stdout.isatty():
-            sys.stdout.write(SHOW_CURSOR + "\n")
-            sys.stdout.flush()
 
 
 def _next_typed() -> str:
@@ -67,19 +79,8 @@ def polled_keys() -> Iterator[Callable[[float], str | None]]:
     if not sys.stdin.isatty():
         yield _nothing_typed
         return
-    try:
-        import termios
-        import tty
-    except ImportError:  # Windows
-        yield _windows_key_within
-        return
-    number = sys.stdin.fileno()
-    before = termios.tcgetattr(number)
-    try:
-        tty.setcbreak(number)
-        yield lambda seconds: _key_within(number, seconds)
-    finally:
-        termios.tcsetattr(number, termios.TCSADRAIN, before)
+    with _unbuffered() as number:
+        yield _windows_key_within if number is None else lambda seconds: _key_within(number, seconds)
 
 
 def _nothing_typed(seconds: float) -> None:

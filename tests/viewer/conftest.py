@@ -26,7 +26,28 @@ ARGUMENTS = (
     *("--disable-component-update", "--disable-sync"),
 )
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# A spec of Q-learning in the book's maze, which trains for as long as a test looks at it.
+LIVE = """
+name = "{name}"
+steps = {steps}
+seeds = {seeds}
+engine = "python"
+[evaluation]
+every = 10_000
+episodes = 2
+[[envs]]
+id = "RLLab/Maze-v0"
+name = "maze"
+[[agents]]
+id = "q_learning"
+name = "q"
+"""
 MAZE = {"id": "RLLab/Maze-v0", "name": "maze", "rows": 6, "cols": 6}
+
+
+def live_spec(name: str, steps: int, seeds: int = 1) -> str:
+    """A spec, as TOML."""
+    return LIVE.format(name=name, steps=steps, seeds=seeds)
 
 
 @dataclass

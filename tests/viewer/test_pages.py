@@ -10,26 +10,13 @@ import pytest
 
 from experiments.comparison.comparison import compare_runs
 from rl_lab.text.first_screen import verdict_lines
-from tests.viewer.conftest import Served, viewer_of
+from tests.viewer.conftest import Served, live_spec, viewer_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 Open = Callable[..., "Page"]
-SPEC = """
-name = "live"
-steps = 40_000_000
-engine = "python"
-[evaluation]
-every = 5_000
-episodes = 2
-[[envs]]
-id = "RLLab/Maze-v0"
-name = "maze"
-[[agents]]
-id = "q_learning"
-name = "q"
-"""
+STEPS = 40_000_000
 
 
 def until(page: "Page", condition: str, seconds: float = 20) -> Any:
@@ -190,7 +177,7 @@ def test_a_comparison_is_the_reports(served: Served, open_page: Open) -> None:
 
 
 def test_a_training_is_started_watched_live_and_stopped(tmp_path: Path, open_page: Open) -> None:
-    (tmp_path / "live.toml").write_text(SPEC)
+    (tmp_path / "live.toml").write_text(live_spec("live", STEPS))
     (tmp_path / "runs").mkdir()
     with viewer_of(tmp_path / "runs") as viewer:
         page = open_page(viewer.address)

@@ -7,24 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.viewer.conftest import Served, viewer_of
+from tests.viewer.conftest import Served, live_spec, viewer_of
 
-SPEC = """
-name = "soak"
-steps = 1_000_000_000
-seeds = 8
-engine = "python"
-[evaluation]
-every = 10_000
-episodes = 2
-final_episodes = 2
-[[envs]]
-id = "RLLab/Maze-v0"
-name = "maze"
-[[agents]]
-id = "q_learning"
-name = "q"
-"""
+STEPS = 1_000_000_000
 SECONDS = 60.0  # of looking while they train, on end: more episodes than an hour of looking would see
 LOOKS = 1_000
 BYTES_A_ROW = 3 * 8  # of an episode that is kept: its step, return and length
@@ -77,7 +62,7 @@ def look_at(viewer: Served, ids: list[str], look: int) -> None:
 @pytest.fixture
 def eight_live(tmp_path: Path) -> Iterator[tuple[Served, Callable[[], None]]]:
     """A viewer of eight runs that train, and what stops them."""
-    (tmp_path / "soak.toml").write_text(SPEC)
+    (tmp_path / "soak.toml").write_text(live_spec("soak", STEPS, seeds=8))
     with viewer_of(tmp_path / "runs") as viewer:
         made = viewer.post("/api/start", {"source": "soak.toml", "jobs": 8})
 

@@ -1,7 +1,7 @@
 // The view of curves: what is drawn, on which axes, and what a click on a curve opens.
 
 import { Chart } from "./chart.js";
-import { button, choice, colourOf, element, lookOf } from "./dom.js";
+import { button, choice, colourOf, element, lookOf, swatch } from "./dom.js";
 import { change, list, now } from "./address.js";
 import { get } from "./server.js";
 import { number, say, whole } from "./words.js";
@@ -109,18 +109,8 @@ export class Curves {
   }
 
   drawLegend(series) {
-    this.legend.replaceChildren(...series.map((one) => {
-      const mark = element("canvas", { class: "swatch", width: 44, height: 36, "aria-hidden": "true" });
-      const context = mark.getContext("2d");
-      context.strokeStyle = one.colour;
-      context.lineWidth = 5;
-      context.setLineDash(one.dash);
-      context.beginPath();
-      context.moveTo(0, 18);
-      context.lineTo(44, 18);
-      context.stroke();
-      return element("li", {}, mark, `${one.name} (${one.count === 1 ? say("one_run") : say("iqm_of", { count: whole(one.count) })})`);
-    }));
+    this.legend.replaceChildren(...series.map((one) => element("li", {}, swatch(one),
+      `${one.name} (${one.count === 1 ? say("one_run") : say("iqm_of", { count: whole(one.count) })})`)));
   }
 
   drawTable(series) {

@@ -1,26 +1,14 @@
 // What the player tells in words and numbers: who is who, what was done, what each action is worth.
 
-import { drawShape, element } from "./dom.js";
+import { element, swatch } from "./dom.js";
 import { named, number, say, whole } from "./words.js";
 import { shortNumber, valueColour } from "./maze.js";
 
 export function drawLegend(player) {
   const rows = player.tracks.map((track) => {
-    const swatch = element("canvas", { class: "swatch", width: 44, height: 36, "aria-hidden": "true" });
-    const context = swatch.getContext("2d");
-    const look = player.look(track);
-    context.fillStyle = context.strokeStyle = look.colour;
-    context.lineWidth = 4;
-    context.setLineDash(look.dash);
-    context.beginPath();
-    context.moveTo(0, 18);
-    context.lineTo(44, 18);
-    context.stroke();
-    drawShape(context, look.shape, 22, 18, 11);
-    context.fill();
     const moment = player.momentOf(track);
     const trained = moment.env_step === null || track.kind !== "agent" ? "" : say("after_steps", { steps: whole(moment.env_step) });
-    return element("li", { class: track.index === player.chosen && player.tracks.length > 1 ? "chosen" : "" }, swatch,
+    return element("li", { class: track.index === player.chosen && player.tracks.length > 1 ? "chosen" : "" }, swatch(player.look(track)),
       element("span", {}, element("b", {}, track.name), trained && ` ${trained}`, element("br"), player.sentence(track)));
   });
   player.legend.replaceChildren(element("ul", {}, ...rows));

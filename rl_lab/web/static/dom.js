@@ -79,6 +79,24 @@ export function reducedMotion() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
 
+// A piece of a line as a legend shows it, with its shape where it has one.
+export function swatch({ colour, dash, shape }) {
+  const canvas = element("canvas", { class: "swatch", width: 44, height: 36, "aria-hidden": "true" });
+  const context = canvas.getContext("2d");
+  context.fillStyle = context.strokeStyle = colour;
+  context.lineWidth = 5;
+  context.setLineDash(dash);
+  context.beginPath();
+  context.moveTo(0, 18);
+  context.lineTo(44, 18);
+  context.stroke();
+  if (shape) {
+    drawShape(context, shape, 22, 18, 11);
+    context.fill();
+  }
+  return canvas;
+}
+
 export function drawShape(context, shape, x, y, radius) {
   context.beginPath();
   const corners = { square: 4, triangle: 3, diamond: 4, star: 5 }[shape];
