@@ -35,6 +35,10 @@ AGENTS = {
     ),
     "linear_q": ("agents.tabular.linear:LinearQ", "Q-learning on a sum of tiles, for Box observations"),
     "linear_sarsa_lambda": ("agents.tabular.linear:LinearSarsaLambda", "SARSA(lambda) on a sum of tiles"),
+    "linear_backward_q_lambda": (
+        "agents.tabular.linear_backward:LinearBackwardQLambda",
+        "Q(lambda) backwards through episodes, on a sum of tiles: lands in half a minute",
+    ),
     "td": ("agents.tabular.prediction:TD", "predicts what a given policy is worth: TD(0)"),
     "n_step_td": ("agents.tabular.prediction:NStepTD", "the same, from n real rewards"),
     "td_lambda": ("agents.tabular.prediction:TDLambda", "the same, with eligibility traces"),

@@ -106,7 +106,7 @@ FAST_SETTINGS: dict[str, dict[str, Any]] = {
 CONTINUOUS = ("sb3_sac", "sb3_td3")
 TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
 PREDICTORS = ("td", "n_step_td", "td_lambda", "lambda_return", "monte_carlo_prediction")
-LINEAR = ("linear_q", "linear_sarsa_lambda")  # for Box observations
+LINEAR = ("linear_q", "linear_sarsa_lambda", "linear_backward_q_lambda")  # for Box observations
 EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS + LINEAR))
 PAIRS = [
     *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration", "policy_iteration")),

@@ -6,6 +6,7 @@ An algorithm is its `update_rule`, and nothing else; see `agents.tabular.q_learn
 import inspect
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import gymnasium as gym
@@ -29,13 +30,14 @@ from agents.tabular.memory import (
     NOW,
     OTHERWISE,
     TIME,
+    Memory,
     Parameters,
     Step,
     for_python,
     in_slots,
 )
 from agents.tabular.mirror import MirroredView
-from agents.tabular.policies import StatesPolicy
+from agents.tabular.policies import MirroredPolicy, StatesPolicy
 from agents.tabular.rules import Algorithm, algorithm
 from agents.tabular.sampler import why_not
 from agents.tabular.settings import TabularSettings
@@ -54,7 +56,9 @@ class TabularAgent(OnlineAgent):
 
     A subclass has an `update_rule`, a function on arrays (see `agents.tabular.learning.update`), and where it needs
     them `Arrays` of its own besides `q`, and `parts`: functions for the other slots of those that it shares, by the
-    slots' names; they add to those of the classes above it. One that is no algorithm yet is made `abstract=True`.
+    slots' names; they add to those of the classes above it. A `whole_episode` is a function (memory, parameters, ...)
+    that the rule calls once an episode: it is worth compiling where all else runs in Python. One that is no algorithm
+    yet is made `abstract=True`.
 
     Raises:
         ValueError: (when the class is made) a part's name is no slot, a slot is empty, or the rule takes something else
@@ -67,6 +71,7 @@ class TabularAgent(OnlineAgent):
     Arrays: ClassVar[type[Any]] = tuple  # a NamedTuple of arrays with layouts (see `agents.tabular.memory`)
     update_rule: ClassVar[Callable[..., float]]
     parts: ClassVar[dict[str, Function]] = {}
+    whole_episode: ClassVar[Function | None] = None  # of the rule: what goes through a finished episode
     algorithm: ClassVar[Algorithm]
     values_states: ClassVar[bool] = False  # is `q` a table of state values?
 
@@ -241,7 +246,11 @@ class TabularAgent(OnlineAgent):
         table = self.table.frozen()
         if self._numbered and table.met(0) is None:
             return TablePolicy(table.memory.q)
-        return StatesPolicy(table, self.discretiser, self.mirrored)
+        return self._as_it_is(StatesPolicy(table, self.discretiser))
+
+    def _as_it_is(self, policy: Policy) -> Policy:
+        """A policy on what is seen from the side that counts, for what is observed."""
+        return policy if self.mirrored is None else MirroredPolicy(policy, self.mirrored)
 
     def update(self, transition: Transition) -> float | None:
         """Learn from one transition; the error, if anything was learned yet."""
@@ -250,7 +259,7 @@ class TabularAgent(OnlineAgent):
         if self._numbered:
             step.state, step.next_state = observation, next_observation
         else:
-            step.state, step.next_state = self.row(observation), self.row(next_observation)
+            step.state, step.next_state = self._rows(transition)
             if self.mirrored is not None:
                 action = self.mirrored.action(observation, action)
         step.action = 0 if self.values_states else action
@@ -258,6 +267,10 @@ class TabularAgent(OnlineAgent):
             table.keep_more_steps()
         error = self._learn(table.view, self._parameters, self._draws, step)
         return None if error != error else error  # nan is no error
+
+    def _rows(self, transition: Transition) -> tuple[int, int]:
+        """The rows of S and S'."""
+        return self.row(transition.observation), self.row(transition.next_observation)
 
     def explore_no_more(self) -> None:
         """Where exploration is epsilon-greedy, take the best action in training too from now on, ties drawn."""
@@ -294,7 +307,21 @@ class TabularAgent(OnlineAgent):
         if engine == "compiled" and reason is not None:
             raise ValueError(f"the compiled engine cannot train {self.name} here: {reason}")
         self._runs_in_machine_code = worth_it and reason is None
+        if worth_it and reason is not None and self.algorithm.is_the_labs() and self._compile_parts():
+            return "python, with compiled parts"
         return "compiled" if self._runs_in_machine_code else "python"
+
+    def _compile_parts(self) -> bool:
+        """Where the loop stays Python's: put what takes its time into machine code. Is there something?"""
+        if self.whole_episode is None:
+            return False
+        quick = partial(self._in_machine_code, self.algorithm.compiled_part(self.whole_episode, self.name))
+        self._learn = self.algorithm.in_python({self.whole_episode: quick}).learn
+        return True
+
+    def _in_machine_code(self, part: Function, view: Memory, parameters: Parameters, *others: Any) -> Any:
+        """Call what was compiled, which takes arrays where Python's loop has views of them."""
+        return part(self.table.memory, self.parameters, *others)
 
     def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
         """Why machine code would not do what Python's loop does here; None where it would."""

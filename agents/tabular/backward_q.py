@@ -36,14 +36,30 @@ def update(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> floa
     if not (step.terminated or step.truncated):
         return NOTHING
     next_value = 0.0 if step.terminated else best_value(memory.q, step.next_state, parameters.num_actions)
-    ret, errors = next_value, 0.0
-    for time in range(now, -1, -1):
+    return learn_backwards(memory, parameters, now + 1, next_value)
+
+
+def learn_backwards(memory: Memory, parameters: Parameters, num_steps: int, next_value: float) -> float:
+    """Go through the steps of the episode, the last one first; the mean absolute error.
+
+    Args:
+        memory: with the episode.
+        parameters: the agent's numbers.
+        num_steps: of the episode.
+        next_value: what follows the last step is worth.
+    """
+    own, ret, errors = memory.own, next_value, 0.0
+    for time in range(num_steps - 1, -1, -1):
         state = own.states[time]
-        mixed = (1.0 - parameters.trace_decay) * next_value + parameters.trace_decay * ret
-        ret = own.rewards[time] + parameters.discount * mixed
+        ret = lambda_return(parameters, own.rewards[time], next_value, ret)
         errors += abs(move(memory.q, memory, parameters, state, own.actions[time], ret))
         next_value = best_value(memory.q, state, parameters.num_actions)
-    return errors / (now + 1)
+    return errors / num_steps
+
+
+def lambda_return(parameters: Parameters, reward: float, next_value: float, ret: float) -> float:
+    """R + discount * ((1 - lambda) max_a Q(S', a) + lambda G)."""
+    return reward + parameters.discount * ((1.0 - parameters.trace_decay) * next_value + parameters.trace_decay * ret)
 
 
 class BackwardQLambda(TabularAgent):
@@ -53,3 +69,4 @@ class BackwardQLambda(TabularAgent):
     name = "backward_q_lambda"
     Arrays = Episode
     update_rule = staticmethod(update)
+    whole_episode = staticmethod(learn_backwards)

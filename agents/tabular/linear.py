@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from agents.base import Settings, TableSize, Transition
 from agents.policy import Policy, Spaces, first_best
@@ -21,9 +20,9 @@ from agents.tabular.learning import step_size_by_visits
 from agents.tabular.memory import TILES, IntArray, Layout, Memory, PairFloats, Parameters, Step
 from agents.tabular.policies import TilesPolicy, sum_of_tiles
 from agents.tabular.sarsa import choose_next, take_chosen
-from agents.tabular.settings import BINNING, TabularSettings, TraceSettings
+from agents.tabular.settings import TileSettings, TileTraceSettings
 from agents.tabular.table import check_row_numbers
-from agents.tabular.tile_coding import TileCoder, check_tiles
+from agents.tabular.tile_coding import check_tiles, tile_coder
 from agents.tabular.traces import PairList, cut, move_all, visit
 from agents.td import td_target
 
@@ -91,30 +90,6 @@ def evaluate(memory: Memory, parameters: Parameters, next_state: int) -> None:
         memory.q[next_state, action] = value_of(memory, parameters, memory.own.next_tiles, action)
 
 
-class TileSettings(TabularSettings):
-    """Settings of tile coding."""
-
-    num_tilings: int = Field(8, ge=1, le=256, description="grids; the textbook's for mountain car")
-    num_tiles: int = Field(8, ge=1, le=1000, description="along each dimension of a grid; the textbook's")
-    num_weights: int = Field(4096, ge=8, le=10_000_000, description="places; more tiles than that are hashed into them")
-
-    def without_effect(self) -> dict[str, str]:
-        """Tiles take the place of bins."""
-        return (
-            super().without_effect()
-            | dict.fromkeys(BINNING, "tiles (num_tiles, num_tilings) take the place of bins")
-            | {"mirror": "tiles know no mirror yet"}
-        )
-
-    def parameters(self, num_actions: int) -> Parameters:
-        """As plain numbers."""
-        return super().parameters(num_actions)._replace(num_tilings=self.num_tilings)
-
-
-class TileTraceSettings(TileSettings, TraceSettings):
-    """Settings of tile coding with traces."""
-
-
 class LinearAgent(TabularAgent, abstract=True):
     """Learns weights of tiles instead of a table's rows, so that what is learned in a state holds near it."""
 
@@ -125,8 +100,7 @@ class LinearAgent(TabularAgent, abstract=True):
     def __init__(self, env: gym.Env[Any, Any] | Spaces, *, seed: int = 0, **settings: Any) -> None:
         resolved = self.Settings(**settings)
         assert isinstance(resolved, TileSettings)
-        space = check_tiles(env.observation_space, self.name)
-        self.coder = TileCoder(space, resolved.num_tilings, resolved.num_tiles, resolved.num_weights)
+        self.coder = tile_coder(check_tiles(env.observation_space, self.name), resolved, self.name)
         super().__init__(env, seed=seed, **settings)
         if self.settings.initial_values == "random" or self.settings.table == "sparse":
             raise ValueError(f"{self.name}: expected initial_values of 'zero' or a number, and no sparse table")
@@ -150,32 +124,38 @@ class LinearAgent(TabularAgent, abstract=True):
         return self.coder.size
 
     def row(self, observation: Any) -> int:
-        """The first tile."""
-        return self.coder(observation)[0]
+        """The first tile; the values of all actions are put into its row."""
+        places = self.coder(self._seen_observation(observation))
+        self.table.memory.q[places[0]] = sum_of_tiles(self.weights, places)
+        return places[0]
 
-    def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> int:
-        """An action of the behaviour policy when exploring; else the best, ties to the lowest index."""
-        if explore:
-            self.table.memory.q[self.row(observation)] = self.action_values(observation)
-        return super().select_action(observation, explore=explore, mask=mask)
+    def _seen_observation(self, observation: Any) -> Any:
+        return observation if self.mirrored is None else self.mirrored.seen(observation)
+
+    def _rows(self, transition: Transition) -> tuple[int, int]:
+        """The first tiles of S and S'; all of them are put where the rule finds them."""
+        own = self.table.memory.own
+        own.tiles[:] = tiles = self.coder(self._seen_observation(transition.observation))
+        own.next_tiles[:] = next_tiles = self.coder(self._seen_observation(transition.next_observation))
+        return tiles[0], next_tiles[0]
 
     def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
-        return first_best(self.action_values(observation).tolist(), mask)
+        return first_best(self._seen_values(observation).tolist(), mask)
 
-    def update(self, transition: Transition) -> float | None:
-        """Learn from one transition; the error."""
-        own = self.table.memory.own
-        own.tiles[:] = self.coder(transition.observation)
-        own.next_tiles[:] = self.coder(transition.next_observation)
-        return super().update(transition)
+    def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
+        return "its observations are put into tiles"
+
+    def _seen_values(self, observation: Any) -> NDArray[np.float64]:
+        """Q(S, .) [A], of the actions as they are seen from the side that counts."""
+        return sum_of_tiles(self.weights, self.coder.places(self._seen_observation(observation)))
 
     def action_values(self, observation: Any) -> NDArray[np.float64]:
         """Q(S, .) [A]."""
-        return sum_of_tiles(self.weights, self.coder.places(observation))
+        return self._seen(observation, self._seen_values(observation))
 
     def policy(self, seed: int) -> Policy:
         """The greedy policy of the weights as they are now."""
-        return TilesPolicy(self.coder, self.weights.copy())
+        return self._as_it_is(TilesPolicy(self.coder, self.weights.copy()))
 
     def states_met(self) -> None:
         """Tiles are shared by many states: which were met is not known."""

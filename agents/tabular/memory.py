@@ -101,7 +101,7 @@ def for_python(record: Any) -> Any:
 
 # -- how the arrays of an algorithm's `Arrays` are laid out ---------------------------------------------------
 
-PAIRS, ACTIONS, STATE_LIST, PAIR_LIST, LAST_N, EPISODE, TILES = range(7)
+PAIRS, ACTIONS, STATE_LIST, PAIR_LIST, LAST_N, EPISODE, TILES, EPISODE_TILES = range(8)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Layout:
 
     number: type = np.float64
     # [R, A] as q; [R, A] of actions, also where q has one column; a list of states [R] or pairs [R * A]; of the last n
-    # steps [n], or of all steps of an episode [H]; of tiles [T]
+    # steps [n], or of all steps of an episode [H]; of tiles [T], or of the tiles of all steps [H * T]
     extent: int = PAIRS
     as_q: bool = False  # does it begin as q does?
     first: float = 0.0  # what it begins with

@@ -53,17 +53,17 @@ class MirroredView:
             raise ValueError(f"mirror: expected observed numbers from 0 to {num_numbers - 1}, got {numbers}")
         if len(mirror.actions) != num_actions:
             raise ValueError(f"mirror: actions: expected {num_actions}, got {len(mirror.actions)}")
-        self._deciding = list(mirror.negated)
+        self.deciding = list(mirror.negated)  # the first of these numbers that is not 0 decides
         self.actions = list(mirror.actions)  # [A]
-        self._signs = np.ones(num_numbers)
-        self._signs[mirror.negated] = -1.0
-        self._places = np.arange(num_numbers)
+        self.signs = np.ones(num_numbers)  # [D]
+        self.signs[mirror.negated] = -1.0
+        self.places = np.arange(num_numbers)  # [D] what comes where
         for one, other in mirror.swapped:
-            self._places[[one, other]] = other, one
+            self.places[[one, other]] = other, one
 
     def turns(self, observation: NDArray[Any]) -> bool:
         """Is the observation [D] turned over? The first number that changes its sign and is not 0 decides."""
-        for number in self._deciding:
+        for number in self.deciding:
             value = observation[number]
             if value != 0:
                 return bool(value < 0)
@@ -75,13 +75,15 @@ class MirroredView:
 
     def image(self, observation: NDArray[Any]) -> NDArray[Any]:
         """The observation [D] in the mirror."""
-        turned: NDArray[Any] = (observation[self._places] * self._signs).astype(observation.dtype)
+        turned: NDArray[Any] = (observation[self.places] * self.signs).astype(observation.dtype)
         return turned
 
     def many(self, observations: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """The observations [N, D] from the side that counts, and which [N] were turned over."""
-        turned = np.array([self.turns(observation) for observation in observations], dtype=np.bool_)
-        images = (observations[:, self._places] * self._signs).astype(observations.dtype)
+        deciding = observations[:, self.deciding]  # [N, K]
+        first = (deciding != 0).argmax(axis=1)
+        turned = deciding[np.arange(len(observations)), first] < 0
+        images = (observations[:, self.places] * self.signs).astype(observations.dtype)
         return np.where(turned[:, None], images, observations), turned
 
     def action(self, observation: NDArray[Any], action: int) -> int:

@@ -18,15 +18,12 @@ class StatesPolicy(Policy):
     Args:
         table: nobody else's.
         discretiser: of Box observations; None where an observation is its state.
-        mirrored: how observations are seen, where a state and its mirror image are one.
     """
 
-    def __init__(self, table: Table, discretiser: Discretiser | None, mirrored: MirroredView | None = None) -> None:
-        self._table, self._discretiser, self._mirrored = table, discretiser, mirrored
+    def __init__(self, table: Table, discretiser: Discretiser | None) -> None:
+        self._table, self._discretiser = table, discretiser
 
     def _states(self, observations: Array) -> list[int]:
-        if self._mirrored is not None:
-            observations, _ = self._mirrored.many(observations)
         if self._discretiser is not None:
             return self._discretiser.many(observations)
         states: list[int] = np.asarray(observations).tolist()
@@ -34,42 +31,63 @@ class StatesPolicy(Policy):
 
     def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
         """The best legal action for each observation."""
-        if self._mirrored is not None:  # ties go to the lowest index as it is seen from the side that counts
-            of_rows = [None] * len(observations) if masks is None else masks
-            pairs = zip(observations, of_rows, strict=True)
-            return np.array([self.action(observation, mask) for observation, mask in pairs], dtype=np.int64)
         return _best(self.action_values(observations), masks)
 
     def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> int:
         """The best legal action."""
-        if self._mirrored is not None:
-            return self._turned_action(self._mirrored, observation, mask)
         state = int(observation) if self._discretiser is None else self._discretiser(observation)
         return first_best(self._table[state], mask)
-
-    def _turned_action(self, mirrored: MirroredView, observation: Any, mask: NDArray[np.bool_] | None) -> int:
-        assert self._discretiser is not None
-        turns = mirrored.turns(observation)
-        seen = mask[mirrored.actions] if mask is not None and turns else mask
-        action = first_best(self._table[self._discretiser(mirrored.seen(observation))], seen)
-        return mirrored.actions[action] if turns else action
 
     def action_values(self, observations: Array) -> NDArray[np.float64]:
         """Q(S, .) [N, A]."""
         states = self._states(observations)
         if self._table.dense:
-            values = self._table.memory.q[states]
-        else:
-            values = np.array([self._table[state] for state in states]).reshape(len(states), self._table.columns)
-        if self._mirrored is None:
-            return values
-        _, turned = self._mirrored.many(observations)
-        return np.where(turned[:, None], values[:, self._mirrored.actions], values)
+            return self._table.memory.q[states]
+        return np.array([self._table[state] for state in states]).reshape(len(states), self._table.columns)
 
     def met(self, observations: Array) -> NDArray[np.bool_] | None:
         """Whether training has met the states; None where that is not known."""
         met = [self._table.met(state) for state in self._states(observations)]
         return None if self._table.num_met() is None else np.array(met, dtype=np.bool_)
+
+
+class MirroredPolicy(Policy):
+    """A policy that sees what it observes from the side that counts (see `agents.tabular.mirror`).
+
+    Ties go to the lowest index as it is seen from there.
+
+    Args:
+        policy: on what is seen.
+        mirrored: how.
+    """
+
+    def __init__(self, policy: Policy, mirrored: MirroredView) -> None:
+        self._policy, self._mirrored = policy, mirrored
+        self._images = np.array(mirrored.actions)
+
+    def act(self, observations: Array, masks: NDArray[np.bool_] | None = None) -> Array:
+        """The best legal action for each observation."""
+        seen, turned = self._mirrored.many(observations)
+        mine = None if masks is None else np.where(turned[:, None], masks[:, self._images], masks)
+        actions = self._policy.act(seen, mine)
+        return np.where(turned, self._images[actions], actions)
+
+    def action(self, observation: Any, mask: NDArray[np.bool_] | None = None) -> int:
+        """The best legal action."""
+        if not self._mirrored.turns(observation):
+            return int(self._policy.action(observation, mask))
+        mine = None if mask is None else mask[self._images]
+        return self._mirrored.actions[int(self._policy.action(self._mirrored.image(observation), mine))]
+
+    def action_values(self, observations: Array) -> NDArray[np.float64] | None:
+        """Q(S, .) [N, A]."""
+        seen, turned = self._mirrored.many(observations)
+        values = self._policy.action_values(seen)
+        return None if values is None else np.where(turned[:, None], values[:, self._images], values)
+
+    def met(self, observations: Array) -> NDArray[np.bool_] | None:
+        """Whether training has met the states; None where that is not known."""
+        return self._policy.met(self._mirrored.many(observations)[0])
 
 
 class TilesPolicy(Policy):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-# A plain table on LunarLander-v3: few cuts, narrow around zero, where the lander must tell apart what to do. The
-# numbers are x, y, speed sideways and upwards, angle, spin, and whether each leg stands.
+# LunarLander-v3: few edges, narrow around zero, where the lander must tell apart what to do. The numbers are x, y,
+# speed sideways and upwards, angle, spin, and whether each leg stands.
 LANDER: dict[str, Any] = {
     "discount": 0.995,
     "trace_decay": 0.95,
@@ -14,7 +14,6 @@ LANDER: dict[str, Any] = {
     "epsilon_schedule": "linear",
     "epsilon_min": 0.0,
     "decay_share": 0.8,
-    "table": "sparse",
     "edges": [
         [-0.35, -0.1, 0.1, 0.35],
         [0.05, 0.2, 0.6],
@@ -28,4 +27,5 @@ LANDER: dict[str, Any] = {
     # In a mirror x, the speed sideways, angle and spin change their signs, the legs and the side engines their places.
     "mirror": {"negated": [0, 2, 4, 5], "swapped": [[6, 7]], "actions": [0, 3, 2, 1]},
 }
-PRESETS: dict[str, dict[str, Any]] = {"lander": LANDER}
+LANDER_TABLE = LANDER | {"table": "sparse"}
+LANDER_TILES = LANDER | {"num_tilings": 8, "num_weights": 1_000_000}  # room for all 288,000 tiles

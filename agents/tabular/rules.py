@@ -34,12 +34,26 @@ class Algorithm:
         self.stand_ins: StandIns = filled((*IN_PYTHON, episodes.run), {**DEFAULTS, **fillings})
         self._python: Rules | None = None
         self._run: Function | None = None
+        self._parts: dict[Function, Function] = {}
 
-    def in_python(self) -> Rules:
-        """The rules as Python runs them."""
+    def in_python(self, quicker: StandIns | None = None) -> Rules:
+        """The rules as Python runs them.
+
+        Args:
+            quicker: what is called in the place of functions that take their time.
+        """
+        if quicker:
+            return Rules(*in_python(IN_PYTHON, {**self.stand_ins, **quicker}))
         if self._python is None:
             self._python = Rules(*in_python(IN_PYTHON, self.stand_ins))
         return self._python
+
+    def compiled_part(self, part: Function, name: str) -> Function:
+        """One function of the rules in machine code."""
+        if part not in self._parts:
+            said = f"compiling {name}: once, some seconds; the machine code is kept on disk"
+            self._parts[part] = compiled(part, self.stand_ins, f"agents/{name}", said, inline=True)
+        return self._parts[part]
 
     def compiled_run(self, name: str) -> Function:
         """`episodes.run` in machine code."""

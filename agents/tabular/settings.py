@@ -1,6 +1,7 @@
 """The settings of the tabular agents: each default, range and meaning."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +21,7 @@ from agents.tabular.memory import (
     Parameters,
 )
 from agents.tabular.mirror import Mirror
-from agents.tabular.presets import PRESETS
+from agents.tabular.presets import LANDER_TABLE, LANDER_TILES
 
 InitialValues = Literal["zero", "random"] | float
 SCHEDULES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "visits": VISITS}
@@ -217,8 +218,9 @@ class TraceSettings(TabularSettings):
 class BackwardSettings(TabularSettings):
     """Settings of the agents that go backwards through finished episodes."""
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER_TABLE}
     preset: Literal["lander"] | None = Field(
-        None, description="'lander': what lands on LunarLander with a plain table; what is set beside it wins"
+        None, description="'lander': what lands on LunarLander; what is set beside it wins"
     )
     trace_decay: float = Field(
         0.9, ge=0, le=1, description="lambda: how much of what really came counts, against what the table says of it"
@@ -227,8 +229,8 @@ class BackwardSettings(TabularSettings):
     @model_validator(mode="before")
     @classmethod
     def _take_preset(cls, values: Any) -> Any:
-        preset = values.get("preset") if isinstance(values, dict) else None
-        return PRESETS[preset] | values if preset in PRESETS else values
+        known = cls.presets.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        return values if known is None else {**known, **values}
 
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
@@ -263,3 +265,33 @@ class DynaPlusSettings(DynaSettings):
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
         return super().parameters(num_actions)._replace(kappa=self.kappa)
+
+
+class TileSettings(TabularSettings):
+    """Settings of tile coding."""
+
+    num_tilings: int = Field(8, ge=1, le=256, description="grids; the textbook's for mountain car")
+    num_tiles: int = Field(
+        8, ge=1, le=1000, description="along each dimension of a grid, where edges are not given; the textbook's"
+    )
+    num_weights: int = Field(4096, ge=8, le=10_000_000, description="places; more tiles than that are hashed into them")
+
+    def without_effect(self) -> dict[str, str]:
+        """Tiles take the place of bins."""
+        idle = super().without_effect()
+        idle |= dict.fromkeys(("bins", "num_edges"), "tiles (num_tiles or edges, num_tilings) take the place of bins")
+        return idle | ({} if self.edges is None else {"num_tiles": "edges are given"})
+
+    def parameters(self, num_actions: int) -> Parameters:
+        """As plain numbers."""
+        return super().parameters(num_actions)._replace(num_tilings=self.num_tilings)
+
+
+class TileTraceSettings(TileSettings, TraceSettings):
+    """Settings of tile coding with traces."""
+
+
+class BackwardTileSettings(BackwardSettings, TileSettings):
+    """Settings of tile coding that goes backwards through finished episodes."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER_TILES}

@@ -17,6 +17,7 @@ from agents.tabular.memory import (
     ACTIONS,
     CONSTANT,
     EPISODE,
+    EPISODE_TILES,
     LAST_N,
     LINEAR,
     NEXT_ACTION,
@@ -42,6 +43,7 @@ FIRST_STEPS = 1_024
 CORE = {"q": Layout(as_q=True), "visits": Layout(np.int64), "updates": Layout(np.int64)}
 ROWS = (PAIRS, ACTIONS)
 LISTS = (STATE_LIST, PAIR_LIST)
+HISTORIES = (EPISODE, EPISODE_TILES)
 
 
 class Table:
@@ -90,6 +92,8 @@ class Table:
     def _hold(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Hold these arrays, by name; the view of them gives plain numbers, for Python."""
         self.arrays = dict(arrays)
+        kept = [len(self.arrays[name]) for name, layout in self._layouts.items() if layout.extent == EPISODE]
+        self.history = kept[0] if kept else None  # the steps of an episode that there is room for, where they are kept
         self.memory = self._memory(self.arrays)
         view = self._memory({name: memoryview(cast(Any, array)) for name, array in self.arrays.items()})
         self.view: Memory = for_python(view if view.own == () else view._replace(own=for_python(view.own)))
@@ -120,6 +124,7 @@ class Table:
             PAIR_LIST: (num_rows * self.num_actions,),
             LAST_N: (parameters.n,),
             EPISODE: (FIRST_STEPS,),
+            EPISODE_TILES: (FIRST_STEPS * parameters.num_tilings,),
             TILES: (parameters.num_tilings,),
         }
         return np.full(shapes[layout.extent], layout.first, dtype=layout.number)
@@ -211,16 +216,13 @@ class Table:
         }
         self._hold(self.arrays | longer)
 
-    @property
-    def history(self) -> int | None:
-        """The steps of an episode that there is room for; None where an algorithm does not keep them."""
-        kept = [name for name, layout in self._layouts.items() if layout.extent == EPISODE]
-        return len(self.arrays[kept[0]]) if kept else None
-
     def keep_more_steps(self) -> None:
         """Room for an episode twice as long."""
-        kept = [name for name, layout in self._layouts.items() if layout.extent == EPISODE]
+        kept = [name for name, layout in self._layouts.items() if layout.extent in HISTORIES]
         self._hold(self.arrays | {name: np.concatenate([self.arrays[name]] * 2) for name in kept})
+
+    def _numbers_a_step(self, layout: Layout) -> int:
+        return self._parameters.num_tilings if layout.extent == EPISODE_TILES else 1
 
     def met(self, state: int) -> bool | None:
         """Has training met a state? None where that is not known: a dense table need not count."""
@@ -291,8 +293,10 @@ class Table:
                 used[name] = len(self)
             elif layout.extent in LISTS:
                 used[name] = int(counters[layout.counter])
+            elif layout.extent in HISTORIES:
+                used[name] = int(counters[TIME]) * self._numbers_a_step(layout)
             elif layout.stored:
-                used[name] = int(counters[TIME]) if layout.extent == EPISODE else len(self.arrays[name])
+                used[name] = len(self.arrays[name])
         return used
 
     def get_state(self) -> State:
@@ -326,7 +330,7 @@ class Table:
             if layout is not None:
                 self._check_length(name, layout, len(got), counters, num_used)
                 self._check_numbers(name, layout, got, num_used)
-                if layout.extent == EPISODE and len(got) > len(mine):
+                if layout.extent in HISTORIES and len(got) > len(mine):
                     mine = arrays[name] = np.zeros(len(got), dtype=mine.dtype)
             mine[: len(got)] = got
         most = {NEXT_STATE: num_used - 1, NEXT_ACTION: self.num_actions - 1, TIME: self._steps_stored(state)}

@@ -16,7 +16,7 @@ from agents.tabular import discretiser
 from agents.tabular.discretiser import Discretiser
 from agents.tabular.q_learning import QLearning
 from agents.tabular.sarsa import Sarsa
-from agents.tabular.tile_coding import TileCoder
+from agents.tabular.tile_coding import EvenTiles
 from envs.registry import make_env
 from tests.helpers import LINEAR, PREDICTORS, TABULAR
 from tests.numerics.test_td import TwoStates, know
@@ -240,6 +240,6 @@ def test_bins_of_many_observations(rows: list[Any]) -> None:
 @given(st.lists(st.tuples(*[st.floats(-2, 2, width=32)] * 3), min_size=1, max_size=10))
 @pytest.mark.parametrize(("num_tilings", "num_tiles", "size"), [(8, 8, 4096), (3, 2, 10**6), (5, 10**7, 512)])
 def test_tiles_of_many_observations(num_tilings: int, num_tiles: int, size: int, rows: list[Any]) -> None:
-    coder = TileCoder(spaces.Box(-1, 1, (3,)), num_tilings, num_tiles, size)
+    coder = EvenTiles(spaces.Box(-1, 1, (3,)), num_tilings, num_tiles, size)
     batch = np.array(rows, dtype=np.float32)
     assert coder.many(batch).tolist() == [coder.places(row) for row in batch]

@@ -13,6 +13,7 @@ from agents.policy import batch_of
 from agents.tabular.mirror import Mirror, MirroredView
 from envs.registry import make_env
 from rl_lab import make_agent
+from tests.helpers import LINEAR
 
 LANDER: dict[str, Any] = {"negated": [0, 2, 4, 5], "swapped": [[6, 7]], "actions": [0, 3, 2, 1]}
 
@@ -28,7 +29,7 @@ def learner(**settings: Any) -> Any:
     return make_agent("backward_q_lambda", Three(), **(known | settings))
 
 
-def play(agent: Any, *steps: tuple[int, int, float, int], truncated: bool = False) -> list[Any]:
+def play(agent: Any, *steps: tuple[Any, int, float, Any], truncated: bool = False) -> list[Any]:
     agent.begin_episode()
     told = []
     for number, (state, action, reward, next_state) in enumerate(steps):
@@ -118,6 +119,116 @@ def test_the_landers_preset_is_taken_and_what_is_set_beside_it_wins() -> None:
     assert agent.mirrored is not None
 
 
+# -- tiles ------------------------------------------------------------------------------------------------------
+
+CART = {"learning_rate": 0.5, "epsilon": 0.3, "epsilon_schedule": "constant", "discount": 0.9, "trace_decay": 0.7}
+CART_EDGES = [[-0.5, 0.5], [-0.3, 0.3], [-0.05, 0.0, 0.05], [-0.5, 0.5]]
+
+
+def trained_on_cart_pole(name: str, steps: int = 2_000, engine: Any = "python", **settings: Any) -> Any:
+    env = make_env("CartPole-v1")
+    env.reset(seed=0)
+    agent: Any = make_agent(name, env, seed=1, edges=CART_EDGES, **(CART | settings))
+    agent.choose_engine(engine, env, 10**6)
+    agent.train(env, Budget(steps=steps))
+    return agent
+
+
+@pytest.mark.parametrize("settings", [{}, {"learning_rate_schedule": "linear", "learning_rate_decay_steps": 900}])
+def test_one_tiling_is_a_table(settings: dict[str, Any]) -> None:
+    """The independent method: with one tiling each tile is a bin, and its weight the bin's value."""
+    table = trained_on_cart_pole("backward_q_lambda", table="dense", **settings)
+    tiles = trained_on_cart_pole("linear_backward_q_lambda", num_tilings=1, **settings)
+    np.testing.assert_allclose(tiles.weights, table.table.memory.q, rtol=1e-9)
+    assert np.count_nonzero(tiles.weights) > 20
+
+
+def test_each_tile_takes_its_share_worked_by_hand() -> None:
+    """Two tilings, two steps, one tile in common. Rate 0.5, discount 0.8, lambda 0.5, all values 0 at first.
+
+    The last step, in tiles B and C: G = 10, both go up by 0.25 * 10 = 2.5. The first, in tiles A and C: its next state
+    is worth 5, so that G = 2 + 0.8 * (0.5 * 5 + 0.5 * 10) = 8; it is worth 2.5 (by C), so that A and C go up by
+    0.25 * 5.5 = 1.375.
+    """
+    agent: Any = make_agent(
+        "linear_backward_q_lambda", make_env("CartPole-v1"), edges=[[0.0, 1.0], [9.0], [9.0], [9.0]], num_tilings=2,
+        learning_rate=0.5, discount=0.8, trace_decay=0.5,
+    )  # fmt: skip
+    first, last = (np.array([x, 0.0, 0.0, 0.0], np.float32) for x in (0.1, 0.5))
+    (c, a), (c_too, b) = agent.coder(first), agent.coder(last)
+    assert (a != b, c) == (True, c_too)
+    errors = play(agent, (first, 0, 2.0, last), (last, 0, 10.0, last))
+    assert agent.weights[[a, b, c], 0].tolist() == pytest.approx([1.375, 2.5, 3.875])
+    assert agent.action_values(first).tolist() == pytest.approx([5.25, 0.0])
+    assert errors == [None, pytest.approx((10 + 5.5) / 2)]
+
+
+def test_tiles_of_an_episode_that_is_cut_off() -> None:
+    """G = 10 + 0.8 * 3, where the next state's two tiles are worth 3 together; from nothing, with rate 1, half each."""
+    agent: Any = make_agent(
+        "linear_backward_q_lambda", make_env("CartPole-v1"), edges=[[0.0], [9.0], [9.0], [9.0]], num_tilings=2,
+        learning_rate=1.0, discount=0.8,
+    )  # fmt: skip
+    here, there = (np.array([x, 0.0, 0.0, 0.0], np.float32) for x in (-0.1, 0.5))
+    agent.weights[agent.coder(there), 1] = [1.0, 2.0]
+    play(agent, (here, 0, 10.0, there), truncated=True)
+    assert agent.weights[agent.coder(here), 0].tolist() == pytest.approx([6.2, 6.2])
+
+
+@pytest.mark.parametrize("name", ["backward_q_lambda", "linear_backward_q_lambda"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mirror": {"negated": [0, 1, 2, 3], "actions": [1, 0]}},
+        {"learning_rate_schedule": "linear", "learning_rate_decay_steps": 900},
+        {"exploration": "ucb", "confidence": 1.0},
+        {"count_bonus": 0.5},
+    ],
+)
+def test_compiled_parts_change_nothing(name: str, settings: dict[str, Any]) -> None:
+    plain = {key: value for key, value in CART.items() if "epsilon" not in key or "exploration" not in settings}
+    found = []
+    for engine in ("python", "auto"):
+        env = make_env("CartPole-v1")
+        env.reset(seed=0)
+        agent: Any = make_agent(name, env, seed=1, edges=CART_EDGES, **(plain | settings))
+        chosen = agent.choose_engine(engine, env, 10**6)
+        assert chosen == {"python": "python", "auto": "python, with compiled parts"}[engine]
+        budget = Budget(steps=3_000)
+        agent.train(env, budget)
+        first = agent.get_state()
+        agent.set_state(first)  # into where the compiled parts look
+        agent.train(env, Budget(steps=500))
+        found.append([str(budget.episodes), _bytes(first), _bytes(agent.get_state())])
+    assert found[0] == found[1]
+
+
+def _bytes(state: Any) -> Any:
+    if isinstance(state, dict):
+        return {key: _bytes(value) for key, value in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
+
+
+def test_an_episode_longer_than_there_is_room_for() -> None:
+    """More than 1,024 steps, with room for the tiles of each."""
+    env = make_env("CartPole-v1")
+    rng = np.random.default_rng(0)
+    seen = rng.uniform(-0.5, 0.5, (2_501, 4)).astype(np.float32)
+    steps = [(seen[time], time % 2, float(time % 7), seen[time + 1]) for time in range(2_500)]
+    ends: dict[str, Any] = {}
+    for engine in ("python", "auto"):
+        agent: Any = make_agent("linear_backward_q_lambda", env, edges=CART_EDGES, num_tilings=3)
+        agent.choose_engine(engine, env, 10**6)
+        play(agent, *steps, truncated=True)
+        again: Any = make_agent("linear_backward_q_lambda", env, edges=CART_EDGES, num_tilings=3)
+        again.set_state(agent.get_state())
+        tiles = [tile for observation in seen[:-1] for tile in agent.coder.places(observation)]
+        assert again.table.memory.own.episode_tiles[: 3 * 2_500].tolist() == tiles
+        ends[engine] = agent.weights.tolist()
+    assert ends["python"] == ends["auto"]
+    assert np.any(ends["python"])
+
+
 # -- mirrors ----------------------------------------------------------------------------------------------------
 
 
@@ -157,13 +268,16 @@ def test_the_moon_is_the_same_in_the_mirror() -> None:
     assert view.image(seen) == pytest.approx(image, abs=0.012)  # but for the push that both got at the start
 
 
-@pytest.mark.parametrize("agent", ["backward_q_lambda", "q_learning", "sarsa_lambda", "expected_sarsa"])
+@pytest.mark.parametrize("agent", ["backward_q_lambda", "q_learning", "sarsa_lambda", "expected_sarsa", *LINEAR])
 @pytest.mark.parametrize("table", ["dense", "sparse"])
 def test_what_is_learned_on_one_side_is_known_on_the_other(agent: str, table: str) -> None:
     mirror: dict[str, Any] = {"negated": [0, 1, 2, 3], "actions": [1, 0]}
     env = make_env("CartPole-v1")
     env.reset(seed=0)
-    made: Any = make_agent(agent, env, mirror=mirror, num_edges=4, table=table)
+    if agent in LINEAR and table == "sparse":
+        pytest.skip("tiles are always dense")
+    settings: dict[str, Any] = {"num_tiles": 3} if agent in LINEAR else {"num_edges": 4, "table": table}
+    made: Any = make_agent(agent, env, mirror=mirror, **settings)
     made.train(env, Budget(steps=500))
     policy = made.policy(0)
     rng = np.random.default_rng(0)
@@ -182,7 +296,7 @@ def test_what_is_learned_on_one_side_is_known_on_the_other(agent: str, table: st
     assert values.tolist() == [made.action_values(one).tolist() for one in seen]
     mask = np.array([False, True])
     assert {made.select_action(one, explore=explore, mask=mask) for one in seen for explore in (True, False)} == {1}
-    again: Any = make_agent(agent, env, mirror=mirror, num_edges=4, table=table)
+    again: Any = make_agent(agent, env, mirror=mirror, **settings)
     again.set_policy_state(made.policy_state())
     assert all(again.action_values(one).tolist() == made.action_values(one).tolist() for one in seen)
 
