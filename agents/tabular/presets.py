@@ -28,4 +28,4 @@ LANDER: dict[str, Any] = {
     "mirror": {"negated": [0, 2, 4, 5], "swapped": [[6, 7]], "actions": [0, 3, 2, 1]},
 }
 LANDER_TABLE = LANDER | {"table": "sparse"}
-LANDER_TILES = LANDER | {"num_tilings": 8, "num_weights": 1_000_000}  # room for all 288,000 tiles
+LANDER_TILES = LANDER | {"num_tilings": 16, "num_weights": 1_000_000}  # room for all 576,000 tiles
