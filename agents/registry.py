@@ -53,6 +53,7 @@ AGENTS = {
         "exact planning: evaluates and improves a policy",
     ),
     "heuristic_lander": ("agents.heuristic_lander:HeuristicLander", "Gymnasium's hand-written lander controller"),
+    "dqn": ("agents.deep.dqn:DQN", "our deep Q-network, with what was added to it since; preset = 'lander' lands"),
     "sb3_dqn": ("agents.sb3.baselines:SB3DQN", "stable-baselines3's deep Q-network; preset = 'lander' is RL Zoo's"),
     "sb3_qrdqn": ("agents.sb3.baselines:SB3QRDQN", "sb3-contrib's DQN with quantiles (extra: contrib)"),
     "sb3_ppo": ("agents.sb3.baselines:SB3PPO", "stable-baselines3's proximal policy optimisation"),

@@ -93,6 +93,7 @@ CONTRADICTIONS = "start: the start is the exit|exit: (start and exit|'farthest')
 
 
 FAST_SETTINGS: dict[str, dict[str, Any]] = {
+    "dqn": {"learning_starts": 20, "buffer_size": 500, "batch_size": 16, "hidden_sizes": [16]},
     "sb3_dqn": {"learning_starts": 20, "buffer_size": 500, "policy_kwargs": {"net_arch": [16]}},
     "sb3_ppo": {"n_steps": 64, "n_epochs": 2, "policy_kwargs": {"net_arch": [16]}},
     "sb3_a2c": {"policy_kwargs": {"net_arch": [16]}},
@@ -107,7 +108,7 @@ CONTINUOUS = ("sb3_sac", "sb3_td3")
 TABULAR = tuple(name for name, (target, _) in AGENTS.items() if target.startswith("agents.tabular"))
 PREDICTORS = ("td", "n_step_td", "td_lambda", "lambda_return", "monte_carlo_prediction")
 LINEAR = ("linear_q", "linear_sarsa_lambda", "linear_backward_q_lambda")  # for Box observations
-EVERYWHERE = ("random", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS + LINEAR))
+EVERYWHERE = ("random", "dqn", "sb3_dqn", "sb3_ppo", *(name for name in TABULAR if name not in PREDICTORS + LINEAR))
 PAIRS = [
     *((name, "RLLab/Maze-v0") for name in (*EVERYWHERE, *PREDICTORS, "value_iteration", "policy_iteration")),
     *((name, "LunarLander-v3") for name in (*EVERYWHERE, *LINEAR, "heuristic_lander")),

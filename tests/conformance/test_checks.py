@@ -22,6 +22,10 @@ from tests.conftest import Command
 from tests.helpers import CONTINUOUS, FAST_SETTINGS, LINEAR
 
 SETTINGS: dict[str, dict[str, Any]] = {  # where an agent's defaults need more than six thousand steps
+    "dqn": {
+        **{"learning_starts": 100, "buffer_size": 5_000, "train_every": 1, "batch_size": 32},
+        **{"target_every": 50, "epsilon_decay_steps": 4_000, "hidden_sizes": [32]},
+    },
     "sb3_dqn": {
         **{"learning_rate": 1e-3, "learning_starts": 100, "buffer_size": 5_000, "train_freq": 1, "batch_size": 64},
         **{"target_update_interval": 100, "exploration_fraction": 0.8, "policy_kwargs": {"net_arch": [32]}},

@@ -1,0 +1,1 @@
+"""Our own deep agents: a readable DQN on torch, and a quicker one for networks of dense layers."""

@@ -1,0 +1,197 @@
+"""What is remembered: transitions of n steps in a ring, drawn evenly or by priority."""
+
+from collections import deque
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.deep.batch import Batch
+from agents.deep.features import Features
+from agents.deep.priorities import Priorities
+from agents.deep.settings import DQNSettings
+from agents.ring import Ring
+from agents.storage import State
+
+
+class Pending(NamedTuple):
+    """A step whose n rewards are not all there yet."""
+
+    observation: NDArray[Any]  # as it is stored
+    action: int
+    reward: float
+
+
+class ReplayBuffer:
+    """The last transitions (Lin 1992), each of n steps; fewer where an episode ends.
+
+    Args:
+        settings: the agent's.
+        features: how observations are stored.
+        num_actions: A; remembered with which of them are legal, once an environment says so.
+    """
+
+    def __init__(self, settings: DQNSettings, features: Features, num_actions: int) -> None:
+        self._features, self._num_actions, self.capacity = features, num_actions, settings.buffer_size
+        self._n, self._discount = settings.n, settings.discount
+        rows = (self.capacity, *features.stored_shape)
+        self._arrays: dict[str, NDArray[Any]] = {
+            "observations": np.zeros(rows, features.stored_type),
+            "actions": np.zeros(self.capacity, np.int64),
+            "rewards": np.zeros(self.capacity, np.float32),
+            "next_observations": np.zeros(rows, features.stored_type),
+            "terminated": np.zeros(self.capacity, np.bool_),
+            "discounts": np.zeros(self.capacity, np.float32),
+        }
+        self._hold()
+        self._pending: list[deque[Pending]] = [deque() for _ in range(settings.num_envs)]
+        self._powers = [float(settings.discount**step) for step in range(settings.n + 1)]
+        self.priorities: Priorities | None = None
+        if settings.prioritized:
+            self.priorities = Priorities(self.capacity, settings.priority_exponent)
+        self.written = 0
+
+    def _hold(self) -> None:
+        arrays = self._arrays
+        self._observations, self._next_observations = arrays["observations"], arrays["next_observations"]
+        self._actions, self._rewards = arrays["actions"], arrays["rewards"]
+        self._terminated, self._discounts = arrays["terminated"], arrays["discounts"]
+        self._next_legal = arrays.get("next_legal")
+
+    def __len__(self) -> int:
+        return min(self.written, self.capacity)
+
+    def mind_masks(self) -> None:
+        """From now on it is remembered which actions are legal; of what was remembered before, all are."""
+        if self._next_legal is None:
+            self._arrays["next_legal"] = np.ones((self.capacity, self._num_actions), np.bool_)
+            self._hold()
+
+    def add(
+        self,
+        observation: NDArray[Any],
+        action: int,
+        reward: float,
+        next_observation: NDArray[Any],
+        terminated: bool,
+        truncated: bool,
+        next_legal: NDArray[np.bool_] | None = None,
+        env: int = 0,
+    ) -> None:
+        """One step of an environment; observations are as they are stored."""
+        if self._n == 1:
+            self._write(Pending(observation, action, reward), reward, 1, next_observation, terminated, next_legal)
+            return
+        pending = self._pending[env]
+        pending.append(Pending(observation, action, reward))
+        over = terminated or truncated
+        while len(pending) == self._n or (over and pending):
+            total = sum(self._powers[step] * one.reward for step, one in enumerate(pending))
+            self._write(pending[0], total, len(pending), next_observation, terminated, next_legal)
+            pending.popleft()
+
+    def _write(
+        self,
+        first: Pending,
+        total: float,
+        num_steps: int,
+        next_observation: NDArray[Any],
+        terminated: bool,
+        next_legal: NDArray[np.bool_] | None,
+    ) -> None:
+        place = self.written % self.capacity
+        self._observations[place] = first.observation
+        self._actions[place] = first.action
+        self._rewards[place] = total
+        self._next_observations[place] = next_observation
+        self._terminated[place] = terminated
+        self._discounts[place] = self._powers[num_steps]
+        if self._next_legal is not None:
+            self._next_legal[place] = True if next_legal is None else next_legal
+        if self.priorities is not None:
+            self.priorities.add(place)
+        self.written += 1
+
+    def draw(self, rng: np.random.Generator, count: int, correction: float) -> tuple[NDArray[np.int64], Batch]:
+        """The places [B] of transitions that are drawn, and these.
+
+        Args:
+            rng: where the draws come from.
+            count: B.
+            correction: beta, of priorities.
+        """
+        if self.priorities is None:
+            places = rng.integers(0, len(self), count)
+            weights = np.ones(count, np.float32)
+        else:
+            places, weights = self.priorities.draw(rng, count, len(self), correction)
+        return places, self.batch(places, weights)
+
+    def batch(self, places: NDArray[np.int64], weights: NDArray[np.float32]) -> Batch:
+        """The transitions in these places [B]."""
+        rows = self._features.rows
+        return Batch(
+            rows(self._observations[places]),
+            self._actions[places],
+            self._rewards[places],
+            rows(self._next_observations[places]),
+            self._terminated[places],
+            self._discounts[places],
+            None if self._next_legal is None else self._next_legal[places],
+            weights,
+        )
+
+    def get_state(self, copied: bool = True) -> State:
+        """The ring, what waits for its n-th reward, the priorities."""
+        ring = Ring(self._arrays, self.written, self.capacity)
+        arrays = {name: array[: ring.num_rows] for name, array in self._arrays.items()}
+        if copied:
+            arrays = {name: array.copy() for name, array in arrays.items()}
+        pending = [(env, *one) for env, waiting in enumerate(self._pending) for one in waiting]
+        shape = (len(pending), *self._features.stored_shape)
+        state: State = {
+            "rows": Ring(arrays, self.written, self.capacity),
+            "pending": {
+                "envs": np.array([env for env, *_ in pending], dtype=np.int64),
+                "observations": np.array([one for _, one, _, _ in pending], self._features.stored_type).reshape(shape),
+                "actions": np.array([action for *_, action, _ in pending], dtype=np.int64),
+                "rewards": np.array([reward for *_, reward in pending], dtype=np.float64),
+            },
+        }
+        return state if self.priorities is None else state | {"priorities": self.priorities.get_state(len(self))}
+
+    def set_state(self, state: State) -> None:
+        """Take over what `get_state` gave.
+
+        Raises:
+            ValueError: it is of another buffer.
+        """
+        ring: Ring = state["rows"]
+        if ring.capacity != self.capacity:
+            raise ValueError(f"replay: expected room for {self.capacity} rows, got {ring.capacity}")
+        if "next_legal" in ring.arrays:
+            self.mind_masks()
+        if set(ring.arrays) != set(self._arrays):
+            raise ValueError(f"replay: expected {', '.join(self._arrays)}, got {', '.join(ring.arrays)}")
+        for name, mine in self._arrays.items():
+            got = ring.arrays[name]
+            if got.dtype != mine.dtype or got.shape[1:] != mine.shape[1:]:
+                raise ValueError(f"{name}: expected {mine.dtype} {mine.shape[1:]}, got {got.dtype} {got.shape[1:]}")
+        actions = ring.arrays["actions"]
+        if len(actions) and not 0 <= actions.min() <= actions.max() < self._num_actions:
+            raise ValueError(f"actions: expected numbers from 0 to {self._num_actions - 1}")
+        for name, mine in self._arrays.items():
+            mine[: len(ring.arrays[name])] = ring.arrays[name]
+        self.written = ring.written
+        self._take_pending(state["pending"])
+        if self.priorities is not None:
+            self.priorities.set_state(state["priorities"], len(self))
+
+    def _take_pending(self, pending: State) -> None:
+        for waiting in self._pending:
+            waiting.clear()
+        columns = (pending[name] for name in ("envs", "observations", "actions", "rewards"))
+        for env, observation, action, reward in zip(*columns, strict=True):
+            if not 0 <= env < len(self._pending) or not 0 <= action < self._num_actions:
+                raise ValueError(f"pending: expected steps of {len(self._pending)} environments")
+            self._pending[env].append(Pending(observation, int(action), float(reward)))

@@ -1,0 +1,118 @@
+"""The settings of `dqn`: each default, range, meaning and source."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from agents.base import Settings
+from agents.deep.presets import LANDER
+
+
+class DQNSettings(Settings):
+    """Settings of the deep Q-network (Mnih et al. 2015) and of what was added to it since."""
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER}
+    preset: Literal["lander"] | None = Field(
+        None, description="'lander': what lands on LunarLander within a minute; what is set beside it wins"
+    )
+    learner: Literal["auto", "torch", "compiled"] = Field(
+        "auto",
+        description="who computes the updates: 'torch', readable, for every network; 'compiled', quicker, for dense "
+        "layers on a CPU; 'auto' is compiled where that can be. Equal but for rounding",
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="of torch's learner")
+    network: Literal["auto", "mlp", "cnn"] = Field(
+        "auto", description="'cnn' for images and the mazes' grids and views, which 'auto' takes for those; else 'mlp'"
+    )
+    hidden_sizes: list[int] = Field([64, 64], min_length=1, max_length=8, description="units of each hidden layer")
+    num_envs: int = Field(1, ge=1, le=1024, description="environments that are stepped together")
+
+    discount: float = Field(0.99, ge=0, le=1, description="weight of the next step's value")
+    n: int = Field(1, ge=1, le=100, description="steps of reward before a value stands in (Sutton 1988)")
+    double: bool = Field(
+        True, description="the online network chooses the action that the target network values (van Hasselt 2016)"
+    )
+    dueling: bool = Field(False, description="a state's value and each action's advantage apart (Wang et al. 2016)")
+    loss: Literal["huber", "squared"] = Field("huber", description="of the errors; huber's bends at 1")
+
+    learning_rate: float = Field(1e-3, gt=0, le=1, description="of Adam (Kingma & Ba 2015)")
+    learning_rate_schedule: Literal["constant", "linear"] = Field(
+        "constant", description="'linear' goes to learning_rate_min over learning_rate_decay_steps"
+    )
+    learning_rate_min: float = Field(0.0, ge=0, le=1, description="where 'linear' ends")
+    learning_rate_decay_steps: int = Field(100_000, ge=1, description="length of 'linear', in env steps")
+    max_gradient_norm: float | None = Field(10.0, gt=0, description="gradients that are longer are cut to this length")
+    batch_size: int = Field(64, ge=1, le=65_536, description="transitions of an update")
+    buffer_size: int = Field(100_000, ge=1, le=100_000_000, description="transitions that are remembered")
+    learning_starts: int = Field(1_000, ge=0, description="env steps before the first update")
+    train_every: int = Field(4, ge=1, description="env steps between two updates")
+
+    prioritized: bool = Field(False, description="surprising transitions are drawn more often (Schaul et al. 2016)")
+    priority_exponent: float = Field(0.6, ge=0, le=1, description="alpha: 0 draws all alike")
+    priority_correction: float = Field(
+        0.4, ge=0, le=1, description="beta at the start, which goes to 1 over the run: how far weights undo the bias"
+    )
+
+    target: Literal["copy", "polyak"] = Field(
+        "copy", description="the target network is a copy of every target_every-th, or follows slowly (Lillicrap 2016)"
+    )
+    target_every: int = Field(500, ge=1, description="updates between two copies")
+    target_rate: float = Field(0.005, gt=0, le=1, description="of 'polyak', at every update")
+    average_rate: float | None = Field(
+        None, gt=0, lt=1, description="act greedily by weights averaged at this rate an update (Polyak & Juditsky 1992)"
+    )
+
+    epsilon: float = Field(1.0, ge=0, le=1, description="probability of a random action at the start")
+    epsilon_schedule: Literal["linear", "exponential", "constant"] = Field(
+        "linear",
+        description="'linear' goes to epsilon_min over epsilon_decay_steps, 'exponential' multiplies by epsilon_decay "
+        "after every episode, 'constant' stays",
+    )
+    epsilon_decay: float = Field(0.995, gt=0, le=1, description="factor of 'exponential'")
+    epsilon_min: float = Field(0.05, ge=0, le=1, description="where the decay ends")
+    epsilon_decay_steps: int = Field(10_000, ge=1, description="length of 'linear', in env steps")
+    decay_share: float | None = Field(
+        None, gt=0, le=1, description="of the run's env steps, over which 'linear' schedules go instead of decay_steps"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_preset(cls, values: Any) -> Any:
+        known = cls.presets.get(str(values.get("preset"))) if isinstance(values, dict) else None
+        return values if known is None else {**known, **values}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not all(1 <= size <= 4096 for size in self.hidden_sizes):
+            raise ValueError(f"hidden_sizes: expected 1 to 4096 units each, got {self.hidden_sizes}")
+        if self.learner == "compiled" and (self.network == "cnn" or self.device != "cpu"):
+            raise ValueError("learner: expected 'torch' for a 'cnn' and for device 'cuda', got 'compiled'")
+        if self.batch_size > self.buffer_size:
+            raise ValueError(f"batch_size: expected at most buffer_size ({self.buffer_size}), got {self.batch_size}")
+        return self
+
+    def without_effect(self) -> dict[str, str]:
+        """What the other settings leave without effect, and why."""
+        epsilon = f"epsilon_schedule is {self.epsilon_schedule!r}"
+        rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}, not 'linear'"
+        is_linear = "linear" in (self.epsilon_schedule, self.learning_rate_schedule)
+        rules = [  # whether it has an effect, which setting, and why it has none
+            (self.prioritized, "priority_exponent", "prioritized is off"),
+            (self.prioritized, "priority_correction", "prioritized is off"),
+            (self.target == "copy", "target_every", "target is 'polyak', not 'copy'"),
+            (self.target == "polyak", "target_rate", "target is 'copy', not 'polyak'"),
+            (self.learning_rate_schedule == "linear", "learning_rate_min", rate),
+            (self.learning_rate_schedule == "linear", "learning_rate_decay_steps", rate),
+            (self.decay_share is None, "learning_rate_decay_steps", "decay_share is given"),
+            (self.epsilon_schedule == "exponential", "epsilon_decay", f"{epsilon}, not 'exponential'"),
+            (self.epsilon_schedule == "linear", "epsilon_decay_steps", f"{epsilon}, not 'linear'"),
+            (self.decay_share is None, "epsilon_decay_steps", "decay_share is given"),
+            (self.epsilon_schedule != "constant", "epsilon_min", epsilon),
+            (is_linear, "decay_share", "no schedule is 'linear'"),
+        ]
+        found: dict[str, str] = {}
+        for has_effect, name, why in rules:
+            if not has_effect:
+                found.setdefault(name, why)
+        return found
