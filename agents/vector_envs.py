@@ -101,6 +101,14 @@ class ReplayableEnvs(SyncVectorEnv):
     def __init__(self, makers: list[Callable[[], gym.Env[Any, Any]]], autoreset_mode: AutoresetMode) -> None:
         super().__init__([_replayable(make) for make in makers], autoreset_mode=autoreset_mode)
 
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> Results:
+        """Begin an episode in every environment; a seed is their action spaces' too, whose generators are kept."""
+        if isinstance(seed, int):
+            for index, env in enumerate(self.envs):
+                env.action_space.seed(seed + index)
+        results: Results = super().reset(seed=seed, options=options)
+        return results
+
     def get_snapshot(self) -> State:
         """Where the environments are."""
         return {

@@ -147,6 +147,7 @@ class CompiledLearner:
         )
         self.num_updates = 0
 
+    @np.errstate(over="ignore", invalid="ignore")  # what comes of it is no number, and says so
     def update(self, batch: Batch, learning_rate: float) -> Update:
         """Gradient descent on the loss of Q(S, A) against R + discount * Q_target(S', a*), by one batch."""
         settings, scratch = self.settings, self._room(len(batch.actions))

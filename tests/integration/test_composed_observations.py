@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from agents.policy import batch_of
 from agents.registry import make_agent
 from envs.registry import make_env
 from rl_lab import evaluate, train
@@ -74,7 +75,7 @@ def make_agent_for(kind: str, bins: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["dict", "tuple", "nested"])
-@pytest.mark.parametrize("agent", ["sb3_dqn", "sb3_ppo"])
+@pytest.mark.parametrize("agent", ["dqn", "sb3_dqn", "sb3_ppo"])
 def test_networks_see_observations_that_are_put_together(kind: str, agent: str) -> None:
     env = make_env(f"{HERE}:Together", kind=kind)
     settings = {"n_steps": 8, "batch_size": 8} if agent == "sb3_ppo" else {"learning_starts": 8}
@@ -85,7 +86,7 @@ def test_networks_see_observations_that_are_put_together(kind: str, agent: str) 
     observation, _ = env.reset(seed=0)
     policy = made.policy(0)
     assert policy.action(observation) in (0, 1)
-    values = policy.action_values(observation)
+    values = policy.action_values(batch_of([observation]))
     assert values is not None
     assert values.shape == (1, 2)
     assert made.select_action(observation, explore=True) in (0, 1)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -119,6 +120,51 @@ def test_other_algorithms_go_on_exactly(agent: str, env: EnvEntry, tmp_path: Pat
     assert len(stopped.read_manifest().attempts) == 2
     assert stopped.read_manifest().attempts[1].from_step > 0
     assert result_digests(stopped.path) == result_digests(once.path)
+
+
+SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3})
+
+
+@pytest.mark.parametrize(
+    ("settings", "env"),
+    [
+        ({"num_envs": 3, "n": 3, "prioritized": True, "average_rate": 0.01}, EnvEntry(id="LunarLander-v3", name="m")),
+        ({"num_envs": 2, "learner": "torch", "dueling": True, "target": "polyak"}, SMALL_MAZE),
+        ({"buffer_size": 100, "decay_share": 0.5, "learning_rate_schedule": "linear"}, SMALL_MAZE),
+    ],
+)
+def test_a_dqn_goes_on_exactly(settings: dict[str, Any], env: EnvEntry, tmp_path: Path) -> None:
+    """Stopped and resumed, every byte is the same; many environments in the midst of their episodes."""
+    whole = run_spec(900, "dqn", settings=FAST_SETTINGS["dqn"] | settings, env=env)
+
+    class Stop(Observer):
+        def checkpointed(self, env_step: int) -> None:
+            if env_step >= 350:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_run(whole, tmp_path / "stopped", [Stop()])
+    stopped, once = run(whole, tmp_path / "stopped"), run(whole, tmp_path / "once")
+    assert 0 < stopped.read_manifest().attempts[1].from_step < 900
+    assert result_digests(stopped.path) == result_digests(once.path)
+    rows = (once.path / "learning.csv").read_text().splitlines()
+    assert rows[0] == "env_step,loss,mean_q,gradient_norm,buffer_size"
+    assert len(rows) > 3
+    assert verify_run(once.path, full=True, on_progress=lambda progress: None).reproduced
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_leaves_what_was_good(tmp_path: Path) -> None:
+    """The exit is worth so much that its square is no float32 any more."""
+    maze = EnvEntry(
+        id="RLLab/Maze-v0", name="m", settings={"rows": 4, "cols": 4, "exit_rewards": [1e30], "max_steps": 100}
+    )
+    settings = FAST_SETTINGS["dqn"] | {"loss": "squared"}
+    manifest = train_run(run_spec(20_000, "dqn", settings=settings, env=maze), tmp_path, [])
+    assert manifest.status == "failed"
+    words = r"ArithmeticError: dqn: the loss is .*(inf|nan) .* a smaller learning_rate may help"
+    assert re.match(words, manifest.error or "")
+    path = next(tmp_path.rglob("run.json")).parent
+    assert open_run(path).agent().action_values(0).shape == (4,)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("agent", ["q_learning", "sb3_dqn", "sb3_ppo"])
