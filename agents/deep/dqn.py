@@ -43,7 +43,6 @@ class DQN(OnlineAgent):
         self._learner: Learner | None = None  # made when it is first needed: to act takes less
         self._replay: ReplayBuffer | None = None
         self._network: Network | None = None  # of an agent that is only to act
-        self._fade_length: int | None = None  # env steps over which linear schedules go
         self._max_steps = 1
         self._monitor: Monitor | None = None
         self._last_epsilon: float | None = None
@@ -114,7 +113,7 @@ class DQN(OnlineAgent):
         least = min(settings.epsilon, settings.epsilon_min)  # a decay never rises
         if settings.epsilon_schedule == "exponential":
             return max(least, settings.epsilon * settings.epsilon_decay**self.num_episodes)
-        return self._faded(settings.epsilon, least, settings.epsilon_decay_steps)
+        return self._faded(settings.epsilon, least, settings.epsilon_decay_steps, settings.epsilon_decay_share)
 
     @property
     def learning_rate(self) -> float:
@@ -123,11 +122,13 @@ class DQN(OnlineAgent):
         if settings.learning_rate_schedule == "constant":
             return settings.learning_rate
         least = min(settings.learning_rate, settings.learning_rate_min)
-        return self._faded(settings.learning_rate, least, settings.learning_rate_decay_steps)
+        length, share = settings.learning_rate_decay_steps, settings.learning_rate_decay_share
+        return self._faded(settings.learning_rate, least, length, share)
 
-    def _faded(self, first: float, last: float, length: int) -> float:
-        share = min(1.0, self.num_steps / (self._fade_length or length))
-        return first + (last - first) * share
+    def _faded(self, first: float, last: float, length: int, share: float | None) -> float:
+        """What has gone from the first to the last in a straight line, over env steps or a share of the run's."""
+        over = length if share is None else max(1, round(share * self._max_steps))
+        return first + (last - first) * min(1.0, self.num_steps / over)
 
     @property
     def last_epsilon(self) -> float | None:
@@ -139,8 +140,6 @@ class DQN(OnlineAgent):
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent."""
         self._monitor, self._max_steps = monitor, max(1, monitor.max_steps)
-        if self.settings.decay_share is not None:
-            self._fade_length = max(1, round(self.settings.decay_share * self._max_steps))
         if self.settings.num_envs > 1:
             train_on_vector(self, env, monitor)
         else:

@@ -42,6 +42,9 @@ class DQNSettings(Settings):
     )
     learning_rate_min: float = Field(0.0, ge=0, le=1, description="where 'linear' ends")
     learning_rate_decay_steps: int = Field(100_000, ge=1, description="length of 'linear', in env steps")
+    learning_rate_decay_share: float | None = Field(
+        None, gt=0, le=1, description="of the run's env steps: length of 'linear' instead of learning_rate_decay_steps"
+    )
     max_gradient_norm: float | None = Field(10.0, gt=0, description="gradients that are longer are cut to this length")
     batch_size: int = Field(64, ge=1, le=65_536, description="transitions of an update")
     buffer_size: int = Field(100_000, ge=1, le=100_000_000, description="transitions that are remembered")
@@ -72,8 +75,8 @@ class DQNSettings(Settings):
     epsilon_decay: float = Field(0.995, gt=0, le=1, description="factor of 'exponential'")
     epsilon_min: float = Field(0.05, ge=0, le=1, description="where the decay ends")
     epsilon_decay_steps: int = Field(10_000, ge=1, description="length of 'linear', in env steps")
-    decay_share: float | None = Field(
-        None, gt=0, le=1, description="of the run's env steps, over which 'linear' schedules go instead of decay_steps"
+    epsilon_decay_share: float | None = Field(
+        None, gt=0, le=1, description="of the run's env steps: length of 'linear' instead of epsilon_decay_steps"
     )
 
     @model_validator(mode="before")
@@ -96,7 +99,6 @@ class DQNSettings(Settings):
         """What the other settings leave without effect, and why."""
         epsilon = f"epsilon_schedule is {self.epsilon_schedule!r}"
         rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}, not 'linear'"
-        is_linear = "linear" in (self.epsilon_schedule, self.learning_rate_schedule)
         rules = [  # whether it has an effect, which setting, and why it has none
             (self.prioritized, "priority_exponent", "prioritized is off"),
             (self.prioritized, "priority_correction", "prioritized is off"),
@@ -104,12 +106,13 @@ class DQNSettings(Settings):
             (self.target == "polyak", "target_rate", "target is 'copy', not 'polyak'"),
             (self.learning_rate_schedule == "linear", "learning_rate_min", rate),
             (self.learning_rate_schedule == "linear", "learning_rate_decay_steps", rate),
-            (self.decay_share is None, "learning_rate_decay_steps", "decay_share is given"),
+            (self.learning_rate_schedule == "linear", "learning_rate_decay_share", rate),
+            (self.learning_rate_decay_share is None, "learning_rate_decay_steps", "learning_rate_decay_share is given"),
             (self.epsilon_schedule == "exponential", "epsilon_decay", f"{epsilon}, not 'exponential'"),
             (self.epsilon_schedule == "linear", "epsilon_decay_steps", f"{epsilon}, not 'linear'"),
-            (self.decay_share is None, "epsilon_decay_steps", "decay_share is given"),
+            (self.epsilon_schedule == "linear", "epsilon_decay_share", f"{epsilon}, not 'linear'"),
+            (self.epsilon_decay_share is None, "epsilon_decay_steps", "epsilon_decay_share is given"),
             (self.epsilon_schedule != "constant", "epsilon_min", epsilon),
-            (is_linear, "decay_share", "no schedule is 'linear'"),
         ]
         found: dict[str, str] = {}
         for has_effect, name, why in rules:

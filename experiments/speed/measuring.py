@@ -32,6 +32,7 @@ class Comparison:
     ratio: float  # median of the rounds' ratios
     lowest: float  # of the rounds' ratios
     highest: float
+    key: str = ""  # of the ratio, in JSON
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -78,7 +79,13 @@ def environment_speeds(rounds: int = 5, seconds: float = 0.5) -> list[Comparison
 
 
 def compare(
-    name: str, unit: str, measure: Measure, baseline_name: str, baseline: Measure, effort: tuple[int, float]
+    name: str,
+    unit: str,
+    measure: Measure,
+    baseline_name: str,
+    baseline: Measure,
+    effort: tuple[int, float],
+    key: str = "",
 ) -> Comparison:
     """One speed against another, in turns; effort: rounds, and seconds of each measurement."""
     rounds, seconds = effort
@@ -86,7 +93,7 @@ def compare(
     ratios = [speed / other for speed, other in pairs]
     speeds, others = zip(*pairs, strict=True)
     return Comparison(
-        name, unit, median(speeds), baseline_name, median(others), median(ratios), min(ratios), max(ratios)
+        name, unit, median(speeds), baseline_name, median(others), median(ratios), min(ratios), max(ratios), key
     )
 
 

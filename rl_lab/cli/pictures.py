@@ -21,7 +21,7 @@ from rl_lab.cli.app import (
 )
 from rl_lab.text.saying import say
 
-MEASURED = ("envs", "tabular", "comparison", "ui")
+MEASURED = ("envs", "tabular", "comparison", "dqn", "ui")
 Overlay = Annotated[
     str,
     typer.Option(
@@ -197,12 +197,16 @@ def speed(
         from experiments.speed.tabular import tabular_speeds as speeds
     elif what == "comparison":
         from experiments.speed.comparison import comparison_speeds as speeds
+    elif what == "dqn":
+        from experiments.speed.deep import deep_speeds as speeds
     elif what == "ui":
         from rl_lab.viewer.speed import viewer_speeds as speeds
     else:
         raise unknown("speed", what, MEASURED)
     comparisons = speeds(rounds)
     if json_:
-        print(json.dumps([comparison.as_dict() for comparison in comparisons]))
+        listed = [comparison.as_dict() for comparison in comparisons]
+        ratios = {comparison.key: comparison.ratio for comparison in comparisons if comparison.key}
+        print(json.dumps(ratios | {"comparisons": listed} if ratios else listed))
     else:
         print_speeds(comparisons, rounds)

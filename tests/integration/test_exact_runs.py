@@ -130,7 +130,7 @@ SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols":
     [
         ({"num_envs": 3, "n": 3, "prioritized": True, "average_rate": 0.01}, EnvEntry(id="LunarLander-v3", name="m")),
         ({"num_envs": 2, "learner": "torch", "dueling": True, "target": "polyak"}, SMALL_MAZE),
-        ({"buffer_size": 100, "decay_share": 0.5, "learning_rate_schedule": "linear"}, SMALL_MAZE),
+        ({"buffer_size": 100, "epsilon_decay_share": 0.5, "learning_rate_schedule": "linear"}, SMALL_MAZE),
     ],
 )
 def test_a_dqn_goes_on_exactly(settings: dict[str, Any], env: EnvEntry, tmp_path: Path) -> None:
