@@ -53,7 +53,8 @@ EXAMPLES = {  # the command of a page, where it is not the maze
     ),
     "linear_backward_q_lambda": "MountainCar-v0 {name} --episodes 150 --set learning_rate=0.5 --set discount=1.0"
     " --set epsilon=0.0 --set trace_decay=0.7",
-    "dqn": "CartPole-v1 {name} --steps 3000 --set epsilon_decay_steps=2000 --set target_every=100",
+    "dqn": "RLLab/Maze-Small-v0 {name} --episodes 60 --set epsilon_schedule=constant --set epsilon=0.1"
+    " --set discount=1.0",
     **dict.fromkeys(("value_iteration", "policy_iteration"), "RLLab/Maze-v0 {name} --episodes 1"),
     "monte_carlo": "RLLab/Maze-Small-v0 {name} --episodes 800 --set learning_rate=0.02 --set discount=1.0"
     " --set epsilon_decay=0.998",
@@ -107,7 +108,7 @@ def how(name: str) -> str:
     if name in PREDICTION:
         return "Every action is equally likely; discount 1; the learning rates are in the legend."
     if name == "dqn":
-        return "Epsilon from 1 to 0.05 over 5,000 steps, 10 seeds; Q-learning with 10 edges a number beside it."
+        return "Discount 1, epsilon 0.1, 10 seeds; the states are one-hot. Q-learning's table as on its own page."
     return (
         "Learning rate 0.5, discount 1, no epsilon: values that begin at 0 are optimistic." if name in EXAMPLES else ""
     )
@@ -154,6 +155,13 @@ def draw_all(out: Path) -> None:
         ]
         draw(figure, labelled, IMAGES / name)
         assert own
+    draw_tiles(out)
+    draw_deep(out)
+    draw_planning()
+
+
+def draw_tiles(out: Path) -> None:
+    """The curves of the pages of tile coding."""
     names = ("linear_sarsa_lambda", "linear_q", "linear_backward_q_lambda")
     backwards = {"linear_backward_q_lambda": {"trace_decay": 0.7}}
     agents = [{"id": name, "name": name, **CAR, **backwards.get(name, {})} for name in names]
@@ -165,19 +173,19 @@ def draw_all(out: Path) -> None:
         )
         other = "linear_sarsa_lambda" if name == "linear_q" else "linear_q"
         draw(figure, [lines[name], lines[other]], IMAGES / name)
-    draw_deep(out)
-    draw_planning()
 
 
 def draw_deep(out: Path) -> None:
     """The curve of the deep Q-network's page."""
-    agents = [
-        {"id": "dqn", "name": "dqn", "epsilon_decay_steps": 5_000},
-        {"id": "q_learning", "name": "q_learning"},
-    ]
-    cart = {"id": "CartPole-v1", "name": "cart-pole"}
-    lines = trained(out, "deep", 10, 250, cart, agents, Figure(title="", y="return", smooth=11))
-    figure = Figure(title="CartPole-v1", y="return", ylabel="return of an episode (mean of 11)")
+    network = {"id": "dqn", "name": "dqn", "discount": 1.0, "epsilon": 0.1, "epsilon_schedule": "constant"}
+    agents = [network, {"id": "q_learning", "name": "q_learning", **LEARNER}]
+    lines = trained(out, "deep", 10, 150, MAZE, agents, Figure(title="", y="return", smooth=5))
+    figure = Figure(
+        title="A deep Q-network in a slippery 6 x 6 maze",
+        ylabel="return of an episode (mean of 5)",
+        smooth=5,
+        ylim=(-150, 0),
+    )
     draw(figure, [lines["dqn"], lines["q_learning"]], IMAGES / "dqn")
 
 

@@ -29,7 +29,16 @@ __all__ = [
     "watch",
 ]
 
-if Path(sys.argv[0] if sys.argv else "").stem == "rl-lab":
+
+def _is_the_command_line() -> bool:
+    """Is it `rl-lab`, or `python -m rl_lab`?"""
+    called = sys.argv[0] if sys.argv else ""
+    if called == "-m":  # of which module it is
+        return sys.orig_argv[sys.orig_argv.index("-m") + 1] == "rl_lab"
+    return Path(called).stem == "rl-lab"
+
+
+if _is_the_command_line():
     # The command line registers when a command needs environments, so that `rl-lab --help` need not load Gymnasium.
     on_interrupt.prepare()
 else:

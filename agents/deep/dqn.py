@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from agents import storage
 from agents.base import Monitor, OnlineAgent, Settings, Transition, require_discrete_actions
 from agents.deep.features import Features
-from agents.deep.learner import Learner, Network, make_learner, make_network
+from agents.deep.learner import Learner, Network, is_compiled, make_learner, make_network
 from agents.deep.policy import NetworkPolicy
 from agents.deep.replay import ReplayBuffer
 from agents.deep.settings import DQNSettings
+from agents.deep.threads import one_blas_thread, one_torch_thread
 from agents.deep.vector_loop import train_on_vector
 from agents.policy import Policy, Spaces, first_best
 from agents.seeding import UniformDraws, generator
@@ -49,8 +50,7 @@ class DQN(OnlineAgent):
         self._next_legal: NDArray[np.bool_] | None = None
         self._num_seen = 0  # env steps that were remembered
         self._sums = np.zeros(4)  # of loss, mean q and gradient norm since the log was written, and of how many updates
-        if self.settings.learner == "compiled" and self.features.is_image:
-            raise ValueError("learner: expected 'torch' for images, or network = 'mlp', got 'compiled'")
+        self._is_compiled = is_compiled(self.settings, self.features)
 
     @property
     def learner(self) -> Learner:
@@ -140,10 +140,11 @@ class DQN(OnlineAgent):
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent."""
         self._monitor, self._max_steps = monitor, max(1, monitor.max_steps)
-        if self.settings.num_envs > 1:
-            train_on_vector(self, env, monitor)
-        else:
-            super().train(env, monitor)
+        with one_blas_thread() if self._is_compiled else one_torch_thread():
+            if self.settings.num_envs > 1:
+                train_on_vector(self, env, monitor)
+            else:
+                super().train(env, monitor)
 
     def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
         """Of the next state first, and then of that which is learned from: the first is remembered."""

@@ -48,8 +48,8 @@ class DQNSettings(Settings):
     max_gradient_norm: float | None = Field(10.0, gt=0, description="gradients that are longer are cut to this length")
     batch_size: int = Field(64, ge=1, le=65_536, description="transitions of an update")
     buffer_size: int = Field(100_000, ge=1, le=100_000_000, description="transitions that are remembered")
-    learning_starts: int = Field(1_000, ge=0, description="env steps before the first update")
-    train_every: int = Field(4, ge=1, description="env steps between two updates")
+    learning_starts: int = Field(200, ge=0, description="env steps before the first update")
+    train_every: int = Field(1, ge=1, description="env steps between two updates")
 
     prioritized: bool = Field(False, description="surprising transitions are drawn more often (Schaul et al. 2016)")
     priority_exponent: float = Field(0.6, ge=0, le=1, description="alpha: 0 draws all alike")
@@ -58,10 +58,11 @@ class DQNSettings(Settings):
     )
 
     target: Literal["copy", "polyak"] = Field(
-        "copy", description="the target network is a copy of every target_every-th, or follows slowly (Lillicrap 2016)"
+        "polyak",
+        description="the target network follows slowly (Lillicrap 2016), or is copied at times (Mnih 2015)",
     )
     target_every: int = Field(500, ge=1, description="updates between two copies")
-    target_rate: float = Field(0.005, gt=0, le=1, description="of 'polyak', at every update")
+    target_rate: float = Field(0.01, gt=0, le=1, description="of 'polyak', at every update")
     average_rate: float | None = Field(
         None, gt=0, lt=1, description="act greedily by weights averaged at this rate an update (Polyak & Juditsky 1992)"
     )

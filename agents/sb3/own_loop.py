@@ -1,11 +1,8 @@
 """stable-baselines3's own loop, with nothing of ours around it: what speeds are compared to."""
 
-import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
-import torch
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from agents.sb3.baselines import SB3Agent
@@ -28,14 +25,3 @@ class OwnLoop:
         before = self._model.num_timesteps
         self._model.learn(steps, reset_num_timesteps=False, log_interval=None)
         return int(self._model.num_timesteps - before)
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from agents.budget import Budget
+from agents.deep.threads import one_torch_thread
 from agents.registry import make_agent
 from agents.sb3.baselines import SB3Agent
 from envs.registry import make_env
@@ -19,9 +20,7 @@ SIZES = {"ratio_256": [256, 256], "ratio_64": [64, 64]}
 
 def deep_speeds(rounds: int = 5, seconds: float = SECONDS) -> list[Comparison]:
     """An update a step, batches of 128: networks of 256 and of 64 units twice; then what our adapter adds."""
-    from agents.sb3.own_loop import one_thread
-
-    with one_thread():
+    with one_torch_thread():
         found = [
             compare(
                 f"dqn, 8-{hidden[0]}-{hidden[1]}-4, an update of {BATCH_SIZE} every step",
@@ -54,6 +53,7 @@ def _ours(hidden: list[int]) -> dict[str, Any]:
         "learning_starts": LEARNING_STARTS,
         "train_every": 1,
         "double": False,
+        "target": "copy",
         "target_every": TARGET_EVERY,
         "epsilon": EPSILON,
         "epsilon_schedule": "constant",

@@ -24,7 +24,7 @@ from tests.helpers import CONTINUOUS, FAST_SETTINGS, LINEAR
 SETTINGS: dict[str, dict[str, Any]] = {  # where an agent's defaults need more than six thousand steps
     "dqn": {
         **{"learning_starts": 100, "buffer_size": 5_000, "train_every": 1, "batch_size": 32},
-        **{"target_every": 50, "epsilon_decay_steps": 4_000, "hidden_sizes": [32]},
+        **{"target": "copy", "target_every": 50, "epsilon_decay_steps": 4_000, "hidden_sizes": [32]},
     },
     "sb3_dqn": {
         **{"learning_rate": 1e-3, "learning_starts": 100, "buffer_size": 5_000, "train_freq": 1, "batch_size": 64},

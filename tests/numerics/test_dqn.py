@@ -22,10 +22,10 @@ from agents.registry import make_agent
 from envs.registry import make_env
 
 VARIANTS: list[dict[str, Any]] = [
-    {"target_every": 10},
-    {"double": False, "loss": "squared", "target": "polyak"},
+    {"target": "copy", "target_every": 10},
+    {"double": False, "loss": "squared"},
     {"dueling": True, "average_rate": 0.01, "hidden_sizes": [32, 16, 8], "max_gradient_norm": 0.5},
-    {"max_gradient_norm": None, "hidden_sizes": [8], "dueling": True, "loss": "squared", "target_every": 3},
+    {"max_gradient_norm": None, "hidden_sizes": [8], "dueling": True, "loss": "squared", "target": "copy"},
 ]
 STATES = ("online", "target", "average", "first_moment", "second_moment")
 
@@ -118,7 +118,7 @@ def test_the_learners_agree_to_rounding_at_each_of_a_thousand_updates(settings: 
 @pytest.mark.parametrize("make", [TorchLearner, CompiledLearner])
 def test_a_step_of_adam_by_hand(make: Any) -> None:
     """The first step of Adam moves by the learning rate, whatever the size of the gradient; and no zero one."""
-    settings = DQNSettings(hidden_sizes=[1], max_gradient_norm=None)
+    settings = DQNSettings(hidden_sizes=[1], max_gradient_norm=None, target="copy")
     learner = make(settings, (1,) if make is TorchLearner else 1, 2, np.random.default_rng(0))
     before = learner.get_state()
     batch = Batch(
