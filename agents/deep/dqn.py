@@ -210,16 +210,16 @@ class DQN(OnlineAgent):
         start = settings.priority_correction
         correction = start + (1.0 - start) * min(1.0, self.num_steps / self._max_steps)
         places, batch = replay.draw(self.replay_rng, settings.batch_size, correction)
-        done = self.learner.update(batch, self.learning_rate)
-        if not (math.isfinite(done.loss) and math.isfinite(done.gradient_norm)):
+        learned = self.learner.update(batch, self.learning_rate)
+        if not (math.isfinite(learned.loss) and math.isfinite(learned.gradient_norm)):
             raise ArithmeticError(
-                f"dqn: the loss is {done.loss:g} and the gradient's length {done.gradient_norm:g} after "
+                f"dqn: the loss is {learned.loss:g} and the gradient's length {learned.gradient_norm:g} after "
                 f"{self.num_steps:,} env steps: expected numbers; a smaller learning_rate may help"
             )
         if replay.priorities is not None:
-            replay.priorities.update(places, done.errors)
-        self._sums += done.loss, done.mean_q, done.gradient_norm, 1.0
-        return float(np.abs(done.errors).mean())
+            replay.priorities.update(places, learned.errors)
+        self._sums += learned.loss, learned.mean_q, learned.gradient_norm, 1.0
+        return float(np.abs(learned.errors).mean())
 
     def tell(self) -> None:
         """Write down how learning goes, since it was written down last."""

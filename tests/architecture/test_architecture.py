@@ -50,8 +50,17 @@ def test_help_loads_nothing_heavy() -> None:
     assert not heavy & modules_after(code)
 
 
-def test_a_tabular_run_loads_no_torch(tmp_path: Path) -> None:
-    code = f"from rl_lab import train\ntrain('RLLab/Maze-v0', 'q_learning', steps=50, out={str(tmp_path)!r})"
+def test_the_module_is_the_command_line() -> None:
+    """`python -m rl_lab` loads nothing before it has said how many threads there are."""
+    command = [sys.executable, "-X", "importtime", "-m", "rl_lab", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stderr
+    assert "rl_lab.cli" in told
+    assert not re.findall(r"\b(numpy|gymnasium|torch)\b", told)
+
+
+@pytest.mark.parametrize("agent", ["q_learning", "dqn"])
+def test_a_tabular_run_and_dense_layers_load_no_torch(agent: str, tmp_path: Path) -> None:
+    code = f"from rl_lab import train\ntrain('RLLab/Maze-v0', '{agent}', steps=300, out={str(tmp_path)!r})"
     loaded = modules_after(code)
     assert "numpy" in loaded
     assert not {"torch", "stable_baselines3", "pandas"} & loaded
@@ -101,7 +110,7 @@ def test_importing_rl_lab_registers_the_environments() -> None:
     assert "envs.mazes.env" not in modules_after(code)  # registered, not imported
 
 
-def test_only_the_adapter_imports_stable_baselines3_and_torch() -> None:
+def test_only_the_adapter_and_one_learner_import_stable_baselines3_and_torch() -> None:
     importers = {
         path.relative_to(ROOT).as_posix()
         for path in SOURCES
@@ -109,7 +118,8 @@ def test_only_the_adapter_imports_stable_baselines3_and_torch() -> None:
         for name in _imported(node)
         if name.split(".")[0] in ("stable_baselines3", "torch")
     }
-    assert importers == {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network")}
+    adapter = {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network", "own_loop")}
+    assert importers == adapter | {f"agents/deep/{name}.py" for name in ("equations", "threads", "torch_learner")}
 
 
 def test_no_global_randomness_in_the_sources() -> None:

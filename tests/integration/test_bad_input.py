@@ -15,7 +15,7 @@ TRAIN = {
     "unknown environment": (("RLLab/Mase-v0", "random"), "envs: unknown environment 'RLLab/Mase-v0' (did you mean 'RLLab/Maze-v0'?)"),
     "old version": (("LunarLander-v2", "random"), "LunarLander-v3"),
     "unknown agent": (("RLLab/Maze-v0", "q_lerning"), "agents: unknown agent 'q_lerning' (did you mean 'q_learning'?)"),
-    "agent by its short name": (("RLLab/Maze-v0", "dqn"), "did you mean 'sb3_dqn'?"),
+    "agent by its short name": (("RLLab/Maze-v0", "ppo"), "did you mean 'sb3_ppo'?"),
     "unknown setting": (("RLLab/Maze-v0", "q_learning", "--set", "learning_rat=1"), "unknown key 'learning_rat' (did you mean 'learning_rate'?)"),
     "unknown option": (("RLLab/Maze-v0", "random", "--env", "row=4"), "unknown option 'row' (did you mean 'rows'?)"),
     "unknown generator": (("RLLab/Maze-v0", "random", "--env", "generator=wilsn"), "'sidewinder', 'wilson', got 'wilsn' (did you mean 'wilson'?)"),

@@ -25,7 +25,7 @@ from tests.conftest import Command
         ("run env.toml", "env.toml: unknown key 'env' (did you mean 'envs'?)"),
         ("run comma.toml", "(with a decimal point: 0.5?)"),
         ("trian RLLab/Maze-v0 q_learning", "Did you mean 'train'?"),
-        ("train RLLab/Maze-v0 dqn", "unknown agent 'dqn' (did you mean 'sb3_dqn'?)"),
+        ("train RLLab/Maze-v0 ppo", "unknown agent 'ppo' (did you mean 'sb3_ppo'?)"),
         ("train plain:Grid value_iteration", "Grid has no initial_state_distrib"),
     ],
 )

@@ -8,8 +8,10 @@ import pytest
 import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from agents import td
+from agents.budget import Budget
 from agents.deep import equations
 from agents.deep.batch import Batch
 from agents.deep.compiled_learner import CompiledLearner
@@ -143,6 +145,30 @@ def test_rows_of_a_batch_are_what_they_are_alone(name: str) -> None:
     many = policy.action_values(seen)
     assert all(policy.action_values(seen[row : row + 1])[0].tolist() == many[row].tolist() for row in range(40))
     assert [agent.select_action(one, explore=False) for one in seen] == policy.act(seen).tolist()
+
+
+@pytest.mark.parametrize("name", ["torch", "compiled"])
+def test_updates_are_computed_on_one_thread(name: str) -> None:
+    """Whatever the process was started with: sums in another order would be other bits."""
+    env = make_env("CartPole-v1")
+    env.reset(seed=0)
+    agent: Any = make_agent("dqn", env, learner=name, batch_size=8)
+    update, seen = agent.learner.update, set()
+
+    def watched(*arguments: Any) -> Any:
+        pools = {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+        seen.add((max(pools), torch.get_num_threads() if name == "torch" else 1))
+        return update(*arguments)
+
+    agent.learner.update = watched
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    with threadpool_limits(2, "blas"):
+        agent.train(env, Budget(steps=210))
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
+    assert {threads for _, threads in seen} == {1}
+    assert name == "torch" or {pool for pool, _ in seen} == {1}
 
 
 # -- what is remembered -------------------------------------------------------------------------------------------
