@@ -25,4 +25,5 @@ class Update(NamedTuple):
     loss: float  # weighted mean
     mean_q: float  # of the actions that were taken
     gradient_norm: float  # before it is cut
-    errors: NDArray[Any]  # [B] targets less values
+    mean_error: float  # of the sizes of the errors
+    errors: NDArray[Any]  # [B] targets less values; the next update may overwrite them

@@ -167,7 +167,8 @@ class CompiledLearner:
         norm = math.sqrt(np.dot(self._gradient, self._gradient))
         self._descend(norm, learning_rate)
         self._follow()
-        return Update(float(scratch.sums[0]), float(scratch.sums[1]), norm, scratch.errors.copy())
+        loss, mean_q, mean_error = scratch.sums.tolist()
+        return Update(loss, mean_q, norm, mean_error, scratch.errors)
 
     def _forward(
         self, layers: Layers, observations: NDArray[Any], hidden: list[NDArray[Any]], values: NDArray[Any]
@@ -271,4 +272,4 @@ class _Scratch:
         units = [int(size) for size in layout.sizes[1:]]
         self.hidden, self.next_hidden, self.backward = ([room(size) for size in units] for _ in range(3))
         self.values, self.next_values, self.scores, self.slopes = (room(layout.num_actions) for _ in range(4))
-        self.errors, self.sums = np.empty(num_rows, dtype=number), np.empty(2)
+        self.errors, self.sums = np.empty(num_rows, dtype=number), np.empty(3)

@@ -219,7 +219,7 @@ class DQN(OnlineAgent):
         if replay.priorities is not None:
             replay.priorities.update(places, learned.errors)
         self._sums += learned.loss, learned.mean_q, learned.gradient_norm, 1.0
-        return float(np.abs(learned.errors).mean())
+        return learned.mean_error
 
     def tell(self) -> None:
         """Write down how learning goes, since it was written down last."""

@@ -53,13 +53,10 @@ class Features:
             self.shape: tuple[int, ...] = (channels[0] if channels else 1, height, width)
         else:
             self.shape = (int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(self.stored_shape)),)
+        # Is an observation remembered as what the network is given?
+        self.is_plain = len(self.stored_shape) == 1 and self.stored_type == np.float32 and not self.is_image
         if not self.is_image and self.shape[0] > MOST_NUMBERS:
             raise ValueError(f"dqn observes at most {MOST_NUMBERS:,} numbers, got {self.shape[0]:,}")
-
-    @property
-    def is_plain(self) -> bool:
-        """Is an observation remembered as what the network is given?"""
-        return len(self.stored_shape) == 1 and self.stored_type == np.float32 and not self.is_image
 
     def stored(self, observation: Any) -> NDArray[Any]:
         """One observation as it is remembered [stored_shape]."""
@@ -81,6 +78,8 @@ class Features:
 
     def rows(self, stored: NDArray[Any]) -> FloatRows:
         """What the network is given [N, ...] for what is remembered [N, ...]."""
+        if self.is_plain:
+            return stored
         if self.is_discrete:
             one_hot = np.zeros((len(stored), self.shape[0]), dtype=np.float32)
             one_hot[np.arange(len(stored)), stored] = 1.0

@@ -85,10 +85,10 @@ def temporal_errors(
         is_huber: which loss.
         slopes: [B, A] filled in.
         errors: [B] filled in.
-        sums: [2] filled in: the mean loss, the mean value of the actions.
+        sums: [3] filled in: the mean loss, the mean value of the actions, the mean size of the errors.
     """
     num_rows, num_actions = values.shape
-    loss, total = 0.0, 0.0
+    loss, total, size = 0.0, 0.0, 0.0
     for row in range(num_rows):
         best = -1
         for action in range(num_actions):
@@ -99,6 +99,7 @@ def temporal_errors(
         error = target - values[row, taken]
         errors[row] = error
         total += values[row, taken]
+        size += abs(error)
         slope = error
         if is_huber and abs(error) > 1:
             loss += weights[row] * (abs(error) - 0.5)
@@ -108,7 +109,7 @@ def temporal_errors(
         for action in range(num_actions):
             slopes[row, action] = 0
         slopes[row, taken] = -weights[row] * slope / num_rows
-    sums[0], sums[1] = loss / num_rows, total / num_rows
+    sums[0], sums[1], sums[2] = loss / num_rows, total / num_rows, size / num_rows
 
 
 def bias_slopes(slopes: Array, of_bias: Array) -> None:

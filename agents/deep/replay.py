@@ -1,6 +1,7 @@
 """What is remembered: transitions of n steps in a ring, drawn evenly or by priority."""
 
 from collections import deque
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,12 @@ class Pending(NamedTuple):
     observation: NDArray[Any]  # as it is stored
     action: int
     reward: float
+
+
+@lru_cache
+def _ones(count: int) -> NDArray[np.float32]:
+    """Weights that change nothing."""
+    return np.ones(count, np.float32)
 
 
 class ReplayBuffer:
@@ -122,7 +129,7 @@ class ReplayBuffer:
         """
         if self.priorities is None:
             places = rng.integers(0, len(self), count)
-            weights = np.ones(count, np.float32)
+            weights = _ones(count)
         else:
             places, weights = self.priorities.draw(rng, count, len(self), correction)
         return places, self.batch(places, weights)
@@ -131,13 +138,13 @@ class ReplayBuffer:
         """The transitions in these places [B]."""
         rows = self._features.rows
         return Batch(
-            rows(self._observations[places]),
-            self._actions[places],
-            self._rewards[places],
-            rows(self._next_observations[places]),
-            self._terminated[places],
-            self._discounts[places],
-            None if self._next_legal is None else self._next_legal[places],
+            rows(self._observations.take(places, 0)),
+            self._actions.take(places),
+            self._rewards.take(places),
+            rows(self._next_observations.take(places, 0)),
+            self._terminated.take(places),
+            self._discounts.take(places),
+            None if self._next_legal is None else self._next_legal.take(places, 0),
             weights,
         )
 

@@ -72,8 +72,9 @@ class TorchLearner:
         self.optimizer.param_groups[0]["lr"] = learning_rate
         self.optimizer.step()
         self._follow()
-        said, mean_q, length = torch.stack([loss.detach(), values.detach().mean(), norm]).tolist()
-        return Update(said, mean_q, length, errors.detach().cpu().numpy())
+        errors = errors.detach()
+        said = torch.stack([loss.detach(), values.detach().mean(), norm, errors.abs().mean()])
+        return Update(*said.tolist(), errors=errors.cpu().numpy())
 
     @torch.no_grad()
     def _follow(self) -> None:

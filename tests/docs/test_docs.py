@@ -29,7 +29,20 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
     "rl-lab train LunarLander-v3 backward_q_lambda --set preset=lander --steps 1000000": "--steps 3000 "
     "--env name=moon --final-episodes 2",
-    "rl-lab run lander-table": "--seeds 1 --steps 2000 --change evaluation.final_episodes=2",
+    **dict.fromkeys(
+        (
+            "rl-lab run lander-table",
+            "rl-lab run lander-half-minute",
+            "rl-lab run lander-tiles",
+            "rl-lab run lander-minute",
+        ),
+        "--seeds 1 --steps 2500 --change evaluation.final_episodes=2",
+    ),
+    "rl-lab train LunarLander-v3 linear_backward_q_lambda --set preset=lander --steps 900000": "--steps 2000 "
+    "--env name=moon --final-episodes 2",
+    "rl-lab train LunarLander-v3 dqn --set preset=lander --steps 700000": "--steps 2500 --env name=moon "
+    "--final-episodes 2",
+    "rl-lab compare runs/lander-half-minute runs/lander-minute": "--no-videos",
 }
 
 
