@@ -30,8 +30,10 @@ def viewer(runs: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "rl_lab", "ui", str(runs), "--no-browser", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
 
 
 def shot(page: Page) -> np.ndarray:

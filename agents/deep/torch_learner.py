@@ -73,8 +73,8 @@ class TorchLearner:
         self.optimizer.step()
         self._follow()
         errors = errors.detach()
-        said = torch.stack([loss.detach(), values.detach().mean(), norm, errors.abs().mean()])
-        return Update(*said.tolist(), errors=errors.cpu().numpy())
+        numbers = torch.stack([loss.detach(), values.detach().mean(), norm, errors.abs().mean()]).tolist()
+        return Update(numbers[0], numbers[1], numbers[2], numbers[3], errors.cpu().numpy())
 
     @torch.no_grad()
     def _follow(self) -> None:
