@@ -22,6 +22,7 @@ CURVES = (
     ("lander-ablation", "LunarLander-v3"),
     ("mazes", "maze-4-slippery"),
 )
+MOON = ("lander-table", "lander-tiles", "lander-minute")  # whose curves are one picture
 COMPARED = (("mazes", "profiles"), ("lander", "improvement"))
 FRAMES = {  # picture -> run, and how far into its first episode
     "maze-frame.png": ("book-maze/maze-15x15/q_learning/seed-0", 0.6),
@@ -38,6 +39,10 @@ def main(runs: Path) -> None:
     for suite, figure in COMPARED:
         compare_folders([runs / suite], report=False)
         shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{suite}-{figure}.png")
+    for suite in MOON:
+        run_suite(suite, out=runs, jobs=2)
+    compare_folders([runs / suite for suite in MOON], out=runs / "moon", report=False)
+    shutil.copy(runs / "moon" / "LunarLander-v3" / f"{FILE_NAME}.png", IMAGES / "moon.png")
     for name, (run, share) in FRAMES.items():
         opened = open_run(runs / run)
         env = opened.make_env("rgb_array")

@@ -38,7 +38,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
         ),
         "--seeds 1 --steps 2500 --change evaluation.final_episodes=2",
     ),
-    "rl-lab train LunarLander-v3 linear_backward_q_lambda --set preset=lander --steps 900000": "--steps 2000 "
+    "rl-lab train LunarLander-v3 linear_backward_q_lambda --set preset=lander --steps 800000": "--steps 2000 "
     "--env name=moon --final-episodes 2",
     "rl-lab train LunarLander-v3 dqn --set preset=lander --steps 700000": "--steps 2500 --env name=moon "
     "--final-episodes 2",
