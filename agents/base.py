@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from agents import storage
 from agents.masks import binds, legal_actions, takes_mask
@@ -28,9 +28,24 @@ MOST_UNREPORTED = 1_000  # env steps, after which a monitor is told in any case:
 
 
 class Settings(BaseModel):
-    """An agent's settings: each default, range and meaning lives here and nowhere else."""
+    """An agent's settings: each default, range and meaning lives here and nowhere else.
+
+    Where there are `presets`, by name, a field `preset` takes one of them; what is set beside it wins.
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_preset(cls, values: Any) -> Any:
+        name = values.get("preset") if isinstance(values, dict) else None
+        if not cls.presets or not isinstance(name, str):
+            return values
+        if name not in cls.presets:
+            raise ValueError(f"preset: expected {' or '.join(map(repr, cls.presets))}, got {name!r}")
+        return {**cls.presets[name], **values}
 
     def without_effect(self) -> dict[str, str]:
         """Settings that have no effect beside the others, given or not; for each why ("exploration is 'ucb'")."""

@@ -140,6 +140,7 @@ class DQN(OnlineAgent):
     def train(self, env: gym.Env[Any, Any], monitor: Monitor) -> None:
         """Interact with `env` until the monitor's budget is spent."""
         self._monitor, self._max_steps = monitor, max(1, monitor.max_steps)
+        self._network = None  # what learns acts from now on
         with one_blas_thread() if self._is_compiled else one_torch_thread():
             if self.settings.num_envs > 1:
                 train_on_vector(self, env, monitor)

@@ -80,12 +80,6 @@ class DQNSettings(Settings):
         None, gt=0, le=1, description="of the run's env steps: length of 'linear' instead of epsilon_decay_steps"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _take_preset(cls, values: Any) -> Any:
-        known = cls.presets.get(str(values.get("preset"))) if isinstance(values, dict) else None
-        return values if known is None else {**known, **values}
-
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if not all(1 <= size <= 4096 for size in self.hidden_sizes):

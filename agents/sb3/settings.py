@@ -161,16 +161,6 @@ class SB3Settings(Settings):
             raise ValueError(f"num_envs: expected 1 with train_freq_unit = 'episode', got {self.num_envs}")
         return self
 
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_preset(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or not isinstance(values.get("preset"), str):
-            return values
-        known = PRESETS[cls.algorithm]
-        if values["preset"] not in known:
-            raise ValueError(f"preset: expected {' or '.join(map(repr, known))}, got {values['preset']!r}")
-        return known[values["preset"]] | values
-
 
 class ReplaySettings(SB3Settings):
     """What the algorithms with a replay buffer have in common."""
@@ -188,6 +178,7 @@ class DQNSettings(ReplaySettings):
     """Settings of `sb3_dqn`."""
 
     algorithm: ClassVar[str] = "dqn"
+    presets = PRESETS["dqn"]
 
     learning_rate: float = Field(1e-4, gt=0, le=1)
     batch_size: int = Field(32, ge=1)
@@ -204,6 +195,7 @@ class QRDQNSettings(ReplaySettings):
     """Settings of `sb3_qrdqn`: DQN's, with quantiles of the return (`policy_kwargs = {n_quantiles = 200}`)."""
 
     algorithm: ClassVar[str] = "qrdqn"
+    presets = PRESETS["qrdqn"]
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "n_quantiles")
 
     learning_rate: float = Field(5e-5, gt=0, le=1)
@@ -221,6 +213,7 @@ class SACSettings(ReplaySettings):
     """Settings of `sb3_sac`."""
 
     algorithm: ClassVar[str] = "sac"
+    presets = PRESETS["sac"]
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "log_std_init", "n_critics")
 
     learning_rate: float = Field(3e-4, gt=0, le=1)
@@ -247,6 +240,7 @@ class TD3Settings(ReplaySettings):
     """Settings of `sb3_td3`."""
 
     algorithm: ClassVar[str] = "td3"
+    presets = PRESETS["td3"]
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "n_critics")
 
     learning_rate: float = Field(1e-3, gt=0, le=1)
@@ -263,6 +257,7 @@ class A2CSettings(SB3Settings):
     """Settings of `sb3_a2c`."""
 
     algorithm: ClassVar[str] = "a2c"
+    presets = PRESETS["a2c"]
     known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
 
     learning_rate: float = Field(7e-4, gt=0, le=1)
@@ -283,6 +278,7 @@ class PPOSettings(SB3Settings):
     """Settings of `sb3_ppo`."""
 
     algorithm: ClassVar[str] = "ppo"
+    presets = PRESETS["ppo"]
     known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
 
     learning_rate: float = Field(3e-4, gt=0, le=1)

@@ -226,12 +226,6 @@ class BackwardSettings(TabularSettings):
         0.9, ge=0, le=1, description="lambda: how much of what really came counts, against what the table says of it"
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _take_preset(cls, values: Any) -> Any:
-        known = cls.presets.get(str(values.get("preset"))) if isinstance(values, dict) else None
-        return values if known is None else {**known, **values}
-
     def parameters(self, num_actions: int) -> Parameters:
         """As plain numbers."""
         return super().parameters(num_actions)._replace(trace_decay=self.trace_decay)

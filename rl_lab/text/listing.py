@@ -122,6 +122,9 @@ def _agent(name: str) -> list[str]:
         choices = [repr(choice) for choice in get_args(field.annotation) if isinstance(choice, str)]
         allowed = f" [{' | '.join(choices) or limits}]" if choices or limits else ""
         lines += _wrapped(f"{field.description or 'see its documentation'}{allowed}", "      ")
+    for preset, values in settings.presets.items():
+        lines.append(f"preset = {preset!r} is")
+        lines += _wrapped(", ".join(f"{key} = {_default(value)}" for key, value in values.items()))
     return lines
 
 
