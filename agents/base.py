@@ -34,6 +34,7 @@ class Settings(BaseModel):
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    rivals: ClassVar[Mapping[str, str]] = {}  # setting -> one that would leave it idle: of a preset it is dropped then
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 
@@ -45,7 +46,8 @@ class Settings(BaseModel):
             return values
         if name not in cls.presets:
             raise ValueError(f"preset: expected {' or '.join(map(repr, cls.presets))}, got {name!r}")
-        return {**cls.presets[name], **values}
+        dropped = {cls.rivals.get(given) for given in values}
+        return {key: value for key, value in cls.presets[name].items() if key not in dropped} | values
 
     def without_effect(self) -> dict[str, str]:
         """Settings that have no effect beside the others, given or not; for each why ("exploration is 'ucb'")."""

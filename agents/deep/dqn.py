@@ -18,9 +18,9 @@ from agents.base import Monitor, OnlineAgent, Settings, Transition, require_disc
 from agents.deep.features import Features
 from agents.deep.learner import Learner, Network, is_compiled, make_learner, make_network
 from agents.deep.policy import NetworkPolicy
-from agents.deep.replay import ReplayBuffer
+from agents.deep.replay import ReplayBuffer, check_room
 from agents.deep.settings import DQNSettings
-from agents.deep.threads import one_blas_thread, one_torch_thread
+from agents.deep.threads import check_cuda, one_blas_thread, one_torch_thread
 from agents.deep.vector_loop import train_on_vector
 from agents.policy import Policy, Spaces, first_best
 from agents.seeding import UniformDraws, generator
@@ -47,10 +47,13 @@ class DQN(OnlineAgent):
         self._max_steps = 1
         self._monitor: Monitor | None = None
         self._last_epsilon: float | None = None
-        self._next_legal: NDArray[np.bool_] | None = None
+        self._masks: list[NDArray[np.bool_]] = []  # that were told since the last update
         self._num_seen = 0  # env steps that were remembered
         self._sums = np.zeros(4)  # of loss, mean q and gradient norm since the log was written, and of how many updates
         self._is_compiled = is_compiled(self.settings, self.features)
+        check_room(self.settings.buffer_size, self.features, self.num_actions)
+        if self.settings.device == "cuda":
+            check_cuda()
 
     @property
     def learner(self) -> Learner:
@@ -141,6 +144,8 @@ class DQN(OnlineAgent):
         """Interact with `env` until the monitor's budget is spent."""
         self._monitor, self._max_steps = monitor, max(1, monitor.max_steps)
         self._network = None  # what learns acts from now on
+        if monitor.env_snapshot is None:
+            self.replay.forget_pending()
         with one_blas_thread() if self._is_compiled else one_torch_thread():
             if self.settings.num_envs > 1:
                 train_on_vector(self, env, monitor)
@@ -148,20 +153,20 @@ class DQN(OnlineAgent):
                 super().train(env, monitor)
 
     def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
-        """Of the next state first, and then of that which is learned from: the first is remembered."""
+        """Of the next state, and then of that which is learned from: the last two masks before an update."""
         self.replay.mind_masks()
-        if self._next_legal is None:
-            self._next_legal = mask
+        self._masks.append(mask)
 
     def begin_episode(self) -> None:
-        """Nothing is known of the next state."""
-        self._next_legal = None
+        """Nothing is known of the next state, and no step waits for rewards of another episode."""
+        self._masks.clear()
+        self.replay.forget_pending()
 
     def update(self, transition: Transition) -> float | None:
         """Remember one transition, and learn from a batch when it is time; the batch's mean absolute error."""
         observation, action, reward, next_observation, terminated, truncated = transition
-        stored, legal = self.features.stored, self._next_legal
-        self._next_legal = None
+        stored, legal = self.features.stored, self._masks[-2] if len(self._masks) > 1 else None
+        self._masks.clear()
         self.replay.add(stored(observation), action, reward, stored(next_observation), terminated, truncated, legal)
         error = self.learn_if_due()
         if terminated or truncated:
@@ -254,6 +259,10 @@ class DQN(OnlineAgent):
         self.learner.set_state(state["learner"])
         self.replay.set_state(state["replay"])
         self._num_seen = operator.index(state["num_seen"])
+        if min(self._num_seen, self.num_steps, self.num_episodes) < 0:
+            raise ValueError("expected counts of steps and episodes, got numbers below 0")
+        if state["sums"].shape != self._sums.shape or not np.isfinite(state["sums"]).all():
+            raise ValueError(f"sums: expected {len(self._sums)} numbers")
         self._sums[:] = state["sums"]
         self._network = None
 

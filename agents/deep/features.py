@@ -1,6 +1,5 @@
 """What a network sees of an observation: numbers in a row, an image, or one of several things."""
 
-import contextlib
 from typing import Any
 
 import gymnasium as gym
@@ -8,6 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import iterate
 from numpy.typing import NDArray
+
+from agents.env_snapshot import leaves
 
 FloatRows = NDArray[np.float32]  # [N, F] or [N, C, H, W]
 MOST_NUMBERS = 100_000  # that a network of dense layers is given
@@ -35,16 +36,16 @@ class Features:
             raise ValueError(f"network: a 'cnn' observes images (a Box [H, W] or [H, W, C]), got {space}")
         self.is_image = is_image and network != "mlp"
         self.is_discrete = isinstance(space, spaces.Discrete)
+        numbers = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+        if not all(isinstance(leaf, numbers) for leaf in leaves(space)):
+            raise ValueError(f"dqn cannot observe {space}")
         if self.is_discrete or isinstance(space, spaces.Box):
             self.stored_shape: tuple[int, ...] = space.shape or ()
             self.stored_type: Any = np.int64 if self.is_discrete else space.dtype
         else:
-            flat: gym.Space[Any] = space
-            with contextlib.suppress(NotImplementedError):
-                flat = spaces.flatten_space(space)
-            if not isinstance(flat, spaces.Box):
-                raise ValueError(f"dqn cannot observe {space}")
-            self.stored_shape, self.stored_type = flat.shape, np.float32
+            self.stored_shape, self.stored_type = spaces.flatten_space(space).shape or (), np.float32
+        if 0 in self.stored_shape:
+            raise ValueError(f"dqn needs at least one observed number, got {space}")
         if self.stored_type == np.float64:
             self.stored_type = np.float32
         self.scale = 255.0 if self.stored_type == np.uint8 else 1.0

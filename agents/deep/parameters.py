@@ -50,6 +50,8 @@ def check(got: State, shapes: Shapes, number: type[Any]) -> Parameters:
         if got[name].shape != shape or got[name].dtype != number:
             expected = f"{np.dtype(number)} {list(shape)}"
             raise ValueError(f"{name}: expected {expected}, got {got[name].dtype} {list(got[name].shape)}")
+        if not np.isfinite(got[name]).all():
+            raise ValueError(f"{name}: expected numbers, got others")
     return {name: got[name] for name in shapes}
 
 
@@ -63,6 +65,6 @@ def count(state: State) -> int:
         ValueError: it is no number of updates.
     """
     num_updates = state["num_updates"]
-    if type(num_updates) is not int or num_updates < 0:
+    if type(num_updates) is not int or not 0 <= num_updates < 1 << 63:
         raise ValueError(f"num_updates: expected a number of updates, got {num_updates!r}")
     return num_updates

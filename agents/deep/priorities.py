@@ -78,10 +78,16 @@ class Priorities:
             ValueError: it is of another number of places.
         """
         priorities = state["priorities"]
-        if priorities.shape != (size,) or priorities.dtype != np.float64 or not (priorities > 0).all():
+        if (
+            priorities.shape != (size,)
+            or priorities.dtype != np.float64
+            or not (np.isfinite(priorities) & (priorities > 0)).all()
+        ):
             raise ValueError(f"priorities: expected {size} numbers above 0, got shape {priorities.shape}")
         self._tree[:] = 0.0
         self._tree[self._num_leaves : self._num_leaves + size] = priorities
         for node in range(self._num_leaves - 1, 0, -1):
             self._tree[node] = self._tree[2 * node] + self._tree[2 * node + 1]
         self._highest = float(state["highest"])
+        if not 0.0 < self._highest < np.inf:
+            raise ValueError(f"highest: expected a number above 0, got {self._highest}")

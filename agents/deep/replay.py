@@ -1,5 +1,6 @@
 """What is remembered: transitions of n steps in a ring, drawn evenly or by priority."""
 
+import os
 from collections import deque
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -49,8 +50,14 @@ class ReplayBuffer:
             "next_observations": np.zeros(rows, features.stored_type),
             "terminated": np.zeros(self.capacity, np.bool_),
             "discounts": np.zeros(self.capacity, np.float32),
+            "next_illegal": np.zeros((self.capacity, num_actions), np.bool_),
         }
-        self._hold()
+        arrays = self._arrays
+        self._observations, self._next_observations = arrays["observations"], arrays["next_observations"]
+        self._actions, self._rewards = arrays["actions"], arrays["rewards"]
+        self._terminated, self._discounts = arrays["terminated"], arrays["discounts"]
+        self._next_illegal = arrays["next_illegal"]
+        self._minds_masks = False
         self._pending: list[deque[Pending]] = [deque() for _ in range(settings.num_envs)]
         self._powers = [float(settings.discount**step) for step in range(settings.n + 1)]
         self.priorities: Priorities | None = None
@@ -58,21 +65,17 @@ class ReplayBuffer:
             self.priorities = Priorities(self.capacity, settings.priority_exponent)
         self.written = 0
 
-    def _hold(self) -> None:
-        arrays = self._arrays
-        self._observations, self._next_observations = arrays["observations"], arrays["next_observations"]
-        self._actions, self._rewards = arrays["actions"], arrays["rewards"]
-        self._terminated, self._discounts = arrays["terminated"], arrays["discounts"]
-        self._next_legal = arrays.get("next_legal")
-
     def __len__(self) -> int:
         return min(self.written, self.capacity)
 
     def mind_masks(self) -> None:
         """From now on it is remembered which actions are legal; of what was remembered before, all are."""
-        if self._next_legal is None:
-            self._arrays["next_legal"] = np.ones((self.capacity, self._num_actions), np.bool_)
-            self._hold()
+        self._minds_masks = True
+
+    def forget_pending(self) -> None:
+        """An episode was left: no steps wait for the rewards that would have followed."""
+        for waiting in self._pending:
+            waiting.clear()
 
     def add(
         self,
@@ -113,8 +116,8 @@ class ReplayBuffer:
         self._next_observations[place] = next_observation
         self._terminated[place] = terminated
         self._discounts[place] = self._powers[num_steps]
-        if self._next_legal is not None:
-            self._next_legal[place] = True if next_legal is None else next_legal
+        if self._minds_masks:
+            self._next_illegal[place] = False if next_legal is None else ~next_legal
         if self.priorities is not None:
             self.priorities.add(place)
         self.written += 1
@@ -144,7 +147,7 @@ class ReplayBuffer:
             rows(self._next_observations.take(places, 0)),
             self._terminated.take(places),
             self._discounts.take(places),
-            None if self._next_legal is None else self._next_legal.take(places, 0),
+            ~self._next_illegal.take(places, 0) if self._minds_masks else None,
             weights,
         )
 
@@ -158,6 +161,7 @@ class ReplayBuffer:
         shape = (len(pending), *self._features.stored_shape)
         state: State = {
             "rows": Ring(arrays, self.written, self.capacity),
+            "minds_masks": self._minds_masks,
             "pending": {
                 "envs": np.array([env for env, *_ in pending], dtype=np.int64),
                 "observations": np.array([one for _, one, _, _ in pending], self._features.stored_type).reshape(shape),
@@ -176,8 +180,6 @@ class ReplayBuffer:
         ring: Ring = state["rows"]
         if ring.capacity != self.capacity:
             raise ValueError(f"replay: expected room for {self.capacity} rows, got {ring.capacity}")
-        if "next_legal" in ring.arrays:
-            self.mind_masks()
         if set(ring.arrays) != set(self._arrays):
             raise ValueError(f"replay: expected {', '.join(self._arrays)}, got {', '.join(ring.arrays)}")
         for name, mine in self._arrays.items():
@@ -187,6 +189,9 @@ class ReplayBuffer:
         actions = ring.arrays["actions"]
         if len(actions) and not 0 <= actions.min() <= actions.max() < self._num_actions:
             raise ValueError(f"actions: expected numbers from 0 to {self._num_actions - 1}")
+        if not np.isfinite(ring.arrays["rewards"]).all():
+            raise ValueError("rewards: expected numbers")
+        self._minds_masks = bool(state["minds_masks"])
         for name, mine in self._arrays.items():
             mine[: len(ring.arrays[name])] = ring.arrays[name]
         self.written = ring.written
@@ -195,10 +200,34 @@ class ReplayBuffer:
             self.priorities.set_state(state["priorities"], len(self))
 
     def _take_pending(self, pending: State) -> None:
-        for waiting in self._pending:
-            waiting.clear()
-        columns = (pending[name] for name in ("envs", "observations", "actions", "rewards"))
-        for env, observation, action, reward in zip(*columns, strict=True):
+        self.forget_pending()
+        observations, rewards = pending["observations"], pending["rewards"]
+        if observations.shape[1:] != self._features.stored_shape or observations.dtype != self._features.stored_type:
+            raise ValueError(f"pending: expected observations {list(self._features.stored_shape)}")
+        if any(pending[name].dtype != np.int64 for name in ("envs", "actions")) or not np.isfinite(rewards).all():
+            raise ValueError("pending: expected whole numbers of environments and actions, and rewards")
+        for env, observation, action, reward in zip(
+            pending["envs"].tolist(), observations, pending["actions"].tolist(), rewards.tolist(), strict=True
+        ):
             if not 0 <= env < len(self._pending) or not 0 <= action < self._num_actions:
                 raise ValueError(f"pending: expected steps of {len(self._pending)} environments")
-            self._pending[env].append(Pending(observation, int(action), float(reward)))
+            self._pending[env].append(Pending(observation, action, reward))
+        if any(len(waiting) >= max(self._n, 2) for waiting in self._pending):
+            raise ValueError(f"pending: expected fewer than {self._n} steps of an environment")
+
+
+def check_room(capacity: int, features: Features, num_actions: int) -> None:
+    """Raise where a buffer would take more than the machine's memory.
+
+    Raises:
+        ValueError: it would.
+    """
+    observation = int(np.prod(features.stored_shape)) * np.dtype(features.stored_type).itemsize
+    needed = capacity * (2 * observation + num_actions + 17)  # two of them, the mask, and the other numbers
+    try:
+        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # a system that does not tell
+        return
+    if needed > there:
+        said = f"{capacity:,} transitions, which take {needed / 1e9:,.0f} GB"
+        raise ValueError(f"buffer_size: expected at most the memory, {there / 1e9:,.0f} GB, got {said}")

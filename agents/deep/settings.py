@@ -13,6 +13,10 @@ class DQNSettings(Settings):
     """Settings of the deep Q-network (Mnih et al. 2015) and of what was added to it since."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER}
+    rivals: ClassVar[Mapping[str, str]] = {
+        "epsilon_decay_steps": "epsilon_decay_share",
+        "learning_rate_decay_steps": "learning_rate_decay_share",
+    }
     preset: Literal["lander"] | None = Field(
         None, description="'lander': what lands on LunarLander within a minute; what is set beside it wins"
     )

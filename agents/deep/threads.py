@@ -1,4 +1,4 @@
-"""One thread for what an update computes: sums in another order are other bits, and small products lose by sharing."""
+"""Where updates are computed. On one thread: sums in another order are other bits, and small products lose by it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,3 +24,15 @@ def one_torch_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+def check_cuda() -> None:
+    """Raise where torch finds no GPU.
+
+    Raises:
+        ValueError: it finds none.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ValueError("device: expected 'cpu' where torch finds no CUDA device, got 'cuda'")

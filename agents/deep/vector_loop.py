@@ -39,6 +39,7 @@ class VectorLoop:
         self._agent, self._env, self._envs, self._monitor = agent, env, envs, monitor
         self._rewards, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
         self._error_sums, self._error_counts = self._rewards.copy(), self._lengths.copy()
+        self._epsilon = 0.0  # at the last step
         saved = monitor.env_snapshot
         if saved is not None:
             for name, mine in self._sums().items():
@@ -60,7 +61,7 @@ class VectorLoop:
         """Which actions are legal [N, A]; None where all are."""
         if KEY not in infos or not binds(self._env, infos):
             return None
-        masks = np.asarray(infos[KEY], dtype=np.bool_)
+        masks = np.array([np.asarray(mask, dtype=np.bool_) for mask in infos[KEY]])
         return np.where(masks.any(axis=1, keepdims=True), masks, True)
 
     def run(self) -> None:
@@ -71,6 +72,7 @@ class VectorLoop:
 
     def _step(self) -> None:
         agent = self._agent
+        self._epsilon = agent.epsilon
         actions = agent.explore_many(self._observations, self._masks)
         following, rewards, terminations, truncations, infos = self._envs.step(actions)
         over = terminations | truncations
@@ -120,7 +122,7 @@ class VectorLoop:
         agent.num_episodes += 1
         agent.tell()
         total, length = float(self._rewards[env]), int(self._lengths[env])
-        self._monitor.episode(Episode(total, length, agent.epsilon, error, info))
+        self._monitor.episode(Episode(total, length, self._epsilon, error, info))
         for sums in self._sums().values():
             sums[env] = 0
 

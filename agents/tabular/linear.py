@@ -142,6 +142,16 @@ class LinearAgent(TabularAgent, abstract=True):
     def _best(self, observation: Any, mask: NDArray[np.bool_] | None) -> int:
         return first_best(self._seen_values(observation).tolist(), mask)
 
+    def note_legal(self, observation: Any, mask: NDArray[np.bool_]) -> None:
+        """An action that was never legal in a tile is worth -inf there, so that no target reckons with it."""
+        legal = self._seen(observation, mask)
+        places = self.coder.places(self._seen_observation(observation))
+        weights = self.weights[places]  # [T, A]
+        untried = weights == self._initial_weight
+        weights[untried & ~legal] = -np.inf
+        weights[np.isneginf(weights) & legal] = self._initial_weight
+        self.weights[places] = weights
+
     def _why_not(self, env: gym.Env[Any, Any]) -> str | None:
         return "its observations are put into tiles"
 

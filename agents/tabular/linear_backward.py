@@ -29,6 +29,7 @@ from agents.tabular.quick_tiles import QuickTiles
 from agents.tabular.settings import BackwardTileSettings
 from agents.tabular.tile_coding import EdgeTiles
 
+COMPILED = "fdbBhHiIlL"  # the types of numbers that machine code takes
 EpisodeTiles = Annotated[IntArray, Layout(np.int64, EPISODE_TILES, means="state")]  # [H * T]
 
 
@@ -106,7 +107,8 @@ class LinearBackwardQLambda(LinearAgent):
 
     def row(self, observation: Any) -> int:
         """The first tile; the values of all actions are put into its row."""
-        if self._quick is None:
+        if self._quick is None or observation.dtype.char not in COMPILED:
+            self._looked_at = None
             return super().row(observation)
         self._looked_at, own = observation, self.table.memory.own
         return self._quick(observation, own.weights, self.table.memory.q, own.tiles)
@@ -114,10 +116,8 @@ class LinearBackwardQLambda(LinearAgent):
     def _rows(self, transition: Transition) -> tuple[int, int]:
         """The first tiles of S and S'; the others of S' are needed where an episode is cut off, and nowhere else."""
         own = self.table.memory.own
-        if self._quick is None:
+        if self._quick is None or transition.observation is not self._looked_at:
             own.tiles[:] = self.coder(self._seen_observation(transition.observation))
-        elif transition.observation is not self._looked_at:
-            self.row(transition.observation)
         first = next_first = self.table.view.own.tiles[0]
         if transition.truncated and not transition.terminated:
             own.next_tiles[:] = self.coder(self._seen_observation(transition.next_observation))

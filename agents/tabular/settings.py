@@ -219,6 +219,9 @@ class BackwardSettings(TabularSettings):
     """Settings of the agents that go backwards through finished episodes."""
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER_TABLE}
+    rivals: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("epsilon_decay_steps", "temperature_decay_steps", "learning_rate_decay_steps"), "decay_share"
+    )
     preset: Literal["lander"] | None = Field(
         None, description="'lander': what lands on LunarLander; what is set beside it wins"
     )

@@ -14,6 +14,7 @@ from agents.masks import binds, legal_actions
 from agents.registry import make_agent
 from envs.registry import make_env
 from experiments.evaluation.rollout import evaluate_agent
+from tests.helpers import LINEAR
 
 LENGTH = 6
 
@@ -93,6 +94,23 @@ def test_no_illegal_action_is_taken_and_the_best_way_is_learned(name: str, kind:
     if values is not None:
         assert np.isneginf(values).tolist() == [False, False, True, True]
         assert np.isfinite(values[:2]).all()
+
+
+@pytest.mark.parametrize("name", LINEAR)
+@pytest.mark.parametrize("num_tilings", [1, 4])
+def test_no_target_of_tiles_reckons_with_illegal_actions(name: str, num_tilings: int) -> None:
+    """Every step costs 1, so that an action that is never legal, and stays at 0, would look best."""
+    env = Corridor("box")
+    edges = [place + 0.5 for place in range(LENGTH)]
+    agent = make_agent(name, env, edges=edges, num_tilings=num_tilings, discount=1.0, learning_rate=0.5)
+    env.reset(seed=0)
+    agent.train(env, Budget(steps=6000))
+    (episode,) = evaluate_agent(agent, env, [5])
+    assert episode.total_reward == -LENGTH
+    values = agent.action_values(env.reset()[0])
+    assert values is not None
+    assert np.isneginf(values).tolist() == [False, False, True, True]
+    assert values[:2].max() == pytest.approx(-LENGTH, abs=1.0)
 
 
 @pytest.mark.parametrize("exploration", ["epsilon_greedy", "boltzmann", "ucb"])
