@@ -14,7 +14,7 @@ EPSILON = 0.05
 CHUNK = 200  # env steps at a time
 LONG = 1 << 40  # env steps of a training, so that schedules stand still
 TARGET_EVERY = 250
-SECONDS = 4.0  # of each measurement
+SECONDS = 1.0  # of each measurement
 SIZES = {"ratio_256": [256, 256], "ratio_64": [64, 64]}
 
 
@@ -85,7 +85,7 @@ def _of_agent(name: str, settings: dict[str, Any]) -> Measure:
         agent.train(env, budget)
         return CHUNK
 
-    timed(some_steps, 1.0)  # until it learns, and all is compiled
+    timed(some_steps, 0.5)  # until it learns, and all is compiled
     return lambda seconds: timed(some_steps, seconds)
 
 

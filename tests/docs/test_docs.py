@@ -42,6 +42,12 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "--env name=moon --final-episodes 2",
     "rl-lab train LunarLander-v3 dqn --set preset=lander --steps 700000": "--steps 2500 --env name=moon "
     "--final-episodes 2",
+    "rl-lab train RLLab/Maze-v0 dqn --env observation=grid --env rows=4 --env cols=4 --steps 600": "--steps 250 "
+    "--final-episodes 2",
+    "rl-lab train Pendulum-v1 sb3_sac --steps 300 --set preset=pendulum": "--final-episodes 5",
+    "rl-lab train LunarLander-v3 sb3_td3 --env continuous=true --steps 300 --set learning_starts=200": ""
+    "--final-episodes 5",
+    "rl-lab train RLLab/Maze-v0 dqn --steps 3000": "--steps 400 --env name=small --final-episodes 2",
     "rl-lab compare runs/lander-half-minute runs/lander-minute": "--no-videos",
 }
 

@@ -52,7 +52,7 @@ SAMPLE = [
     case("sb3_dqn", LANDER, steps=800),
     case("sb3_ppo", LANDER, {"continuous": True, "enable_wind": True}, steps=800, use_sde=True, num_envs=3),
     case("dqn", LANDER, steps=1_600, num_envs=3, n=3, prioritized=True, dueling=True, average_rate=0.01),
-    case("dqn", MAZE, MAZES["grid"], steps=600),
+    case("dqn", MAZE, {"observation": "grid", "rows": 3, "cols": 3}, steps=240),
     case("sb3_dqn", MAZE, MAZES["new maze each episode"], steps=1_200, optimize_memory_usage=True,
          replay_buffer_kwargs={"handle_timeout_termination": False}),
 ]  # fmt: skip
