@@ -51,6 +51,13 @@ class DQN(OnlineAgent):
         self._num_seen = 0  # env steps that were remembered
         self._sums = np.zeros(4)  # of loss, mean q and gradient norm since the log was written, and of how many updates
         self._is_compiled = is_compiled(self.settings, self.features)
+
+    def prepare(self, env: gym.Env[Any, Any]) -> None:
+        """Is there what learning needs? An agent that is only to act, made from spaces alone, needs none of it.
+
+        Raises:
+            ValueError: there is no such device, or less memory than the transitions would take.
+        """
         check_room(self.settings.buffer_size, self.features, self.num_actions)
         if self.settings.device == "cuda":
             check_cuda()

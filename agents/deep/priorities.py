@@ -27,7 +27,11 @@ class Priorities:
 
     def add(self, place: int) -> None:
         """A place was written to."""
-        self._put(np.array([place]), np.array([self._highest]))
+        tree, node = self._tree, place + self._num_leaves
+        tree[node] = self._highest
+        while node > 1:
+            node >>= 1
+            tree[node] = tree[2 * node] + tree[2 * node + 1]
 
     def update(self, places: NDArray[np.int64], errors: NDArray[Any]) -> None:
         """What was drawn [B] had these errors [B]."""

@@ -26,7 +26,6 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab run all-small --agent double_q_learning --set learning_rate=0.5 --only maze-1-small --only maze-4-slippery "
     "--seeds 5": "--steps 1000",
     "rl-lab compare runs/all-small --against all-small --out mine": "--no-videos",
-    "rl-lab train LunarLander-v3 sb3_dqn --set preset=lander --steps 60000": "--steps 300",
     "rl-lab train LunarLander-v3 backward_q_lambda --set preset=lander --steps 1000000": "--steps 3000 "
     "--env name=moon --final-episodes 2",
     **dict.fromkeys(

@@ -155,16 +155,26 @@ def test_bad_input_is_a_line(rl_lab: Command, arguments: tuple[str, ...], messag
         (spaces.Box(0, 1, (0,)), {}, "needs at least one observed number"),
         (spaces.Text(4), {}, "dqn cannot observe Text"),
         (spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Text(4)}), {}, "dqn cannot observe Dict"),
-        (
-            spaces.Box(0, 255, (210, 160, 3), np.uint8),
-            {"buffer_size": 10**8},
-            "buffer_size: expected at most the memory",
-        ),
     ],
 )
 def test_what_it_cannot_take_it_says_when_it_is_made(space: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_agent("dqn", Spaces(space, spaces.Discrete(2)), **settings)
+
+
+def test_only_what_learns_needs_the_room_and_the_device() -> None:
+    """A run of a larger machine, or of one with a GPU, can be watched on any other."""
+    env = make_env("CartPole-v1")
+    large: dict[str, Any] = {"buffer_size": 10**8, "device": "cuda", "hidden_sizes": [4]}
+    agent: Any = make_agent("dqn", Spaces.of(env), **large)
+    small: Any = make_agent("dqn", env, hidden_sizes=[4], learner="torch")
+    agent.set_policy_state(small.policy_state())
+    seen = np.ones(4, np.float32)
+    assert agent.action_values(seen).tolist() == small.action_values(seen).tolist()
+    images = spaces.Box(0, 255, (210, 160, 3), np.uint8)
+    made: Any = make_agent("dqn", Spaces(images, spaces.Discrete(2)), buffer_size=10**8)
+    with pytest.raises(ValueError, match="buffer_size: expected at most the memory"):
+        made.prepare(env)
 
 
 def _broken(state: Any, path: str, value: Any) -> None:
