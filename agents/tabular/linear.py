@@ -17,7 +17,7 @@ from agents.storage import State
 from agents.tabular.agent import TabularAgent
 from agents.tabular.behaviour import best_value
 from agents.tabular.learning import step_size_by_visits
-from agents.tabular.memory import TILES, IntArray, Layout, Memory, PairFloats, Parameters, Step
+from agents.tabular.memory import TILES, FloatArray, IntArray, Layout, Memory, PairFloats, Parameters, Step
 from agents.tabular.policies import TilesPolicy, sum_of_tiles
 from agents.tabular.sarsa import choose_next, take_chosen
 from agents.tabular.settings import TileSettings, TileTraceSettings
@@ -52,7 +52,7 @@ def linear_q(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> fl
     weights, tiles, action = memory.own.weights, memory.own.tiles, step.action
     evaluate(memory, parameters, step.next_state)
     next_value = best_value(memory.q, step.next_state, parameters.num_actions)
-    value = value_of(memory, parameters, tiles, action)
+    value = value_of(memory.own.weights, parameters, tiles, 0, action)
     error = td_target(step.reward, step.terminated, next_value, parameters.discount) - value
     share = step_size_by_visits(memory, parameters, step.state, action) / parameters.num_tilings
     for index in range(parameters.num_tilings):
@@ -63,7 +63,7 @@ def linear_q(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> fl
 def linear_sarsa_lambda(memory: Memory, parameters: Parameters, rng: Rng, step: Step) -> float:
     """Every weight moves by the error R + discount * Q(S', A') - Q(S, A), in proportion to its trace."""
     tiles, action = memory.own.tiles, step.action
-    value = value_of(memory, parameters, tiles, action)
+    value = value_of(memory.own.weights, parameters, tiles, 0, action)
     next_value = 0.0
     if not step.terminated:
         evaluate(memory, parameters, step.next_state)
@@ -76,10 +76,10 @@ def linear_sarsa_lambda(memory: Memory, parameters: Parameters, rng: Rng, step: 
     return error
 
 
-def value_of(memory: Memory, parameters: Parameters, tiles: IntArray, action: int) -> float:
-    """Q(s, a) of the state that these tiles [T] are of."""
-    weights, value = memory.own.weights, 0.0
-    for index in range(parameters.num_tilings):
+def value_of(weights: FloatArray, parameters: Parameters, tiles: IntArray, first: int, action: int) -> float:
+    """Q(s, a) of the state that the T tiles from a place on are of."""
+    value = 0.0
+    for index in range(first, first + parameters.num_tilings):
         value += weights[tiles[index], action]
     return value
 
@@ -87,7 +87,7 @@ def value_of(memory: Memory, parameters: Parameters, tiles: IntArray, action: in
 def evaluate(memory: Memory, parameters: Parameters, next_state: int) -> None:
     """Put the values of all actions in S' into its row."""
     for action in range(parameters.num_actions):
-        memory.q[next_state, action] = value_of(memory, parameters, memory.own.next_tiles, action)
+        memory.q[next_state, action] = value_of(memory.own.weights, parameters, memory.own.next_tiles, 0, action)
 
 
 class LinearAgent(TabularAgent, abstract=True):

@@ -12,7 +12,7 @@ from agents.base import Settings, Transition
 from agents.seeding import Rng
 from agents.tabular.backward_q import lambda_return
 from agents.tabular.learning import NOTHING, step_size_by_visits
-from agents.tabular.linear import LinearAgent, TileNumbers
+from agents.tabular.linear import LinearAgent, TileNumbers, value_of
 from agents.tabular.memory import (
     EPISODE_TILES,
     TIME,
@@ -64,7 +64,7 @@ def learn_backwards(memory: Memory, parameters: Parameters, num_steps: int, term
     for time in range(num_steps - 1, -1, -1):
         action, first = own.actions[time], time * num_tilings
         ret = lambda_return(parameters, own.rewards[time], next_value, ret)
-        error = ret - value_of_tiles(own.weights, parameters, own.episode_tiles, first, action)
+        error = ret - value_of(own.weights, parameters, own.episode_tiles, first, action)
         rate = step_size_by_visits(memory, parameters, own.episode_tiles[first], action)
         for index in range(first, first + num_tilings):
             own.weights[own.episode_tiles[index], action] += rate / num_tilings * error
@@ -73,19 +73,11 @@ def learn_backwards(memory: Memory, parameters: Parameters, num_steps: int, term
     return errors / num_steps
 
 
-def value_of_tiles(weights: FloatArray, parameters: Parameters, tiles: IntArray, first: int, action: int) -> float:
-    """Q(s, a) of the state that the T tiles from a place on are of."""
-    value = 0.0
-    for index in range(first, first + parameters.num_tilings):
-        value += weights[tiles[index], action]
-    return value
-
-
 def best_of_tiles(weights: FloatArray, parameters: Parameters, tiles: IntArray, first: int) -> float:
     """max_a Q(s, a) of that state."""
-    best = value_of_tiles(weights, parameters, tiles, first, 0)
+    best = value_of(weights, parameters, tiles, first, 0)
     for action in range(1, parameters.num_actions):
-        best = max(best, value_of_tiles(weights, parameters, tiles, first, action))
+        best = max(best, value_of(weights, parameters, tiles, first, action))
     return best
 
 
