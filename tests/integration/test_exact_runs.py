@@ -95,6 +95,25 @@ def test_extended_by_episodes_is_trained_at_once(agent: str, tmp_path: Path) -> 
     assert extended.read_manifest().budgets == [Budget(episodes=20), Budget(episodes=45)]
 
 
+class Stop(Observer):
+    """Interrupts a run at its first checkpoint from a step on."""
+
+    def checkpointed(self, env_step: int) -> None:
+        if env_step >= 350:
+            raise KeyboardInterrupt
+
+
+def stopped_and_whole(run_spec: RunSpec, folder: Path) -> RunFolder:
+    """A run that was stopped and goes on ends as one that was not; that one."""
+    with pytest.raises(KeyboardInterrupt):
+        train_run(run_spec, folder / "stopped", [Stop()])
+    stopped, once = run(run_spec, folder / "stopped"), run(run_spec, folder / "once")
+    first, second = stopped.read_manifest().attempts
+    assert first.from_step == 0 < second.from_step
+    assert result_digests(stopped.path) == result_digests(once.path)
+    return once
+
+
 @pytest.mark.parametrize(
     ("agent", "env"),
     [
@@ -108,18 +127,7 @@ def test_other_algorithms_go_on_exactly(agent: str, env: EnvEntry, tmp_path: Pat
     """Optimisers, entropy, target networks, noise and buffers: stopped and resumed, every byte is the same."""
     settings = FAST_SETTINGS[agent] | ({"num_envs": 2} if agent in ("sb3_a2c", "sb3_sac") else {})
     whole = run_spec(700, agent, settings=settings, env=env)
-
-    class Stop(Observer):
-        def checkpointed(self, env_step: int) -> None:
-            if env_step >= 350:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(whole, tmp_path / "stopped", [Stop()])
-    stopped, once = run(whole, tmp_path / "stopped"), run(whole, tmp_path / "once")
-    assert len(stopped.read_manifest().attempts) == 2
-    assert stopped.read_manifest().attempts[1].from_step > 0
-    assert result_digests(stopped.path) == result_digests(once.path)
+    stopped_and_whole(whole, tmp_path)
 
 
 SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3})
@@ -136,17 +144,7 @@ SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols":
 def test_a_dqn_goes_on_exactly(settings: dict[str, Any], env: EnvEntry, tmp_path: Path) -> None:
     """Stopped and resumed, every byte is the same; many environments in the midst of their episodes."""
     whole = run_spec(900, "dqn", settings=FAST_SETTINGS["dqn"] | settings, env=env)
-
-    class Stop(Observer):
-        def checkpointed(self, env_step: int) -> None:
-            if env_step >= 350:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(whole, tmp_path / "stopped", [Stop()])
-    stopped, once = run(whole, tmp_path / "stopped"), run(whole, tmp_path / "once")
-    assert 0 < stopped.read_manifest().attempts[1].from_step < 900
-    assert result_digests(stopped.path) == result_digests(once.path)
+    once = stopped_and_whole(whole, tmp_path)
     rows = (once.path / "learning.csv").read_text().splitlines()
     assert rows[0] == "env_step,loss,mean_q,gradient_norm,buffer_size"
     assert len(rows) > 3
