@@ -90,16 +90,9 @@ def run_suite(
     spec = load_spec(source)
     if agents or only:
         spec = _changed_spec(spec, agents, only, source)
-    spec = change_spec(spec, changes, source)
-    others: dict[str, Any] = {} if seeds is None else {"seeds": seeds}
-    if tensorboard:
-        others["tensorboard"] = True
-    if engine is not None:
-        others["engine"] = check_engine(engine)
-    if steps is not None:
-        envs = [entry.model_copy(update={"steps": None, "episodes": None}) for entry in spec.envs]
-        others |= {"steps": steps, "episodes": None, "envs": envs}
-    spec = spec.model_copy(update=others)
+    others = {"seeds": seeds, "steps": steps, "engine": None if engine is None else check_engine(engine)}
+    others |= {"tensorboard": tensorboard or None}
+    spec = change_spec(spec, {**changes, **{key: value for key, value in others.items() if value is not None}}, source)
     run_specs = spec.run_specs()
     outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries, spec)
     return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure, outcome.known))

@@ -11,7 +11,8 @@ from experiments.specs.loading import parse_spec
 from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, Spec
 
 OWN_KEYS = ("name", "description", "seeds", "steps", "episodes", "engine", "tensorboard")
-NO_TASK = ("name", "steps", "episodes", "scale", "envs")  # keys of entries that leave them what they are
+NO_TASK = ("name", "steps", "episodes", "seeds", "scale", "envs")  # keys of entries that leave them what they are
+BUDGET = ("steps", "episodes")  # one of the two
 EXPECTED = "a setting's name, evaluation.KEY, agents.LABEL.KEY or envs.LABEL.KEY"
 
 
@@ -48,12 +49,11 @@ def change_spec(spec: Spec, changes: Mapping[str, Any], place: str) -> Spec:
 def _change_by_name(spec: Spec, values: dict[str, Any], key: str, value: Any) -> None:
     """Change a setting wherever there is one of that name."""
     if key in OWN_KEYS:
+        taken = BUDGET if key in BUDGET else (key,)
+        for entry in (values, *values["envs"], *values["agents"]):  # for all, whatever entries have of their own
+            for name in taken if key in (*BUDGET, "seeds") else ():
+                entry.pop(name, None)
         values[key] = value
-        if key in ("steps", "episodes"):  # one of the two, in every environment
-            values.pop("episodes" if key == "steps" else "steps", None)
-            values["envs"] = [
-                {name: one for name, one in env.items() if name not in ("steps", "episodes")} for env in values["envs"]
-            ]
         return
     agents = [number for number, agent in enumerate(spec.agents) if key in find_agent(agent.id).Settings.model_fields]
     envs = [number for number, env in enumerate(spec.envs) if key in env_options(env.id)]
@@ -85,6 +85,8 @@ def _change_entry(spec: Spec, values: dict[str, Any], part: str, number: int, ke
     entry: AgentEntry | EnvEntry = spec.agents[number] if part == "agents" else spec.envs[number]
     raw = values[part][number]
     if key in type(entry).model_fields:
+        for name in BUDGET if key in BUDGET else ():
+            raw.pop(name, None)
         raw[key] = value
     else:
         raw["settings"] = raw.get("settings", {}) | {key: value}

@@ -61,11 +61,12 @@ def _known_keys(error: ValidationError) -> list[str]:
 
 def _check(spec: Spec) -> None:
     check_label("name", spec.name)
-    num_seeds = spec.seeds if isinstance(spec.seeds, int) else len(spec.seeds)
-    if num_seeds * len(spec.envs) * len(spec.agents) > MOST_RUNS:
+    counts = [spec.seeds if agent.seeds is None else agent.seeds for agent in spec.agents]
+    if sum(count if isinstance(count, int) else len(count) for count in counts) * len(spec.envs) > MOST_RUNS:
         raise InputError(f"expected at most {MOST_RUNS:,} trials (environments x agents x seeds), got more")
     budgets = [("the experiment", spec.steps, spec.episodes)]
     budgets += [(f"envs: {env.id}", env.steps, env.episodes) for env in spec.envs]
+    budgets += [(f"agents: {agent.id}", agent.steps, agent.episodes) for agent in spec.agents]
     for place, steps, episodes in budgets:
         if steps is not None and episodes is not None:
             raise InputError(f"{place}: expected steps or episodes, got both")

@@ -4,6 +4,7 @@ Runs = environments x agents x seeds. Reading one, and checking the names in it:
 """
 
 import hashlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -183,9 +184,15 @@ class EnvEntry(_Entry):
 
 
 class AgentEntry(_Entry):
-    """An agent; `envs` limits it to the environments of these labels or ids."""
+    """An agent: `steps` or `episodes`, and `seeds`, override the experiment's and the environment's.
+
+    `envs` limits it to the environments of these labels or ids.
+    """
 
     envs: list[str] | None = None
+    steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
+    seeds: Annotated[int | list[int], BeforeValidator(checked_seeds)] | None = None
 
     def changed_settings(self) -> dict[str, JsonValue]:
         """The settings without which the agent would be another one, as they are resolved."""
@@ -197,6 +204,10 @@ class AgentEntry(_Entry):
             if settings(**others).model_dump(mode="json")[key] != resolved[key]:
                 changed[key] = resolved[key]
         return changed
+
+    def labelled(self) -> Self:
+        """As every entry's; budget and seeds are the run's then."""
+        return super().labelled().model_copy(update=dict.fromkeys(("steps", "episodes", "seeds")))
 
 
 class RunSpec(_Strict):
@@ -244,34 +255,35 @@ class Spec(_Strict):
     agents: Annotated[list[AgentEntry], BeforeValidator(expanded)] = Field(min_length=1)
     figure: Figure | None = None  # instead of learning curves
 
-    def seed_list(self) -> list[int]:
-        """The seeds, one by one."""
-        return list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+    def seeds_of(self, agent: AgentEntry) -> list[int]:
+        """An agent's seeds, one by one: its own, else the experiment's."""
+        seeds = self.seeds if agent.seeds is None else agent.seeds
+        return list(range(seeds)) if isinstance(seeds, int) else seeds
 
-    def budget(self, env: EnvEntry) -> Budget:
-        """The budget in an environment: its own, else the experiment's."""
-        if env.steps is not None or env.episodes is not None:
-            return Budget(steps=env.steps, episodes=env.episodes)
-        if self.steps is None and self.episodes is None:
-            return Budget(steps=DEFAULT_STEPS)
-        return Budget(steps=self.steps, episodes=self.episodes)
+    def budget(self, env: EnvEntry, agent: AgentEntry) -> Budget:
+        """The budget of an agent in an environment: its own, else the environment's, else the experiment's."""
+        for entry in (agent, env, self):
+            if entry.steps is not None or entry.episodes is not None:
+                return Budget(steps=entry.steps, episodes=entry.episodes)
+        return Budget(steps=DEFAULT_STEPS)
 
     def run_specs(self) -> list[RunSpec]:
         """Every run, seed by seed, so that an interrupted experiment has something of everything."""
+        seeds = {agent.label: self.seeds_of(agent) for agent in self.agents}
         return [
             RunSpec(
                 experiment=self.name,
                 env=env.labelled(),
                 agent=agent.labelled(),
                 seed=seed,
-                budget=self.budget(env),
+                budget=self.budget(env, agent),
                 evaluation=self.evaluation,
                 engine=self.engine,
                 tensorboard=self.tensorboard,
                 observers=self.observers,
             )
-            for seed in self.seed_list()
+            for seed in dict.fromkeys(itertools.chain(*seeds.values()))
             for env in self.envs
             for agent in self.agents
-            if agent.envs is None or env.label in agent.envs or env.id in agent.envs
+            if seed in seeds[agent.label] and (agent.envs is None or env.label in agent.envs or env.id in agent.envs)
         ]

@@ -149,8 +149,10 @@ def suite_lines(source: str) -> list[str]:
     run_specs = spec.run_specs()
     lines = _wrapped(f"{shown(spec.name)}: {shown(spec.description)}".removesuffix(": "), "  ", "")
     budgets = list(dict.fromkeys(str(run_spec.budget) for run_spec in run_specs))
-    seeds = spec.seed_list()
-    what = f"{len(run_specs)} runs with {len(seeds)} seed{'s' * (len(seeds) > 1)}, each of {' or '.join(budgets)}"
+    counts = sorted({len(spec.seeds_of(agent)) for agent in spec.agents})
+    seeds = f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seed{'s' * (counts[-1] > 1)}"
+    each = " or ".join(budgets) if len(budgets) < 4 else "the budgets below"
+    what = f"{len(run_specs)} runs with {seeds}, each of {each}"
     count = spec.evaluation.final_episodes
     episodes = f"{count} final episode{'s' * (count > 1)} (evaluation seed {spec.evaluation.seed})"
     lines += _wrapped(f"{what}; judged on {episodes}")
@@ -159,8 +161,12 @@ def suite_lines(source: str) -> list[str]:
         lines += _entry(env.label, env.id, {**env.changed(), "scale": env.scale and env.scale.model_dump()}, "")
     lines += ["agents"]
     for agent in spec.agents:
-        limited = f" in {', '.join(agent.envs)}" if agent.envs is not None else ""
-        lines += _entry(agent.label, agent.id, agent.changed_settings(), limited)
+        own = [] if agent.envs is None else [f"in {', '.join(agent.envs)}"]
+        if agent.steps is not None or agent.episodes is not None:
+            own.append(f"for {spec.budget(spec.envs[0], agent)}")
+        if agent.seeds is not None:
+            own.append(f"of {len(spec.seeds_of(agent))} seeds")
+        lines += _entry(agent.label, agent.id, agent.changed_settings(), "".join(f" {one}" for one in own))
     lines += ["commands", f"  rl-lab run {source}"]
     settings = (one for agent in spec.agents for one in agent.changed_settings().items())
     setting = next((key for key, value in settings if isinstance(value, float)), None)

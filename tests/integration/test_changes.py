@@ -1,6 +1,7 @@
 """One setting changed, the others kept: --change, the resolved spec beside the runs, and lists of what there is."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,47 @@ def test_paths(spec: Spec) -> None:
     assert changed(spec, evaluation__final_episodes=7).evaluation.episodes == 1
     assert changed(spec, **{"envs.CartPole-v1.max_episode_steps": 9}).envs[1].label == "CartPole-v1-max_episode_steps=9"
     assert changed(spec, **{"envs.CartPole-v1.steps": 9}).envs[1].label == "CartPole-v1"
-    assert changed(spec, seeds=3).seed_list() == [0, 1, 2]
+    assert {run.seed for run in changed(spec, seeds=3).run_specs()} == {0, 1, 2}
     assert {str(run.budget) for run in changed(spec, episodes=5).run_specs()} == {"5 episodes"}
     assert changed(spec, **{"agents.random.name": "hasard été"}).agents[1].label == "hasard été"
+
+
+def test_budgets_and_seeds_of_an_agent(spec: Spec) -> None:
+    """An agent's own come before the environment's, those before the experiment's; a change for all is for all."""
+    values = spec.model_dump(exclude_unset=True)
+    values["agents"][1] |= {"episodes": 7, "seeds": [4, 9]}
+    own = parse_spec(values, "two.toml")
+
+    def runs(one: Spec) -> list[tuple[str, str, int, str]]:
+        return [(run.env.label, run.agent.label, run.seed, str(run.budget)) for run in one.run_specs()]
+
+    learner = ("maze", "q_learning", 0, "200 env steps")
+    assert runs(own) == [
+        learner,
+        *((env, "random", seed, "7 episodes") for seed in (4, 9) for env in ("maze", "CartPole-v1")),
+    ]
+    assert runs(parse_spec(tomllib.loads(spec_text(own)), "two.toml")) == runs(own)
+    assert {run[3] for run in runs(changed(own, steps=50))} == {"50 env steps"}
+    assert {run[2] for run in runs(changed(own, seeds=1))} == {0}
+    after = changed(own, **{"agents.random.steps": 30, "agents.random.seeds": 1})
+    assert runs(after) == [learner, ("maze", "random", 0, "30 env steps"), ("CartPole-v1", "random", 0, "30 env steps")]
+    assert all(run.agent.seeds is run.agent.episodes is None for run in own.run_specs())  # a run has its own of both
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"steps": 5, "episodes": 5}, "agents: random: expected steps or episodes, got both"),
+        ({"steps": 0}, "agents.1.steps: expected greater than or equal to 1, got 0"),
+        ({"seeds": []}, "a count of at least 1 or a list of different seeds of at least 0, got []"),
+    ],
+)
+def test_wrong_budgets_and_seeds_of_an_agent(spec: Spec, wrong: dict[str, Any], expected: str) -> None:
+    values = spec.model_dump(exclude_unset=True)
+    values["agents"][1] |= wrong
+    with pytest.raises(InputError) as raised:
+        parse_spec(values, "two.toml")
+    assert expected in str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -123,8 +162,6 @@ def test_what_was_run_runs_again_by_itself(rl_lab: Command, spec: Spec, tmp_path
 
 @pytest.mark.parametrize("name", suite_names())
 def test_every_suite_is_written_down_as_it_is(name: str) -> None:
-    import tomllib
-
     spec = load_spec(name)
     assert parse_spec(tomllib.loads(spec_text(spec)), name).run_specs() == spec.run_specs()
 
