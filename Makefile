@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# EnvPool and what it alone asks for: there is not a wheel for every platform.
+FAST := ^(envpool|attrs|dm-env|dm-tree|glfw|optree|types-protobuf|wrapt)[a-z-]*==
 
 .PHONY: demo test soak check install lock figures clean
 
@@ -33,11 +35,14 @@ $(INSTALLED): requirements.lock pyproject.toml
 		{ echo "error: $(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
 	@awk '/^[a-z]/ { keep = /^torch==/ } keep' requirements.lock > .venv/torch.lock
 	@awk '/^[a-z]/ { keep = /^box2d-py==/ } keep' requirements.lock > .venv/box2d.lock
-	@awk '/^[a-z]/ { keep = !/^box2d-py==/ } keep' requirements.lock > .venv/all.lock
+	@awk '/^[a-z]/ { keep = /$(FAST)/ } keep' requirements.lock > .venv/fast.lock
+	@awk '/^[a-z]/ { keep = !/^box2d-py==|$(FAST)/ } keep' requirements.lock > .venv/all.lock
 	@$(PIP) --require-hashes --no-deps --no-index -r .venv/torch.lock 2> /dev/null || true
 	$(PIP) --require-hashes --no-deps -r .venv/all.lock
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --require-hashes --no-deps --no-build-isolation -r .venv/box2d.lock 2> .venv/box2d.log || \
 		echo "note: Box2D has no wheel for this Python and could not be compiled (it needs a C++ compiler and the headers of Python): no LunarLander, all else works"
+	@$(PIP) --require-hashes --no-deps --only-binary :all: -r .venv/fast.lock 2> .venv/fast.log || \
+		echo "note: EnvPool (the extra 'fast') has no wheel here: no backend = 'envpool', all else works"
 	$(PIP) --no-build-isolation -e .
 	@touch $@
 

@@ -10,9 +10,9 @@ import numpy as np
 STREAMS = ("environment", "exploration", "replay", "network", "table")
 
 
-def stream(seed: int, name: str) -> np.random.SeedSequence:
-    """The seed sequence of one named stream of a run."""
-    return np.random.SeedSequence(seed, spawn_key=(STREAMS.index(name),))
+def stream(seed: int, name: str, *numbers: int) -> np.random.SeedSequence:
+    """The seed sequence of one named stream of a run; with numbers, of one of its branches."""
+    return np.random.SeedSequence(seed, spawn_key=(STREAMS.index(name), *numbers))
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -20,9 +20,9 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng(stream(seed, name))
 
 
-def integer(seed: int, name: str) -> int:
+def integer(seed: int, name: str, *numbers: int) -> int:
     """A 31-bit integer seed for libraries that want one."""
-    return int(stream(seed, name).generate_state(1)[0] >> 1)
+    return int(stream(seed, name, *numbers).generate_state(1)[0] >> 1)
 
 
 class Rng(Protocol):

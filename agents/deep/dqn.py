@@ -23,6 +23,7 @@ from agents.deep.settings import DQNSettings
 from agents.deep.threads import check_cuda, one_blas_thread, one_torch_thread
 from agents.deep.vector_loop import train_on_vector
 from agents.policy import Policy, Spaces, first_best
+from agents.pooled_envs import check_pooled
 from agents.seeding import UniformDraws, generator
 from agents.storage import State
 
@@ -56,9 +57,11 @@ class DQN(OnlineAgent):
         """Is there what learning needs? An agent that is only to act, made from spaces alone, needs none of it.
 
         Raises:
-            ValueError: there is no such device, or less memory than the transitions would take.
+            ValueError: there is no such device or environment, or less memory than the transitions would take.
         """
         check_room(self.settings.buffer_size, self.features, self.num_actions)
+        if self.settings.backend == "envpool" and self.settings.num_envs > 1:
+            check_pooled(env)
         if self.settings.device == "cuda":
             check_cuda()
 
@@ -199,6 +202,11 @@ class DQN(OnlineAgent):
         for env, (action, reward, terminated, truncated) in enumerate(zip(*columns, strict=True)):
             legal = None if next_masks is None else next_masks[env]
             self.replay.add(stored[env], action, reward, reached[env], terminated, truncated, legal, env)
+
+    def leave_episodes(self, observations: Any) -> None:
+        """The episodes of all N environments are left in these states."""
+        for env, stored in enumerate(self.features.stored_rows(observations, self.settings.num_envs)):
+            self.replay.leave(env, stored)
 
     def learn_after(self, count: int) -> list[float]:
         """So many env steps were made: as many updates as are due; their errors."""

@@ -94,8 +94,24 @@ class ReplayBuffer:
             return
         pending = self._pending[env]
         pending.append(Pending(observation, action, reward))
-        over = terminated or truncated
-        while len(pending) == self._n or (over and pending):
+        least = 1 if terminated or truncated else self._n
+        self._write_pending(env, least, next_observation, terminated, next_legal)
+
+    def leave(self, env: int, observation: NDArray[Any]) -> None:
+        """An environment's episode is left in this state: its last steps have fewer rewards, and the state's value."""
+        self._write_pending(env, 1, observation, False, None)
+
+    def _write_pending(
+        self,
+        env: int,
+        least: int,
+        next_observation: NDArray[Any],
+        terminated: bool,
+        next_legal: NDArray[np.bool_] | None,
+    ) -> None:
+        """Remember the steps that wait, as long as there are at least so many."""
+        pending = self._pending[env]
+        while len(pending) >= least:
             total = sum(self._powers[step] * one.reward for step, one in enumerate(pending))
             self._write(pending[0], total, len(pending), next_observation, terminated, next_legal)
             pending.popleft()

@@ -31,6 +31,9 @@ class DQNSettings(Settings):
     )
     hidden_sizes: list[int] = Field([64, 64], min_length=1, max_length=8, description="units of each hidden layer")
     num_envs: int = Field(1, ge=1, le=1024, description="environments that are stepped together")
+    backend: Literal["gymnasium", "envpool"] = Field(
+        "gymnasium", description="whose environments these are; 'envpool' has LunarLander in C++ (extra `fast`)"
+    )
 
     discount: float = Field(0.99, ge=0, le=1, description="weight of the next step's value")
     n: int = Field(1, ge=1, le=100, description="steps of reward before a value stands in (Sutton 1988)")
@@ -99,6 +102,7 @@ class DQNSettings(Settings):
         epsilon = f"epsilon_schedule is {self.epsilon_schedule!r}"
         rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}, not 'linear'"
         rules = [  # whether it has an effect, which setting, and why it has none
+            (self.num_envs > 1, "backend", "num_envs is 1"),
             (self.prioritized, "priority_exponent", "prioritized is off"),
             (self.prioritized, "priority_correction", "prioritized is off"),
             (self.target == "copy", "target_every", "target is 'polyak', not 'copy'"),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from agents.base import Episode, Monitor
 from agents.masks import KEY, binds
+from agents.pooled_envs import RENEWED_AFTER, PooledEnvs
 from agents.seeding import integer
 from agents.storage import State
 from agents.vector_envs import TrainingEnvs, begin_training, make_training_envs
@@ -18,28 +19,38 @@ if TYPE_CHECKING:
 
 def train_on_vector(agent: "DQN", env: gym.Env[Any, Any], monitor: Monitor) -> None:
     """Train until the monitor's budget is spent, in environments like the one that is given."""
-    envs = make_training_envs(env, agent.settings.num_envs)
+    count, is_pooled = agent.settings.num_envs, agent.settings.backend == "envpool"
+    envs: TrainingEnvs = PooledEnvs(env, count) if is_pooled else make_training_envs(env, count)
     try:
-        VectorLoop(agent, env, envs, monitor).run()
+        VectorLoop(agent, env, envs, monitor, RENEWED_AFTER if is_pooled else None).run()
     finally:
         envs.close()
 
 
 class VectorLoop:
-    """A training in N environments; it may be saved after every step of them.
+    """A training in N environments; it may be saved after every step of them, or where they are made anew.
 
     Args:
         agent: learns.
         env: one like them.
         envs: the environments.
         monitor: is told.
+        renewed_after: steps after which they are made anew, where their position can only be told then.
     """
 
-    def __init__(self, agent: "DQN", env: gym.Env[Any, Any], envs: TrainingEnvs, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        agent: "DQN",
+        env: gym.Env[Any, Any],
+        envs: TrainingEnvs,
+        monitor: Monitor,
+        renewed_after: int | None = None,
+    ) -> None:
         self._agent, self._env, self._envs, self._monitor = agent, env, envs, monitor
         self._rewards, self._lengths = np.zeros(envs.num_envs), np.zeros(envs.num_envs, dtype=np.int64)
         self._error_sums, self._error_counts = self._rewards.copy(), self._lengths.copy()
         self._epsilon = 0.0  # at the last step
+        self._renewed_after, self._age = renewed_after, 0  # steps since the environments were made
         saved = monitor.env_snapshot
         if saved is not None:
             for name, mine in self._sums().items():
@@ -68,7 +79,26 @@ class VectorLoop:
         """Until the budget is spent."""
         while self._monitor.running:
             self._step()
-            self._monitor.safe_point(self.snapshot)
+            if self._renewed_after is None or self._renewed(self._renewed_after):
+                self._monitor.safe_point(self.snapshot)
+
+    def _renewed(self, after: int) -> bool:
+        """Were the environments made anew? After so many steps, and in the end: what goes on begins with new ones.
+
+        Episodes that are cut there go on in what is remembered, by the values of the states that they had come to, and
+        nobody hears of them.
+        """
+        self._age += 1
+        if self._age < after and self._monitor.running:
+            return False
+        self._agent.leave_episodes(self._observations)
+        seed = integer(self._agent.seed, "environment", self._agent.num_steps)
+        self._observations, infos = begin_training(self._envs, seed, None)
+        self._masks = self._legal(infos)
+        for sums in self._sums().values():
+            sums[:] = 0
+        self._age = 0
+        return True
 
     def _step(self) -> None:
         agent = self._agent

@@ -19,7 +19,9 @@ from experiments.runs.manifest import FORMAT, Git, Manifest, Seeds, Status
 from experiments.runs.own_code import Code, differing
 from experiments.specs.spec import RunSpec
 
-PACKAGES = ("rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "pydantic")
+PACKAGES = (
+    "rl-lab", "gymnasium", "box2d", "numpy", "numba", "scipy", "torch", "stable-baselines3", "envpool", "pydantic",
+)  # fmt: skip
 COMMAND_VARIABLE = "RL_LAB_COMMAND"  # of a worker process
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 

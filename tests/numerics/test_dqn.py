@@ -213,6 +213,17 @@ def test_n_step_transitions_by_hand(truncated: bool) -> None:
     ]
 
 
+def test_an_episode_that_is_left_is_remembered_to_its_last_step() -> None:
+    """Rewards 1, 2, 4 at discount 1/2, left at 3: 3 after three steps was there; 2 + 4/2 = 4, and 4, go on from it."""
+    held = buffer(n=3)
+    for time, reward in enumerate((1.0, 2.0, 4.0)):
+        held.add(at(time), 0, reward, at(time + 1), False, False)
+    held.leave(0, at(3))
+    assert rows(held) == [(0.0, 3.0, 3.0, False, 0.125), (1.0, 4.0, 3.0, False, 0.25), (2.0, 4.0, 3.0, False, 0.5)]
+    held.leave(0, at(9))
+    assert held.written == 3
+
+
 def test_n_steps_of_two_environments_do_not_mix() -> None:
     held = buffer(n=2, num_envs=2)
     for time in range(2):
