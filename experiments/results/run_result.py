@@ -147,6 +147,7 @@ class RunResult:
     scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] of the final evaluation
     book_scores: FloatArray = field(default_factory=lambda: np.zeros(0))  # [episodes] from the start it trained on
     curve: Curve = NOTHING  # mean evaluation scores
+    curve_seconds: FloatArray = field(default_factory=lambda: np.zeros(0))  # [points] of training till then, if known
     training: Curve = NOTHING  # returns of training episodes, with exploration
     env_steps: int = 0
     scale: ScoreScale | None = None  # the ends of the scale, on the final episodes

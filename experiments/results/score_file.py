@@ -90,6 +90,7 @@ def _run_values(run: RunResult) -> dict[str, Any]:
         "seconds": run.seconds,
         "steps_per_second": None if speed is None or not math.isfinite(speed) else round(speed, 1),
         "curve": [steps, heights],
+        **({"curve_seconds": run.curve_seconds.tolist()} if len(run.curve_seconds) else {}),
         **({} if run.endings is None else {"endings": run.endings.to_json()}),
     }
 
@@ -150,6 +151,7 @@ class _Run(_Record):
     seconds: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
     steps_per_second: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
     curve: Annotated[list[list[Number]], Field(min_length=2, max_length=2)] = [[], []]
+    curve_seconds: list[Annotated[float, Field(ge=0, lt=LARGEST)]] = []
     endings: _Endings | None = None
 
 
@@ -203,6 +205,8 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
     steps, heights = run.curve
     if len(steps) != len(heights):
         raise InputError(f"{known.place}: curve: expected as many scores as env steps")
+    if run.curve_seconds and len(run.curve_seconds) != len(steps):
+        raise InputError(f"{known.place}: curve_seconds: expected as many as env steps")
     return replace(
         known,
         scale=scale_of(entry.reference),
@@ -210,6 +214,7 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         measure=entry.measure,
         scores=finite([run.score]),
         curve=(finite(steps), finite(heights)),
+        curve_seconds=finite(run.curve_seconds),
         env_steps=run.env_steps,
         endings=None if run.endings is None else Endings(**dict(run.endings)),
         seconds=run.seconds,

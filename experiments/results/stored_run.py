@@ -144,6 +144,7 @@ class StoredRun:
             scores=scores,
             book_scores=self.final_scores("book"),
             curve=curve,
+            curve_seconds=self._seconds_at(curve[0]),
             training=training,
             env_steps=manifest.env_steps or 0,
             scale=self.scale,
@@ -162,6 +163,17 @@ class StoredRun:
             for name, known in logs.items()
             if digest_of(self.folder.path / name) != known
         ]
+
+    def _seconds_at(self, env_steps: FloatArray) -> FloatArray:
+        """Seconds of training [points] till each of these env steps; none where the times do not tell."""
+        try:
+            rows = self.folder.timing()
+            known = {float(row["env_step"]): float(row["training_seconds"]) for row in rows}
+            seconds = np.array([known[step] for step in env_steps.tolist()])
+        except (InputError, LookupError, ValueError):
+            return np.zeros(0)
+        is_sound = np.isfinite(seconds).all() and (np.diff(seconds, prepend=0.0) >= 0).all()
+        return seconds if is_sound else np.zeros(0)
 
     def _timing(self) -> tuple[float | None, float | None]:
         try:

@@ -16,6 +16,7 @@ from experiments.execution.output import check_output
 from experiments.figures.comparison import write_figures
 from experiments.figures.learning_curves import write_curves
 from experiments.figures.style import FORMATS
+from experiments.figures.time_curves import write_time_curves
 from experiments.files import csv_bytes, make_folder, open_regular, replace_file
 from experiments.results.given_scales import Scales
 from experiments.results.groups import Groups
@@ -92,7 +93,8 @@ def compare_folders(
         written.append(save_scores)
     gone = _tell(on_compared, comparison)
     formats = tuple(dict.fromkeys([*formats, *["svg"] * report]))
-    written += [*write_curves(groups, target, formats=formats), *write_figures(comparison, target, formats)]
+    written += [*write_curves(groups, target, formats=formats), *write_time_curves(groups, target, formats)]
+    written += write_figures(comparison, target, formats)
     if tensorboard:
         written.append(_write_tensorboard(groups, target))
     if report:

@@ -15,7 +15,7 @@ from experiments.comparison.comparison import Comparison
 from experiments.comparison.pair import AgentPair
 from experiments.comparison.ranking import ranked
 from experiments.errors import InputError
-from experiments.figures.learning_curves import FILE_NAME
+from experiments.figures import learning_curves, time_curves
 from experiments.files import replace_file
 from experiments.results.groups import Groups
 from experiments.results.run_result import RunResult
@@ -67,7 +67,8 @@ def write_report(
         verdicts=_verdicts(comparison),
         singles=[single for pair in comparison.pairs for single in pair.by_env or []],
         figures={name: _picture(folder / f"{name}.svg") for name in names},
-        curves={env: _picture(folder / folder_name(env) / f"{FILE_NAME}.svg") for env in envs},
+        curves={env: _picture(folder / folder_name(env) / f"{learning_curves.FILE_NAME}.svg") for env in envs},
+        times={env: _picture(folder / folder_name(env) / f"{time_curves.FILE_NAME}.svg") for env in envs},
         shown=shown,
         players=_players(shown),
         failed=[run for run in runs if not run.finished],

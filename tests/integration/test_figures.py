@@ -1,8 +1,10 @@
 """The style of figures: looks that are told apart, files whose bytes are the same, nothing left behind."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -12,6 +14,7 @@ from matplotlib.figure import Figure
 from experiments.comparison.comparison import compare_groups
 from experiments.errors import InputError
 from experiments.evaluation.score_scale import ScoreScale
+from experiments.figures import time_curves
 from experiments.figures.comparison import draw_aggregates, draw_improvement, draw_scores
 from experiments.figures.learning_curves import _draw, write_curves
 from experiments.figures.style import COLOURS, DASHES, MARKERS, check_formats, look, save_figure
@@ -89,11 +92,12 @@ def test_every_format_is_the_same_bytes_each_time(tmp_path: Path) -> None:
             check_formats(wrong)
 
 
-def _runs(agent: str, heights: list[float], env: str = "maze") -> list[RunResult]:
-    steps = np.arange(11.0)
+def _runs(agent: str, heights: list[float], env: str = "maze", length: float = 10.0, **known: Any) -> list[RunResult]:
+    """Their curves rise from 0 to these heights in eleven points."""
+    steps = np.linspace(0.0, length, 11)
     return [
-        RunResult(env=env, agent=agent, seed=seed, place="x", scores=np.array([height]), env_steps=10,
-                  curve=(steps, np.linspace(0.0, height, 11)), training=(steps, np.linspace(0.0, height, 11)))
+        RunResult(env=env, agent=agent, seed=seed, place="x", scores=np.array([height]), env_steps=int(length),
+                  curve=(steps, np.linspace(0.0, height, 11)), training=(steps, np.linspace(0.0, height, 11)), **known)
         for seed, height in enumerate(heights)
     ]  # fmt: skip
 
@@ -106,6 +110,13 @@ def test_a_run_that_would_squash_the_others_is_cut_off_and_said_so() -> None:
         low, high = axes.get_ylim()
         assert -10 < low < 0 < 10 <= high < 20
         assert [text.get_text() for text in axes.texts] == ["single runs below are cut off"]
+    scaled = Figure(layout="constrained")
+    scale = ScoreScale(floor=0.0, floor_error=0.0, ceiling=10.0, kind="solved", measure="return")
+    _draw(scaled, "maze", {"a": _runs("a", [10.0] * 3), "b": _runs("b", [-900.0] * 3, curve_scale=scale)}, ["b", "a"])
+    assert not [text.get_text() for text in scaled.axes[1].texts]  # the first run's scale is that of the figure
+    _draw(scaled := Figure(), "maze", {"b": _runs("b", [-900.0] * 3, curve_scale=scale)}, ["b"])
+    assert [text.get_text() for text in scaled.axes[1].texts] == ["curves below are cut off"]
+    assert -10 < scaled.axes[1].get_ylim()[0] < 0  # half a scale below its floor, and some room
     sound = Figure(layout="constrained")
     _draw(sound, "maze", {"a": _runs("a", [8.0, 9.0, 10.0, 11.0])}, ["a"])
     assert not sound.axes[0].texts
@@ -123,3 +134,32 @@ def test_an_agent_keeps_its_colour_whatever_its_label(tmp_path: Path) -> None:
                (*of_run, *of_comparison)]  # fmt: skip
     assert sorted(colours[0]) == sorted(colours[1])
     assert {COLOURS[0].lower(), COLOURS[1].lower()} == {one.lower() for one in colours[0]}
+
+
+def test_what_learning_costs_is_drawn_in_steps_and_in_seconds() -> None:
+    """A quick agent, one that takes a hundred times its steps, and one that does not learn: a line through both."""
+    agents = {
+        "quick": _runs("quick", [5.0, 7.0], curve_seconds=np.linspace(0.0, 20.0, 11)),
+        "slow": _runs("slow", [9.0], length=1_000.0, curve_seconds=np.linspace(0.0, 40.0, 11)),
+        "fixed": [replace(run, curve=(run.curve[0], np.full(11, 4.0))) for run in _runs("fixed", [4.0])],
+    }
+    figure = Figure()
+    time_curves._draw(figure, "maze", agents, list(agents))
+    by_steps, by_seconds = figure.axes
+    assert (by_steps.get_xscale(), by_seconds.get_xscale()) == ("log", "linear")
+    lines = {line.get_label(): line for line in by_seconds.get_lines()}
+    assert lines["quick (n = 2)"].get_xdata()[-1] == 20.0  # type: ignore[index]
+    assert lines["quick (n = 2)"].get_ydata()[-1] == 6.0  # type: ignore[index]
+    assert lines["slow (n = 1)"].get_xdata()[-1] == 40.0  # type: ignore[index]
+    assert list(lines["fixed (n = 1)"].get_ydata()) == [4.0, 4.0]  # type: ignore[arg-type]
+    quick = next(line for line in by_steps.get_lines() if line.get_label() == "quick (n = 2)")
+    assert quick.get_xdata()[0] == 1.0  # type: ignore[index]  # step 0 has no place on a logarithmic axis
+
+
+def test_it_is_drawn_where_the_seconds_of_two_agents_are_known(tmp_path: Path) -> None:
+    timed: dict[str, Any] = {"curve_seconds": np.linspace(0.0, 20.0, 11)}
+    groups = {("maze", "a"): _runs("a", [5.0], **timed), ("maze", "b"): _runs("b", [7.0])}
+    assert time_curves.write_time_curves(groups, tmp_path, ["svg"]) == []
+    groups["maze", "b"] = _runs("b", [7.0], **timed)
+    written = time_curves.write_time_curves(groups, tmp_path, ["svg"])
+    assert [str(path.relative_to(tmp_path)) for path in written] == ["maze/learning-time.svg"]

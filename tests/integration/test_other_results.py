@@ -231,10 +231,17 @@ def test_saved_scores_are_read_as_the_runs_they_are_of(rl_lab: Command, tmp_path
     assert records[0] == records[1]
     text = (tmp_path / "scores.json").read_text()
     assert '"command": ' in text
+    first = json.loads(text)["runs"][0]
+    assert len(first["curve_seconds"]) == len(first["curve"][0]) > 1
+    assert first["curve_seconds"] == sorted(first["curve_seconds"])
     (tmp_path / "scores.json").write_text(text.replace('"seed": 1', '"sead": 1'))
     bad = rl_lab("compare", "scores.json")
     assert bad.returncode == 2
     assert "scores.json: damaged: runs.1.seed: expected a value, got nothing" in bad.stderr
+    (tmp_path / "scores.json").write_text(text.replace('"curve_seconds": [0.0, ', '"curve_seconds": ['))
+    short = rl_lab("compare", "scores.json")
+    assert short.returncode == 2
+    assert "curve_seconds: expected as many as env steps" in short.stderr
 
 
 def test_a_new_agent_against_a_suites_references(rl_lab: Command, tmp_path: Path) -> None:
