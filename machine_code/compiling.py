@@ -152,8 +152,13 @@ class _Copies:
 
 
 def _digest(reach: Reach, function: FunctionType) -> str:
-    below = {getattr(one, "py_func", one) for one in reach.below(function)}  # of what is compiled already, its source
-    return _digest_of(frozenset(below))
+    return _digest_of(frozenset(map(_written, reach.below(function))))
+
+
+def _written(function: Any) -> FunctionType:
+    """What was written in Python: of what is compiled already, and of numba's intrinsics, their source."""
+    written: FunctionType = getattr(function, "py_func", getattr(function, "_defn", function))
+    return written
 
 
 @lru_cache(4096)

@@ -10,7 +10,9 @@ It loads numba: only what is compiled imports it.
 from typing import Any
 
 import llvmlite.ir
+import numba.core.cgutils
 import numba.extending
+import numba.np.arrayobj
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,8 @@ njit: Any = numba.njit
 intrinsic: Any = numba.extending.intrinsic
 types: Any = numba.types
 ir: Any = llvmlite.ir
+alloca_once: Any = numba.core.cgutils.alloca_once
+populate_array: Any = numba.np.arrayobj.populate_array
 
 MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 LOW_WORD = (1 << 64) - 1
@@ -70,6 +74,35 @@ def _advance(typing_context: Any, high: Any, low: Any, inc_high: Any, inc_low: A
         return context.make_tuple(builder, signature.return_type, halves)
 
     return signature, generate
+
+
+@intrinsic
+def on_stack(typing_context: Any, words: Any) -> Any:
+    """A copy of a generator's words that lies on the stack: where all is inlined, in registers."""
+    kind = types.Array(types.uint64, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        given = context.make_array(signature.args[0])(context, builder, arguments[0])
+        place = alloca_once(builder, ir.ArrayType(word, NUM_WORDS))
+        first = builder.bitcast(place, word.as_pointer())
+        for index in range(NUM_WORDS):
+            at = [ir.Constant(word, index)]
+            builder.store(builder.load(builder.gep(given.data, at)), builder.gep(first, at))
+        made = context.make_array(kind)(context, builder)
+        size = context.get_constant(types.intp, NUM_WORDS)
+        stride = context.get_constant(types.intp, 8)
+        populate_array(made, data=first, shape=[size], strides=[stride], itemsize=stride, meminfo=None)
+        return made._getvalue()
+
+    return kind(words), generate
+
+
+@njit
+def copy_into(words: Any, others: Any) -> None:
+    """A generator goes on from where another one has come to."""
+    for index in range(NUM_WORDS):
+        words[index] = others[index]
 
 
 @njit

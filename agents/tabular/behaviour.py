@@ -79,8 +79,15 @@ def visits_of(visits: IntArray, state: int, num_actions: int) -> int:
 # -- the best action, ties drawn ------------------------------------------------------------------------------
 
 
+# Of four actions, as mazes have, the loop's length is known where it is compiled, and machine code does without it.
+
+
 def best_value(q: FloatArray, state: int, num_actions: int) -> float:
     """max_a Q(s, a)."""
+    return _best_value(q, state, 4) if num_actions == 4 else _best_value(q, state, num_actions)
+
+
+def _best_value(q: FloatArray, state: int, num_actions: int) -> float:
     best = q[state, 0]
     for action in range(1, num_actions):
         value = q[state, action]
@@ -101,6 +108,10 @@ def first_best(q: FloatArray, state: int, num_actions: int) -> int:
 
 def drawn_best(q: FloatArray, rng: Rng, state: int, num_actions: int) -> int:
     """argmax_a Q(s, a); ties are drawn."""
+    return _drawn_best(q, rng, state, 4) if num_actions == 4 else _drawn_best(q, rng, state, num_actions)
+
+
+def _drawn_best(q: FloatArray, rng: Rng, state: int, num_actions: int) -> int:
     best, chosen, ties = q[state, 0], 0, 1
     for action in range(1, num_actions):
         value = q[state, action]

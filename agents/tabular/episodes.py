@@ -19,6 +19,15 @@ REWARD, ERROR = range(2)
 NO_LIMIT = 2**62
 
 
+def held(rng: Rng) -> Rng:
+    """A generator as a loop draws from it; in machine code, its words in registers (`machine_code.pcg64`)."""
+    return rng
+
+
+def let_go(rng: Rng, held_rng: Rng) -> None:
+    """A generator goes on from where the held one has come to, which in Python is the same."""
+
+
 class Sampler(NamedTuple):
     """A finite environment as arrays; N outcomes a pair at most. Outcome k of (s, a) is at (s * A + a) * N + k."""
 
@@ -48,7 +57,7 @@ def run(
     memory: Memory,
     parameters: Parameters,
     sampler: Sampler,
-    rng: Rng,
+    exploration_rng: Rng,
     environment_rng: Rng,
     position: IntArray,
     sums: FloatArray,
@@ -58,22 +67,24 @@ def run(
     history: int,
 ) -> None:
     """Go on until so many steps are made, or episodes have ended, or an episode fills its history."""
+    rng, sampling_rng = held(exploration_rng), held(environment_rng)
     state, length, action, num_errors = position[STATE], position[LENGTH], position[ACTION], position[NUM_ERRORS]
     total_reward, error_sum = sums[REWARD], sums[ERROR]
+    limit = min(sampler.own_limit, sampler.wrapped_limit)
     steps, episodes, under_way = 0, 0, position[UNDER_WAY] == 1
     while steps < num_steps and episodes < num_episodes and (length < history or not under_way):
         if not under_way:
-            state = drawn_start(sampler, environment_rng)
+            state = drawn_start(sampler, sampling_rng)
             position[START] = state
             begin(memory, parameters)
             length, num_errors, total_reward, error_sum = 0, 0, 0.0, 0.0
             under_way = True
         action = act(memory, parameters, rng, state)
-        outcome = drawn_outcome(sampler, environment_rng, state * parameters.num_actions + action)
+        outcome = drawn_outcome(sampler, sampling_rng, state * parameters.num_actions + action)
         next_state, reward = sampler.next_states[outcome], sampler.rewards[outcome]
         terminated = sampler.terminated[outcome]
         length += 1
-        truncated = length >= sampler.wrapped_limit or (length >= sampler.own_limit and not terminated)
+        truncated = length >= limit and (length >= sampler.wrapped_limit or not terminated)
         column = 0 if parameters.values_states else action  # a table of state values has one
         step = Step(state, column, reward, next_state, terminated, truncated)
         error = learn(memory, parameters, rng, step)
@@ -91,6 +102,8 @@ def run(
             ended.outcomes[episodes] = outcome
             episodes += 1
             under_way = False
+    let_go(exploration_rng, rng)
+    let_go(environment_rng, sampling_rng)
     position[STATE], position[LENGTH], position[ACTION] = state, length, action
     position[UNDER_WAY], position[NUM_ERRORS] = (1 if under_way else 0), num_errors
     position[STEPS], position[EPISODES] = steps, episodes

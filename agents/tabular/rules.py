@@ -58,8 +58,11 @@ class Algorithm:
     def compiled_run(self, name: str) -> Function:
         """`episodes.run` in machine code."""
         if self._run is None:
+            from machine_code import pcg64  # loads numba
+
             said = f"compiling {name}: once, some seconds; the machine code is kept on disk"
-            self._run = compiled(episodes.run, self.stand_ins, f"agents/{name}", said, inline=True)
+            in_registers: StandIns = {episodes.held: pcg64.on_stack, episodes.let_go: pcg64.copy_into}
+            self._run = compiled(episodes.run, {**self.stand_ins, **in_registers}, f"agents/{name}", said, inline=True)
         return self._run
 
     def is_the_labs(self) -> bool:
