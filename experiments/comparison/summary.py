@@ -80,6 +80,8 @@ class AgentSummary:
     steps_per_second: float | None = None  # median over the runs
     notes: list[str] = field(default_factory=list)  # what a reader must know of the runs
     endings: Endings | None = None  # of the final episodes of all runs
+    own_side: list[float] | None = None  # [runs], scores where they trained, if they are judged elsewhere
+    own_side_endings: Endings | None = None
     book_seed: list[float] | None = None  # [runs], scores from the one start that they trained on
 
     @property
@@ -128,6 +130,9 @@ class AgentSummary:
             "notes": self.notes,
             "endings": None if self.endings is None else self.endings.to_json(),
         }
+        if self.own_side is not None:
+            endings = None if self.own_side_endings is None else self.own_side_endings.to_json()
+            values["own_side"] = {"scores": self.own_side, "endings": endings}
         if self.book_seed is not None:
             values["book_seed"] = self.book_seed
         if self.threshold is not None:
@@ -165,6 +170,7 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
     scores, first = np.array(summary.scores), finished[0]
     interval = bootstrap(iqm, [scores])
     curves = [run.curve for run in finished if len(run.curve[0])]
+    sides = [run.own_side for run in finished if run.own_side is not None]
     curve_scale = None if first.curve_scale is None or first.curve_scale.is_negligible else first.curve_scale
     return replace(
         summary,
@@ -179,6 +185,8 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
         area=area_under(curves, *common) if curves else None,
         threshold=steps_to_threshold(curves, curve_scale) if curves and curve_scale else None,
         endings=together([run.endings for run in finished]),
+        own_side=None if len(sides) < len(finished) else [side.score for side in sides],
+        own_side_endings=together([side.endings for side in sides]) if len(sides) == len(finished) else None,
         book_seed=_book_scores(finished),
     )
 

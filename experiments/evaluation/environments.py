@@ -26,9 +26,18 @@ def make_training_env(entry: EnvEntry) -> gym.Env[Any, Any]:
 
 
 def make_evaluation_env(entry: EnvEntry, render_mode: str | None = None) -> gym.Env[Any, Any]:
-    """The environment of an entry with a limit of steps, and without the reset seed: evaluation chooses its own."""
-    env = _make(entry, render_mode)
+    """The environment of an entry as agents are judged in it.
+
+    It has a limit of steps, and not the reset seed: evaluation chooses its own.
+    """
+    judged = entry.model_copy(update={"settings": entry.settings | entry.evaluation})
+    env = _make(judged, render_mode)
     return env if step_limit(env) else StepLimit(env, episode_limit(env))
+
+
+def make_own_side_env(entry: EnvEntry) -> gym.Env[Any, Any] | None:
+    """The environment as they train in it, to be judged in that too; None where that is the same one."""
+    return make_evaluation_env(entry.model_copy(update={"evaluation": {}})) if entry.evaluation else None
 
 
 def _make(entry: EnvEntry, render_mode: str | None = None) -> gym.Env[Any, Any]:

@@ -147,7 +147,7 @@ def _check_same_run(known_run: StoredRun, run_spec: RunSpec) -> None:
     differing = [
         f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"
         for known_part, asked_part, names in (
-            (known.env, run_spec.env, ("id", "settings", "reset_seed", "max_episode_steps", "wrappers")),
+            (known.env, run_spec.env, ("id", "settings", "reset_seed", "max_episode_steps", "wrappers", "evaluation")),
             (known.agent, run_spec.agent, ("id", "settings")),
             (known, run_spec, ("evaluation",)),
         )

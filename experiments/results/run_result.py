@@ -127,6 +127,18 @@ class MadeWith:
         return {"versions": dict(self.versions), "machine": dict(self.machine), "git": git, "started": self.started}
 
 
+@dataclass(frozen=True)
+class OwnSide:
+    """What a run came to where it trained: the same final episodes, in the environment as it was in training."""
+
+    score: float
+    endings: Endings
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"score": self.score, "endings": self.endings.to_json()}
+
+
 UNKNOWN_TASK, UNKNOWN_MAKING = Task(), MadeWith()
 
 
@@ -153,6 +165,7 @@ class RunResult:
     scale: ScoreScale | None = None  # the ends of the scale, on the final episodes
     curve_scale: ScoreScale | None = None  # the same on the episodes of the curve's points
     endings: Endings | None = None  # of the final episodes; None: not known
+    own_side: OwnSide | None = None  # where it trained, if it is judged elsewhere
     retries: int = 0  # attempts that failed before the last
     seconds: float | None = None  # of wall-clock time, training and evaluation
     steps_per_second: float | None = None  # of training

@@ -15,7 +15,7 @@ from experiments.errors import InputError, explain, located
 from experiments.files import read_text, replace_file
 from experiments.results.endings import Endings
 from experiments.results.groups import Groups
-from experiments.results.run_result import LARGEST, Identity, MadeWith, RunResult, Task, finite, scale_of
+from experiments.results.run_result import LARGEST, Identity, MadeWith, OwnSide, RunResult, Task, finite, scale_of
 from experiments.runs.manifest import Git, Scale, Shown, Status
 from experiments.specs.labels import check_label
 
@@ -92,6 +92,7 @@ def _run_values(run: RunResult) -> dict[str, Any]:
         "curve": [steps, heights],
         **({"curve_seconds": run.curve_seconds.tolist()} if len(run.curve_seconds) else {}),
         **({} if run.endings is None else {"endings": run.endings.to_json()}),
+        **({} if run.own_side is None else {"own_side": run.own_side.to_json()}),
     }
 
 
@@ -137,6 +138,13 @@ class _Endings(_Record):
     states_possible: Count | None = None
 
 
+class _OwnSide(_Record):
+    """What it came to where it trained, if it is judged elsewhere."""
+
+    score: Number
+    endings: _Endings
+
+
 class _Run(_Record):
     """A run: a line of the file."""
 
@@ -153,6 +161,7 @@ class _Run(_Record):
     curve: Annotated[list[list[Number]], Field(min_length=2, max_length=2)] = [[], []]
     curve_seconds: list[Annotated[float, Field(ge=0, lt=LARGEST)]] = []
     endings: _Endings | None = None
+    own_side: _OwnSide | None = None
 
 
 class _Scores(_Record):
@@ -202,7 +211,7 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         return known
     if run.score is None:
         raise InputError(f"{known.place}: score: expected a number, got nothing")
-    steps, heights = run.curve
+    (steps, heights), own = run.curve, run.own_side
     if len(steps) != len(heights):
         raise InputError(f"{known.place}: curve: expected as many scores as env steps")
     if run.curve_seconds and len(run.curve_seconds) != len(steps):
@@ -217,6 +226,7 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         curve_seconds=finite(run.curve_seconds),
         env_steps=run.env_steps,
         endings=None if run.endings is None else Endings(**dict(run.endings)),
+        own_side=None if own is None else OwnSide(own.score, Endings(**dict(own.endings))),
         seconds=run.seconds,
         steps_per_second=run.steps_per_second,
     )

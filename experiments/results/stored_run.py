@@ -12,7 +12,7 @@ import numpy as np
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.endings import End, Endings, endings_of
-from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, RunResult, Task, scale_of
+from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, OwnSide, RunResult, Task, scale_of
 from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
 from experiments.runs.manifest import Manifest
@@ -81,10 +81,10 @@ class StoredRun:
             raise InputError(f"evaluations.csv: damaged: expected {expected} final episodes, got {len(scores)}")
         return scores
 
-    def endings(self) -> Endings:
+    def endings(self, episode_set: str = "fresh") -> Endings:
         """How the episodes of the final evaluation ended."""
         numbers, texts = self._evaluations
-        chosen = [one == ("final", "fresh") for one in zip(texts["phase"], texts["set"], strict=True)]
+        chosen = [one == ("final", episode_set) for one in zip(texts["phase"], texts["set"], strict=True)]
         unknown = np.full(len(chosen), np.nan)
         columns = (numbers["terminated"], numbers.get("success", unknown), numbers.get("unmet_share", unknown))
         rows = zip(*(column[chosen].tolist() for column in columns), strict=True)
@@ -99,6 +99,11 @@ class StoredRun:
         steps, scores = self._scores("curve", episode_set)
         points = np.unique(steps)
         return points, np.array([np.mean(scores[steps == point]) for point in points])
+
+    def own_side(self) -> OwnSide | None:
+        """What it came to where it trained, if it is judged elsewhere."""
+        scores = self.final_scores("train")
+        return OwnSide(float(scores.mean()), self.endings("train")) if len(scores) else None
 
     def training(self) -> Curve:
         """Env steps [episodes] at the end of each training episode, and the episodes' returns."""
@@ -150,6 +155,7 @@ class StoredRun:
             scale=self.scale,
             curve_scale=self.curve_scale,
             endings=self.endings(),
+            own_side=self.own_side(),
             seconds=seconds,
             steps_per_second=speed,
             notes=notes,

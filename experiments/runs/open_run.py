@@ -63,7 +63,9 @@ class OpenRun:
         """
         entry = self.run_spec.env
         with located(f"{self.path}: envs: {entry.id}"):
-            entry = entry.model_copy(update={"settings": entry.settings | dict(options or {})})
+            given = dict(options or {})
+            rest = {key: value for key, value in entry.evaluation.items() if key not in given}
+            entry = entry.model_copy(update={"settings": entry.settings | given, "evaluation": rest})
             check_env_entry(entry)
         return entry
 

@@ -153,13 +153,13 @@ def check_env_entry(entry: EnvEntry) -> None:
             choices = set(ENVIRONMENTS) | set(gymnasium.registry)
             hint = unknown("environment", entry.id, choices).args[0].split(";")[0]
             raise InputError(f"{hint}; 'rl-lab list envs' shows the lab's, and every Gymnasium id works") from error
-        for key in entry.settings:
+        for key, value in [*entry.settings.items(), *entry.evaluation.items()]:
             if key not in options and are_all:
                 own = set(EnvEntry.model_fields) - {"id", "settings"}
                 raise InputError(f"{entry.id}: {unknown('option', key, [*options, *own])}")
             if entry.id not in CHECKED_BY_THEMSELVES:
-                _check_option_type(entry.id, key, entry.settings[key], options.get(key))
-        for settings in (entry.settings, *(wrapper.settings for wrapper in entry.wrappers)):
+                _check_option_type(entry.id, key, value, options.get(key))
+        for settings in (entry.settings, entry.evaluation, *(wrapper.settings for wrapper in entry.wrappers)):
             for key, value in settings.items():
                 if not _is_finite(value):
                     raise InputError(

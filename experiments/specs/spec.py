@@ -151,7 +151,8 @@ class GivenScale(_Strict):
 class EnvEntry(_Entry):
     """An environment: `steps` or `episodes` override the experiment's, `reset_seed` begins every episode alike.
 
-    `wrappers` are put around it, the first one innermost; `scale` is how its scores are read, and no part of the task.
+    `wrappers` are put around it, the first one innermost; `evaluation` are options that are others where agents are
+    judged, such as the other side of a split; `scale` is how its scores are read, and no part of the task.
     """
 
     steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
@@ -159,6 +160,7 @@ class EnvEntry(_Entry):
     reset_seed: Annotated[int, Field(ge=0)] | None = None
     max_episode_steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     wrappers: list[WrapperEntry] = []
+    evaluation: dict[str, Any] = {}
     scale: GivenScale | None = None
 
     def changed_settings(self) -> dict[str, JsonValue]:
@@ -180,6 +182,8 @@ class EnvEntry(_Entry):
             task["max_episode_steps"] = self.max_episode_steps
         if self.wrappers:
             task["wrappers"] = [wrapper.model_dump() for wrapper in self.wrappers]
+        if self.evaluation:
+            task["evaluation"] = self.evaluation
         return task
 
 

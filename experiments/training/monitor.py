@@ -42,6 +42,7 @@ class RunMonitor:
         folder: where its files go.
         agent: the agent that trains; evaluated frozen, which changes nothing in it.
         envs: where it trains (only looked at), and where it is evaluated.
+        own_side: where it trains, if it is evaluated elsewhere: its final policy is judged there too.
         measure: what a score is.
         observers: who hears of it.
         saved: the checkpoint that the run goes on from, if it does.
@@ -63,10 +64,12 @@ class RunMonitor:
         saved: Saved | None = None,
         columns: Sequence[str] = (),
         until: int | None = None,
+        own_side: gym.Env[Any, Any] | None = None,
     ) -> None:
         self.run_spec, self.agent, self.observers = run_spec, agent, observers
         self._folder, self._measure = folder, measure
         self._env, self._evaluation_env = envs
+        self._own_side = own_side
         self.max_steps = most_steps(run_spec.budget, episode_limit(self._env))
         state = None if saved is None else saved.state
         timing = Timing() if saved is None else saved.timing
@@ -202,6 +205,9 @@ class RunMonitor:
             if self.run_spec.env.reset_seed is not None:  # one start: one episode of the frozen policy measures it
                 (episode,) = evaluate_agent(self.agent, env, [self.run_spec.env.reset_seed])
                 self.logs.evaluation(self.env_step, phase, "book", episode)
+            if self._own_side is not None and phase == "final":
+                for episode in evaluate_agent(self.agent, self._own_side, episode_seeds(evaluation.seed, phase, count)):
+                    self.logs.evaluation(self.env_step, phase, "train", episode)
         self._log_timing()
         evaluated = Evaluated(self.env_step, phase, self._measure, episodes)
         for observer in self.observers:

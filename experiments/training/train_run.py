@@ -25,10 +25,12 @@ from envs.registry import find_spec
 from envs.wrappers import chain, step_limit
 from experiments.errors import InputError, in_words, located
 from experiments.evaluation.environments import (
+    check_same_spaces,
     close,
     closing,
     episode_limit,
     make_evaluation_env,
+    make_own_side_env,
     make_training_env,
     num_beyond_bounds,
 )
@@ -74,6 +76,9 @@ def check_run_spec(run_spec: RunSpec) -> CheckedSpec:
     with closing(env):
         with located(f"envs: {run_spec.env.id}"):
             check_contract(env, integer(run_spec.seed, "environment"))
+            if run_spec.env.evaluation:
+                with closing(make_evaluation_env(run_spec.env)) as judged_in:
+                    check_same_spaces(Spaces.of(env), judged_in)
         with located(f"agents: {run_spec.agent.id} on {run_spec.env.id}"):
             agent = make_agent(run_spec.agent.id, env, seed=run_spec.seed, **run_spec.agent.settings)
             agent.choose_engine(run_spec.engine, env, most_steps(run_spec.budget, episode_limit(env)))
@@ -152,7 +157,9 @@ class _Attempt:
         try:
             try:
                 envs += [make_training_env(self.run_spec.env), make_evaluation_env(self.run_spec.env)]
-                self._train(envs[0], envs[1])
+                own_side = make_own_side_env(self.run_spec.env)
+                envs += [] if own_side is None else [own_side]
+                self._train(envs[0], envs[1], own_side)
             finally:
                 self._note(ended=now())
             self.folder.write_manifest(self.manifest, sync=self.lasts)
@@ -180,7 +187,9 @@ class _Attempt:
         *before, mine = self.manifest.attempts
         self.manifest = self.manifest.with_(attempts=[*before, mine.model_copy(update=values)])
 
-    def _train(self, env: gym.Env[Any, Any], evaluation_env: gym.Env[Any, Any]) -> None:
+    def _train(
+        self, env: gym.Env[Any, Any], evaluation_env: gym.Env[Any, Any], own_side: gym.Env[Any, Any] | None
+    ) -> None:
         run_spec = self.run_spec
         where = Spaces.of(env) if self.saved else env  # an agent that goes on has been prepared
         agent = make_agent(run_spec.agent.id, where, seed=run_spec.seed, **run_spec.agent.settings)
@@ -197,7 +206,7 @@ class _Attempt:
             engine=agent.choose_engine(run_spec.engine, env, most_steps(run_spec.budget, episode_limit(env))),
             measure=score_measure(evaluation_env),
         )
-        monitor = self._monitor(env, evaluation_env, agent)
+        monitor = self._monitor(env, evaluation_env, own_side, agent)
         try:
             monitor.begin()
             if self.saved is None:
@@ -217,7 +226,13 @@ class _Attempt:
         )
         self.manifest = self._finished(agent, monitor) if finishes else self.manifest.with_(status="interrupted")
 
-    def _monitor(self, env: gym.Env[Any, Any], evaluation_env: gym.Env[Any, Any], agent: Agent) -> RunMonitor:
+    def _monitor(
+        self,
+        env: gym.Env[Any, Any],
+        evaluation_env: gym.Env[Any, Any],
+        own_side: gym.Env[Any, Any] | None,
+        agent: Agent,
+    ) -> RunMonitor:
         """The run's monitor, after agent and environment were put where the run goes on."""
         run_spec, saved = self.run_spec, self.saved
         environment_seed = integer(run_spec.seed, "environment")
@@ -240,6 +255,7 @@ class _Attempt:
             saved=saved,
             columns=_info_columns(self.manifest, agent) if saved else (),
             until=self.until,
+            own_side=own_side,
         )
 
     def _finished(self, agent: Agent, monitor: RunMonitor) -> Manifest:

@@ -28,6 +28,9 @@ def print_environment(out: Console, env: str, summaries: Sequence[AgentSummary],
         each = ", ".join(f"{summary.agent} {_budget(summary.budget)}" for summary in summaries)
         out.print(f"  the agents trained for different budgets: {each}", style="dim")
     for summary in summaries:
+        if summary.own_side and summary.own_side_endings:
+            mean, ends = number(statistics.fmean(summary.own_side)), summary.own_side_endings.in_words()
+            out.print(f"  {summary.agent} where it trained: {mean}, {ends}", style="dim", markup=False)
         if summary.book_seed:
             values = ", ".join(f"{value:.1f}" for value in summary.book_seed)
             out.print(

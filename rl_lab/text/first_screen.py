@@ -1,5 +1,6 @@
 """A comparison's first screen: a line an agent in each environment, and the verdicts in plain words."""
 
+import statistics
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -55,6 +56,10 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
         out.print(f"  {lacks}", style="dim", markup=False)
     _print_endings(out, summaries)
     for one in summaries:
+        if one.own_side and one.own_side_endings:
+            mean = statistics.fmean(one.own_side)
+            known_there = f"{number(mean)}, {one.own_side_endings.in_words()}"
+            out.print(f"  {one.agent} where it trained: {known_there}", style="dim", markup=False)
         if one.book_seed:
             scores = ", ".join(f"{score:.1f}" for score in one.book_seed)
             out.print(f"  {one.agent} from the one start it trained on: {scores}", style="dim", markup=False)
