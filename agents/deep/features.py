@@ -23,7 +23,7 @@ class Features:
 
     Args:
         space: of the observations.
-        network: "auto", "mlp" or "cnn".
+        network: "auto", "mlp", "cnn" or "vin".
 
     Raises:
         ValueError: the network cannot take such observations.
@@ -34,6 +34,8 @@ class Features:
         is_image = isinstance(space, spaces.Box) and len(space.shape) in (2, 3)
         if network == "cnn" and not is_image:
             raise ValueError(f"network: a 'cnn' observes images (a Box [H, W] or [H, W, C]), got {space}")
+        if network == "vin" and not _is_grid(space):
+            raise ValueError(f"network: 'vin' observes mazes' grids, a Box of bytes [2 R + 1, 2 C + 1, 3]: {space}")
         self.is_image = is_image and network != "mlp"
         self.is_discrete = isinstance(space, spaces.Discrete)
         numbers = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
@@ -90,3 +92,11 @@ class Features:
             return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(self.scale)
         rows = np.asarray(stored.reshape(len(stored), -1), dtype=np.float32)
         return rows if self.scale == 1.0 else rows / np.float32(self.scale)
+
+
+def _is_grid(space: gym.Space[Any]) -> bool:
+    """May these be a maze's walls, robot and exits, seen from above?"""
+    if not isinstance(space, spaces.Box) or space.dtype != np.uint8 or len(space.shape) != 3:
+        return False
+    height, width, channels = space.shape
+    return channels == 3 and height % 2 == width % 2 == 1 and min(height, width) >= 3

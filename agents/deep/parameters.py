@@ -26,15 +26,15 @@ def dense_shapes(num_inputs: int, hidden_sizes: Sequence[int], outputs: int) -> 
     return shapes | {"head.weight": (num_inputs, outputs), "head.bias": (outputs,)}
 
 
-def fresh(shapes: Shapes, rng: np.random.Generator) -> Parameters:
-    """First values, uniform within 1 / sqrt(inputs) of 0: torch's own way."""
+def fresh(shapes: Shapes, rng: np.random.Generator, spread: float = 1.0) -> Parameters:
+    """First values, uniform within 1 / sqrt(inputs) of 0: torch's own way; weights within `spread` times that."""
     parameters: Parameters = {}
     inputs = 1
     for name, shape in shapes.items():
         if name.endswith("weight"):  # of a convolution [outputs, inputs, 3, 3]
             inputs = shape[0] if len(shape) == 2 else int(np.prod(shape[1:]))
         bound = 1.0 / np.sqrt(inputs)
-        parameters[name] = rng.uniform(-bound, bound, shape)
+        parameters[name] = rng.uniform(-bound, bound, shape) * (spread if name.endswith("weight") else 1.0)
     return parameters
 
 

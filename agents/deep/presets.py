@@ -20,3 +20,22 @@ LANDER: dict[str, Any] = {
     "epsilon_min": 0.05,
     "epsilon_decay_share": 0.4,
 }
+
+# Mazes' grids, new ones every episode: planning is learned once for all cells, so that much can be learned from little.
+MAZES: dict[str, Any] = {
+    "network": "vin",
+    "num_sweeps": 40,
+    "num_envs": 16,
+    "discount": 0.95,
+    "learning_rate": 1e-2,
+    "learning_rate_schedule": "linear",
+    "learning_rate_decay_share": 1.0,
+    "batch_size": 64,
+    "buffer_size": 50_000,
+    "learning_starts": 1_000,
+    "train_every": 4,
+    "target": "polyak",
+    "target_rate": 0.02,
+    "epsilon_min": 0.05,
+    "epsilon_decay_share": 0.3,
+}

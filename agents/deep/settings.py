@@ -6,19 +6,21 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.base import Settings
-from agents.deep.presets import LANDER
+from agents.deep.presets import LANDER, MAZES
 
 
 class DQNSettings(Settings):
     """Settings of the deep Q-network (Mnih et al. 2015) and of what was added to it since."""
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER}
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER, "mazes": MAZES}
     rivals: ClassVar[Mapping[str, str]] = {
         "epsilon_decay_steps": "epsilon_decay_share",
         "learning_rate_decay_steps": "learning_rate_decay_share",
     }
-    preset: Literal["lander"] | None = Field(
-        None, description="'lander': what lands on LunarLander within a minute; what is set beside it wins"
+    preset: Literal["lander", "mazes"] | None = Field(
+        None,
+        description="'lander': what lands on LunarLander within a minute; 'mazes': what plans in mazes' grids, also "
+        "unseen ones; what is set beside it wins",
     )
     learner: Literal["auto", "torch", "compiled"] = Field(
         "auto",
@@ -26,8 +28,13 @@ class DQNSettings(Settings):
         "layers on a CPU; 'auto' is compiled where that can be. Equal but for rounding",
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="of torch's learner")
-    network: Literal["auto", "mlp", "cnn"] = Field(
-        "auto", description="'cnn' for images and the mazes' grids and views, which 'auto' takes for those; else 'mlp'"
+    network: Literal["auto", "mlp", "cnn", "vin"] = Field(
+        "auto",
+        description="'cnn' for images and the mazes' grids and views, which 'auto' takes for those; else 'mlp'; 'vin' "
+        "plans in mazes' grids, also unseen ones (value iteration network, Tamar et al. 2016)",
+    )
+    num_sweeps: int = Field(
+        40, ge=1, le=1_000, description="of value iteration in 'vin': at least the moves to an exit"
     )
     hidden_sizes: list[int] = Field([64, 64], min_length=1, max_length=8, description="units of each hidden layer")
     num_envs: int = Field(1, ge=1, le=1024, description="environments that are stepped together")
@@ -91,8 +98,8 @@ class DQNSettings(Settings):
     def _fits_together(self) -> Self:
         if not all(1 <= size <= 4096 for size in self.hidden_sizes):
             raise ValueError(f"hidden_sizes: expected 1 to 4096 units each, got {self.hidden_sizes}")
-        if self.learner == "compiled" and (self.network == "cnn" or self.device != "cpu"):
-            raise ValueError("learner: expected 'torch' for a 'cnn' and for device 'cuda', got 'compiled'")
+        if self.learner == "compiled" and (self.network in ("cnn", "vin") or self.device != "cpu"):
+            raise ValueError("learner: expected 'torch' for a 'cnn' or 'vin' and for device 'cuda', got 'compiled'")
         if self.batch_size > self.buffer_size:
             raise ValueError(f"batch_size: expected at most buffer_size ({self.buffer_size}), got {self.batch_size}")
         return self
@@ -103,6 +110,9 @@ class DQNSettings(Settings):
         rate = f"learning_rate_schedule is {self.learning_rate_schedule!r}, not 'linear'"
         rules = [  # whether it has an effect, which setting, and why it has none
             (self.num_envs > 1, "backend", "num_envs is 1"),
+            (self.network == "vin", "num_sweeps", "network is not 'vin'"),
+            (self.network != "vin", "hidden_sizes", "network is 'vin', which has no dense layers"),
+            (self.network != "vin", "dueling", "network is 'vin', which has no last layer"),
             (self.prioritized, "priority_exponent", "prioritized is off"),
             (self.prioritized, "priority_correction", "prioritized is off"),
             (self.target == "copy", "target_every", "target is 'polyak', not 'copy'"),

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from agents.deep import parameters as of_networks
 from agents.deep.batch import Batch, Update
-from agents.deep.equations import LOSSES, dueling_values, td_targets, values_of_best
+from agents.deep.equations import LOSSES, td_targets, values_of_best
 from agents.deep.settings import DQNSettings
+from agents.deep.torch_networks import QNetwork, make_q_network
 from agents.storage import State
-
-CHANNELS = (32, 64)  # of the two convolutions
 
 
 class TorchLearner:
@@ -38,11 +37,11 @@ class TorchLearner:
     ) -> None:
         self.settings, self.device, self.number = settings, torch.device(settings.device), number
         self.online, self.target, self.average = (
-            QNetwork(settings, shape, num_actions).to(self.device, number) for _ in range(3)
+            make_q_network(settings, shape, num_actions).to(self.device, number) for _ in range(3)
         )
         for network in (self.target, self.average):
             network.requires_grad_(False)
-        first = of_networks.fresh(self.online.shapes(), rng)
+        first = of_networks.fresh(self.online.shapes(), rng, self.online.spread)
         for network in (self.online, self.target, self.average):
             network.put(first)
         self.optimizer = torch.optim.Adam(self.online.parameters(), lr=settings.learning_rate)
@@ -105,7 +104,7 @@ class TorchLearner:
     def acting(self) -> "TorchNetwork":
         """The averaged network where there is one, else the online one: a copy."""
         chosen = self.online if self.settings.average_rate is None else self.average
-        network = QNetwork(self.settings, chosen.shape, chosen.num_actions).to(self.number)
+        network = make_q_network(self.settings, chosen.shape, chosen.num_actions).to(self.number)
         network.put(chosen.arrays())
         return TorchNetwork.of(network)
 
@@ -144,66 +143,13 @@ class TorchLearner:
                 }
 
 
-class QNetwork(nn.Module):
-    """Q(S, .) [N, A] of features [N, F] by dense layers, or of [N, C, H, W] by two convolutions before them."""
-
-    def __init__(self, settings: DQNSettings, shape: tuple[int, ...], num_actions: int) -> None:
-        super().__init__()
-        self.shape, self.num_actions, self.dueling = shape, num_actions, settings.dueling
-        self.convolutions = nn.ModuleList()
-        num_inputs = shape[0]
-        if len(shape) == 3:
-            for channels, stride in zip(CHANNELS, (1, 2), strict=True):
-                self.convolutions.append(nn.Conv2d(num_inputs, channels, 3, stride, padding=1))
-                num_inputs = channels
-            num_inputs *= ((shape[1] + 1) // 2) * ((shape[2] + 1) // 2)
-        outputs = of_networks.num_outputs(num_actions, settings.dueling)
-        shapes = of_networks.dense_shapes(num_inputs, settings.hidden_sizes, outputs)
-        self.dense = nn.ParameterList([nn.Parameter(torch.empty(size)) for size in shapes.values()])
-        self._dense_names = list(shapes)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Q(S, .) [N, A]."""
-        for convolution in self.convolutions:
-            features = torch.relu(convolution(features))
-        hidden = features.flatten(1)  # [N, F]
-        *layers, last = zip(self.dense[::2], self.dense[1::2], strict=True)
-        for weight, bias in layers:
-            hidden = torch.relu(hidden @ weight + bias)
-        outputs = hidden @ last[0] + last[1]
-        return dueling_values(outputs) if self.dueling else outputs
-
-    def _named(self) -> dict[str, nn.Parameter]:
-        convolutions = {f"convolution{name}": parameter for name, parameter in self.convolutions.named_parameters()}
-        return convolutions | dict(zip(self._dense_names, self.dense, strict=True))
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of the parameters, by their names."""
-        return {name: tuple(parameter.shape) for name, parameter in self._named().items()}
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Copies of the parameters."""
-        return {name: parameter.detach().cpu().numpy().copy() for name, parameter in self._named().items()}
-
-    @torch.no_grad()
-    def put(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take over parameters."""
-        for name, parameter in self._named().items():
-            parameter.copy_(torch.from_numpy(np.asarray(arrays[name])))
-
-    def move_towards(self, other: "QNetwork", rate: float) -> None:
-        """Every parameter moves by this share of the way."""
-        for mine, its in zip(self.parameters(), other.parameters(), strict=True):
-            mine.lerp_(its, rate)
-
-
 class TorchNetwork:
     """See `agents.deep.learner.Network`; on the CPU, row by row, so that no row depends on those beside it."""
 
     def __init__(
         self, settings: DQNSettings, shape: tuple[int, ...], num_actions: int, parameters: Mapping[str, NDArray[Any]]
     ) -> None:
-        self._network = QNetwork(settings, shape, num_actions)
+        self._network = make_q_network(settings, shape, num_actions)
         self._network.put(of_networks.check(dict(parameters), self._network.shapes(), np.float32))
 
     @classmethod

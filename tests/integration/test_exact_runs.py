@@ -131,6 +131,9 @@ def test_other_algorithms_go_on_exactly(agent: str, env: EnvEntry, tmp_path: Pat
 
 
 SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3})
+SMALL_GRIDS = EnvEntry(
+    id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols": 3, "maze_seed": "new", "observation": "grid"}
+)
 
 
 @pytest.mark.parametrize(
@@ -138,12 +141,16 @@ SMALL_MAZE = EnvEntry(id="RLLab/Maze-v0", name="m", settings={"rows": 3, "cols":
     [
         ({"num_envs": 3, "n": 3, "prioritized": True, "average_rate": 0.01}, EnvEntry(id="LunarLander-v3", name="m")),
         ({"num_envs": 2, "learner": "torch", "dueling": True, "target": "polyak"}, SMALL_MAZE),
+        ({"num_envs": 2, "network": "vin", "num_sweeps": 6}, SMALL_GRIDS),
         ({"buffer_size": 100, "epsilon_decay_share": 0.5, "learning_rate_schedule": "linear"}, SMALL_MAZE),
     ],
 )
 def test_a_dqn_goes_on_exactly(settings: dict[str, Any], env: EnvEntry, tmp_path: Path) -> None:
     """Stopped and resumed, every byte is the same; many environments in the midst of their episodes."""
-    whole = run_spec(900, "dqn", settings=FAST_SETTINGS["dqn"] | settings, env=env)
+    fast = dict(FAST_SETTINGS["dqn"])
+    if settings.get("network") == "vin":
+        del fast["hidden_sizes"]
+    whole = run_spec(900, "dqn", settings=fast | settings, env=env)
     once = stopped_and_whole(whole, tmp_path)
     rows = (once.path / "learning.csv").read_text().splitlines()
     assert rows[0] == "env_step,loss,mean_q,gradient_norm,buffer_size"
