@@ -34,6 +34,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
             "rl-lab run lander-half-minute",
             "rl-lab run lander-tiles",
             "rl-lab run lander-minute",
+            "rl-lab run lander",
         ),
         "--seeds 1 --steps 2500 --change evaluation.final_episodes=2",
     ),
@@ -43,6 +44,14 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "--final-episodes 2",
     "rl-lab train RLLab/Maze-v0 dqn --env observation=grid --env rows=4 --env cols=4 --steps 600": "--steps 250 "
     "--final-episodes 2",
+    "rl-lab train LunarLander-v3 dqn --set preset=lander --set num_envs=16 --set backend=envpool --steps 20000": ""
+    "--steps 2500 --final-episodes 2 --set name=pooled",
+    "rl-lab train RLLab/Maze-v0 dqn --set preset=mazes --env rows=5 --env cols=5 --env maze_seed=new "
+    "--env start=random --env observation=grid --env split=train --env name=new --set name=planner "
+    "--steps 12000": "--steps 1100 --final-episodes 2 --eval-episodes 1",
+    "rl-lab run generalise": "--seeds 1 --steps 1100 --change evaluation.final_episodes=2 "
+    "--change evaluation.episodes=1",
+    "rl-lab compare runs/generalise": "--no-videos",
     "rl-lab train Pendulum-v1 sb3_sac --steps 300 --set preset=pendulum": "--final-episodes 5",
     "rl-lab train LunarLander-v3 sb3_td3 --env continuous=true --steps 300 --set learning_starts=200": ""
     "--final-episodes 5",

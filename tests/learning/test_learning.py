@@ -237,3 +237,18 @@ def test_the_heuristic_lands() -> None:
     env = make_evaluation_env(entry)
     returns = [episode.total_reward for episode in evaluate_agent(make_agent("heuristic_lander", env), env, range(20))]
     assert 200 < np.mean(returns) < 300
+
+
+def test_planning_is_learned_for_mazes_that_were_never_seen() -> None:
+    """New mazes every episode, of one side of the split; the exit is found in those of the other side."""
+    options: dict[str, Any] = {"rows": 3, "cols": 3, "maze_seed": "new", "start": "random", "observation": "grid"}
+    env = make_env("RLLab/Maze-v0", split="train", **options)
+    agent = make_agent("dqn", env, preset="mazes", num_sweeps=9)
+    unseen = make_env("RLLab/Maze-v0", split="test", **options)
+
+    def found() -> float:
+        return float(np.mean([episode.terminated for episode in evaluate_agent(agent, unseen, range(40))]))
+
+    assert found() < 0.6
+    agent.train(env, Budget(steps=3_000))
+    assert found() > 0.75
