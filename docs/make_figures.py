@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.figures import time_curves
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.rendering.captions import captioned
 from experiments.rendering.frames import play
@@ -17,16 +18,19 @@ from rl_lab.run import run_suite
 IMAGES = Path(__file__).parent / "images"
 CURVES = (
     ("book-maze", "maze-15x15"),
-    ("lander", "LunarLander-v3"),
     ("lander-table", "LunarLander-v3"),
     ("lander-ablation", "LunarLander-v3"),
     ("mazes", "maze-4-slippery"),
 )
-MOON = ("lander-table", "lander-tiles", "lander-minute")  # whose curves are one picture
-COMPARED = (("mazes", "profiles"), ("lander", "improvement"))
+COMPARED = (  # of a suite's comparison, and what the picture is called
+    ("mazes", "profiles", "mazes-profiles"),
+    ("lander", "improvement", "lander-improvement"),
+    ("lander", f"LunarLander-v3/{time_curves.FILE_NAME}", "lander-time"),
+    ("generalise", f"maze-7x7/{FILE_NAME}", "generalise"),
+)
 FRAMES = {  # picture -> run, and how far into its first episode
     "maze-frame.png": ("book-maze/maze-15x15/q_learning/seed-0", 0.6),
-    "lander-frame.png": ("lander/LunarLander-v3/heuristic_lander/seed-0", 0.55),
+    "lander-frame.png": ("lander/LunarLander-v3/heuristic/seed-0", 0.55),
 }
 
 
@@ -36,13 +40,10 @@ def main(runs: Path) -> None:
         run_suite(suite, out=runs, jobs=2)
     for suite, env in CURVES:
         shutil.copy(runs / suite / env / f"{FILE_NAME}.png", IMAGES / f"{suite}-{env}.png")
-    for suite, figure in COMPARED:
-        compare_folders([runs / suite], report=False)
-        shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{suite}-{figure}.png")
-    for suite in MOON:
+    for suite, figure, name in COMPARED:
         run_suite(suite, out=runs, jobs=2)
-    compare_folders([runs / suite for suite in MOON], out=runs / "moon", report=False)
-    shutil.copy(runs / "moon" / "LunarLander-v3" / f"{FILE_NAME}.png", IMAGES / "moon.png")
+        compare_folders([runs / suite], report=False)
+        shutil.copy(runs / suite / "comparison" / f"{figure}.png", IMAGES / f"{name}.png")
     for name, (run, share) in FRAMES.items():
         opened = open_run(runs / run)
         env = opened.make_env("rgb_array")

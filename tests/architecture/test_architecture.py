@@ -119,7 +119,9 @@ def test_only_the_adapter_and_one_learner_import_stable_baselines3_and_torch() -
         if name.split(".")[0] in ("stable_baselines3", "torch")
     }
     adapter = {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network", "own_loop")}
-    assert importers == adapter | {f"agents/deep/{name}.py" for name in ("equations", "threads", "torch_learner", "torch_networks")}
+    assert importers == adapter | {
+        f"agents/deep/{name}.py" for name in ("equations", "threads", "torch_learner", "torch_networks")
+    }
 
 
 def test_no_global_randomness_in_the_sources() -> None:

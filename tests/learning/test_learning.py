@@ -239,6 +239,18 @@ def test_the_heuristic_lands() -> None:
     assert 200 < np.mean(returns) < 300
 
 
+@pytest.mark.parametrize("num_envs", [1, 4])
+def test_a_deep_agent_learns_when_to_stop_at_blackjack(num_envs: int) -> None:
+    """Its observations are tuples: the sum, the dealer's card, a usable ace. 0 is to stick, 1 another card."""
+    env = gym.make("Blackjack-v1")
+    agent: Any = make_agent("dqn", env, num_envs=num_envs, hidden_sizes=[32], epsilon=1.0, epsilon_schedule="constant")
+    agent.train(env, Budget(steps=4_000))
+    stick, hit = agent.action_values((20, 5, 0))
+    assert stick > hit + 0.5
+    stick, hit = agent.action_values((8, 6, 0))
+    assert hit > stick
+
+
 def test_planning_is_learned_for_mazes_that_were_never_seen() -> None:
     """New mazes every episode, of one side of the split; the exit is found in those of the other side."""
     options: dict[str, Any] = {"rows": 3, "cols": 3, "maze_seed": "new", "start": "random", "observation": "grid"}
