@@ -49,10 +49,10 @@ def change_spec(spec: Spec, changes: Mapping[str, Any], place: str) -> Spec:
 def _change_by_name(spec: Spec, values: dict[str, Any], key: str, value: Any) -> None:
     """Change a setting wherever there is one of that name."""
     if key in OWN_KEYS:
-        taken = BUDGET if key in BUDGET else (key,)
-        for entry in (values, *values["envs"], *values["agents"]):  # for all, whatever entries have of their own
-            for name in taken if key in (*BUDGET, "seeds") else ():
-                entry.pop(name, None)
+        if key in (*BUDGET, "seeds"):  # for all, whatever entries have of their own
+            for entry in (values, *values["envs"], *values["agents"]):
+                for name in BUDGET if key in BUDGET else ("seeds",):
+                    entry.pop(name, None)
         values[key] = value
         return
     agents = [number for number, agent in enumerate(spec.agents) if key in find_agent(agent.id).Settings.model_fields]
