@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments.comparison.aggregate import Aggregate, make_aggregates
 from experiments.comparison.bootstrap import (
     AGGREGATE_REPETITIONS,
@@ -187,12 +189,18 @@ def _test_words(pairs: Sequence[AgentPair]) -> str:
 
 
 def common_ranges(groups: Groups) -> dict[str, tuple[float, float]]:
-    """For each environment, the env steps between which every finished run has a curve."""
+    """For each environment, the env steps between which every finished run has a curve.
+
+    A curve that never moves is as high wherever it is looked at, so that its length is no matter beside others.
+    """
     ranges: dict[str, tuple[float, float]] = {}
-    for (env, _), runs in groups.items():
-        for steps in (run.curve[0] for run in runs if run.finished and len(run.curve[0])):
-            begin, end = ranges.get(env, (0.0, float("inf")))
-            ranges[env] = (max(begin, float(steps[0])), min(end, float(steps[-1])))
+    for env in dict.fromkeys(env for env, _ in groups):
+        runs = [run for (of, _), some in groups.items() if of == env for run in some]
+        curves = [run.curve for run in runs if run.finished and len(run.curve[0])]
+        if curves:
+            moving = [curve for curve in curves if np.ptp(curve[1]) > 0] or curves
+            begin, end = max(float(steps[0]) for steps, _ in moving), min(float(steps[-1]) for steps, _ in moving)
+            ranges[env] = begin, end
     return ranges
 
 

@@ -78,6 +78,9 @@ def test_a_run_is_judged_on_both_sides(rl_lab: Command, tmp_path: Path) -> None:
     assert sum(record["own_side"]["endings"]["counts"].values()) == 40
     shown = rl_lab("compare", "runs/sides", "--no-report", "--save-scores", "kept.json")
     assert "q where it trained: " in shown.stdout
+    assert rl_lab("compare", "runs/sides", "--no-videos").returncode == 0
+    page = (tmp_path / "runs/sides/comparison/report.html").read_text()
+    assert "Where they trained: <strong>q</strong> " in page
     kept = json.loads(rl_lab("compare", "kept.json", "--json", "--no-report").stdout)[0]
     assert kept["own_side"] == record["own_side"]
     verified = rl_lab("verify", str(run))

@@ -12,10 +12,12 @@ from scipy import stats
 
 from experiments.comparison import bootstrap, permutation
 from experiments.comparison.bootstrap import Estimate, FloatArray
+from experiments.comparison.comparison import common_ranges, compare_groups
 from experiments.comparison.learning_curve import align, iqm_curve
 from experiments.comparison.pair import make_pairs
 from experiments.comparison.ranking import ranked
 from experiments.comparison.summary import AgentSummary, EvaluationEpisodes
+from experiments.results.run_result import RunResult
 
 SMALL = st.integers(0, 4).map(float)  # many ties
 
@@ -350,3 +352,18 @@ def test_shorter_runs_stay_in_the_curve() -> None:
 def test_enough_repetitions_are_the_default() -> None:
     """Ten are in Open RL Benchmark."""
     assert (bootstrap.AGGREGATE_REPETITIONS, bootstrap.IMPROVEMENT_REPETITIONS) == (50_000, 2_000)
+
+
+def test_what_does_not_learn_cuts_no_curve_short() -> None:
+    """Areas go as far as the curves of all that learn; a curve that never moves is as high beyond its end."""
+
+    def runs(agent: str, steps: list[float], heights: list[float]) -> list[RunResult]:
+        curve = np.array(steps), np.array(heights)
+        return [RunResult("e", agent, 0, "", scores=np.array(heights[-1:]), curve=curve)]
+
+    groups = {("e", "fixed"): runs("fixed", [0, 10], [3, 3]), ("e", "learner"): runs("learner", [0, 100], [0, 8])}
+    assert common_ranges(groups) == {"e": (0.0, 100.0)}
+    areas = {one.agent: one.area.mean_height.value for one in compare_groups(groups).summaries if one.area}
+    assert areas == {"fixed": 3.0, "learner": 4.0}
+    del groups["e", "learner"]
+    assert common_ranges(groups) == {"e": (0.0, 10.0)}
