@@ -17,6 +17,8 @@ ROOM = 0.25  # above and below what must be seen, as a share of it, for single r
 
 def best_agents(agents: dict[str, list[RunResult]]) -> dict[str, list[RunResult]]:
     """The best of them, by their mean score, as many as lines can be told apart."""
+    if len(agents) <= MOST_LINES:
+        return agents
     best = sorted(agents, key=lambda agent: -np.mean([run.score for run in agents[agent]]))[:MOST_LINES]
     return {agent: runs for agent, runs in agents.items() if agent in best}
 

@@ -45,7 +45,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab train RLLab/Maze-v0 dqn --env observation=grid --env rows=4 --env cols=4 --steps 600": "--steps 250 "
     "--final-episodes 2",
     "rl-lab train LunarLander-v3 dqn --set preset=lander --set num_envs=16 --set backend=envpool --steps 20000": ""
-    "--steps 2500 --final-episodes 2 --set name=pooled",
+    "--steps 2500 --env name=moon --final-episodes 2 --set name=pooled",
     "rl-lab train RLLab/Maze-v0 dqn --set preset=mazes --env rows=5 --env cols=5 --env maze_seed=new "
     "--env start=random --env observation=grid --env split=train --env name=new --set name=planner "
     "--steps 12000": "--steps 1100 --final-episodes 2 --eval-episodes 1",

@@ -123,7 +123,7 @@ def test_what_is_set_beside_a_preset_wins_over_its_rival() -> None:
         check_agent_entry(entry)
         agent: Any = make_agent(name, make_env("LunarLander-v3"), **entry.settings)
         assert getattr(agent.settings, setting) == 100
-    with pytest.raises(ValueError, match="preset: expected 'lander', got 'moon'"):
+    with pytest.raises(ValueError, match="preset: expected 'lander' or 'mazes', got 'moon'"):
         make_agent("dqn", make_env("LunarLander-v3"), preset="moon")
 
 
@@ -131,7 +131,7 @@ def test_what_is_set_beside_a_preset_wins_over_its_rival() -> None:
     ("arguments", "message"),
     [
         (("--set", "device=cuda"), "device: expected 'cpu' where torch finds no CUDA device, got 'cuda'"),
-        (("--set", "preset=moon"), "preset: expected 'lander', got 'moon'"),
+        (("--set", "preset=moon"), "preset: expected 'lander' or 'mazes', got 'moon'"),
         (("--set", "hidden_sizes=[]"), "hidden_sizes"),
         (("--set", "n=0"), "n: "),
         (("--set", "target_every=9"), "target_every has no effect: target is 'polyak', not 'copy'"),

@@ -28,19 +28,24 @@ def test_playing_writes_nothing(own_runs: Path) -> None:
     assert everything() == before
 
 
+def workers_of(viewer: Served) -> list[int]:
+    """The processes that a viewer has begun."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if place.read_text(errors="replace").rpartition(")")[2].split()[1] == str(viewer.process.pid):
+                found.append(int(place.parent.name))
+    return found
+
+
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="the system tells no limits")
 def test_the_process_that_plays_gives_way_and_cannot_write(served: Served) -> None:
     served.get(f"/api/moments?ids={next(iter(served.ids().values()))}")
-    workers = []
-    for status in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if b"rl_lab.viewer.worker" in status.read_bytes():
-                workers.append(status.parent)
+    workers = workers_of(served)  # other tests' viewers have some too, which may have begun just now
     assert workers
     for worker in workers:
-        with contextlib.suppress(OSError):
-            assert "Max file size             0" in (worker / "limits").read_text()
-            assert os.getpriority(os.PRIO_PROCESS, int(worker.name)) == 19
+        assert "Max file size             0" in Path(f"/proc/{worker}/limits").read_text()
+        assert os.getpriority(os.PRIO_PROCESS, worker) == 19
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="the system has no such signal")
@@ -48,11 +53,7 @@ def test_a_worker_that_hangs_holds_up_nothing_else(own_runs: Path) -> None:
     with viewer_of(own_runs) as viewer:
         (run, *_) = viewer.ids().values()
         viewer.get(f"/api/moments?ids={run}")
-        (worker,) = [
-            int(place.parent.name)
-            for place in Path("/proc").glob("[0-9]*/stat")
-            if place.read_text(errors="replace").rpartition(")")[2].split()[1] == str(viewer.process.pid)
-        ]
+        (worker,) = workers_of(viewer)
         os.kill(worker, signal.SIGSTOP)
         asked = [threading.Thread(target=viewer.ask, args=(f"/api/moments?ids={run}",), daemon=True) for _ in range(45)]
         try:
