@@ -34,10 +34,10 @@ SHORTER = {  # what a test has no time for, and what it runs instead
             "rl-lab run lander-half-minute",
             "rl-lab run lander-tiles",
             "rl-lab run lander-minute",
-            "rl-lab run lander",
         ),
-        "--seeds 1 --steps 2500 --change evaluation.final_episodes=2",
+        "--seeds 1 --steps 2500 --change evaluation.final_episodes=2 --change evaluation.episodes=1",
     ),
+    "rl-lab run lander": "--seeds 1 --steps 600 --change evaluation.final_episodes=2 --change evaluation.episodes=1",
     "rl-lab train LunarLander-v3 linear_backward_q_lambda --set preset=lander --steps 800000": "--steps 2000 "
     "--env name=moon --final-episodes 2",
     "rl-lab train LunarLander-v3 dqn --set preset=lander --steps 700000": "--steps 2500 --env name=moon "
