@@ -35,7 +35,7 @@ class Features:
         if network == "cnn" and not is_image:
             raise ValueError(f"network: a 'cnn' observes images (a Box [H, W] or [H, W, C]), got {space}")
         if network == "vin" and not _is_grid(space):
-            raise ValueError(f"network: 'vin' observes mazes' grids, a Box of bytes [2 R + 1, 2 C + 1, 3]: {space}")
+            raise ValueError(f"network: 'vin' observes mazes' grids, bytes [2 R + 1, 2 C + 1, 3], got {space}")
         self.is_image = is_image and network != "mlp"
         self.is_discrete = isinstance(space, spaces.Discrete)
         numbers = spaces.Box | spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary

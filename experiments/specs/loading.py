@@ -205,7 +205,8 @@ def check_agent_entry(entry: AgentEntry) -> None:
         try:
             idle = settings_class(**entry.settings).without_effect()
         except ValidationError as error:
-            raise InputError(f"{entry.id}: {explain(error, settings_class.model_fields)}") from error
+            own = set(AgentEntry.model_fields) - {"id", "settings"}
+            raise InputError(f"{entry.id}: {explain(error, [*settings_class.model_fields, *own])}") from error
         for name in entry.settings:
             if name in idle:
                 raise InputError(f"{entry.id}: {name} has no effect: {idle[name]}; leave it out, or change that")

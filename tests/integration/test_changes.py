@@ -108,6 +108,7 @@ def test_budgets_and_seeds_of_an_agent(spec: Spec) -> None:
     [
         ({"steps": 5, "episodes": 5}, "agents: random: expected steps or episodes, got both"),
         ({"steps": 0}, "agents.1.steps: expected greater than or equal to 1, got 0"),
+        ({"step": 5}, "random: unknown key 'step' (did you mean 'steps'?)"),
         ({"seeds": []}, "a count of at least 1 or a list of different seeds of at least 0, got []"),
     ],
 )
