@@ -19,6 +19,7 @@ from agents import storage
 from agents.masks import binds, legal_actions, takes_mask
 from agents.policy import LoopPolicy, Policy, Spaces
 from agents.seeding import generator
+from agents.space import Dimension
 
 __all__ = ["Agent", "OnlineAgent", "Policy", "Spaces", "Transition"]
 
@@ -35,6 +36,7 @@ class Settings(BaseModel):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     rivals: ClassVar[Mapping[str, str]] = {}  # setting -> one that would leave it idle: of a preset it is dropped then
+    search_space: ClassVar[Mapping[str, Dimension]] = {}  # what `rl-lab tune` searches where a spec does not say
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.figures import time_curves
 from experiments.figures.learning_curves import FILE_NAME
 from experiments.rendering.captions import captioned
@@ -47,7 +47,7 @@ def main(runs: Path) -> None:
     for name, (run, share) in FRAMES.items():
         opened = open_run(runs / run)
         env = opened.make_env("rgb_array")
-        seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", 1)
+        seeds = seeds_of(opened.run_spec.evaluation, "final", 1)
         frames = list(play(opened.agent(), env, seeds, title=f"{opened.whose}, {opened.how_far()}"))
         frame = frames[round(share * (len(frames) - 1))]
         Image.fromarray(captioned(frame.picture, frame.caption)).save(IMAGES / name, optimize=True)

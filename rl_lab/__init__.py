@@ -15,7 +15,7 @@ from rl_lab import on_interrupt
 if TYPE_CHECKING:
     from rl_lab.api import compare, draw, evaluate, load_agent, make_agent, make_env, plot, train, train_seeds, watch
 
-__version__ = "0.8.0"
+__version__ = "0.9.0"
 __all__ = [
     "compare",
     "draw",

@@ -19,7 +19,7 @@ from experiments.comparison.comparison import compare_runs
 from experiments.comparison.pair_choice import AUTO
 from experiments.errors import InputError, located, unknown
 from experiments.evaluation.environments import closing
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.figures.learning_curves import curves_figure
@@ -156,7 +156,7 @@ def evaluate(
     count = run_spec.evaluation.final_episodes if episodes is None else episodes
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
         agent = opened.agent()
-        results = evaluate_agent(agent, env, episode_seeds(run_spec.evaluation.seed, "final", count))
+        results = evaluate_agent(agent, env, seeds_of(run_spec.evaluation, "final", count))
         start = run_spec.env.reset_seed
         book = [] if start is None else evaluate_agent(agent, env, [start])
     ends = [End(one.terminated, one.success, one.unmet_share) for one in results]

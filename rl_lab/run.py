@@ -100,22 +100,31 @@ def run_suite(
 
 def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:
     """The spec with other agents, and in some of its environments."""
+    values = chosen_entries(spec, only)
+    if agents:
+        values["agents"] = list(agents)
+    return parse_spec(values, source)
+
+
+def chosen_entries(spec: Spec, only: Sequence[str]) -> dict[str, Any]:
+    """The values of a spec in some of its environments; agents that are limited to others are left out.
+
+    Raises:
+        InputError: there is no such environment.
+    """
     labels = [env.label for env in spec.envs]
     for label in only:
         if label not in labels:
             raise InputError(f"--only: {unknown('environment', label, labels)}")
     values = spec.model_dump(exclude_unset=True)
     values["envs"] = [env for env, label in zip(values["envs"], labels, strict=True) if not only or label in only]
-    if agents:
-        values["agents"] = list(agents)
-    else:
-        left = {name for env in spec.envs if not only or env.label in only for name in (env.label, env.id)}
-        entries = zip(values["agents"], spec.agents, strict=True)
-        values["agents"] = [entry for entry, agent in entries if agent.envs is None or left & set(agent.envs)]
-        for entry in values["agents"]:
-            if entry.get("envs"):
-                entry["envs"] = [name for name in entry["envs"] if name in left]
-    return parse_spec(values, source)
+    left = {name for env in spec.envs if not only or env.label in only for name in (env.label, env.id)}
+    entries = zip(values["agents"], spec.agents, strict=True)
+    values["agents"] = [entry for entry, agent in entries if agent.envs is None or left & set(agent.envs)]
+    for entry in values["agents"]:
+        if entry.get("envs"):
+            entry["envs"] = [name for name in entry["envs"] if name in left]
+    return values
 
 
 def _listener(run_specs: Sequence[RunSpec], progress: bool) -> Listener:

@@ -7,11 +7,21 @@ from pydantic import Field, model_validator
 
 from agents.base import Settings
 from agents.deep.presets import LANDER, MAZES
+from agents.space import Choices, Dimension, Range
 
 
 class DQNSettings(Settings):
     """Settings of the deep Q-network (Mnih et al. 2015) and of what was added to it since."""
 
+    search_space: ClassVar[Mapping[str, Dimension]] = {
+        "learning_rate": Range(low=1e-4, high=1e-2, log=True),
+        "batch_size": Choices(choices=[32, 64, 128, 256]),
+        "train_every": Choices(choices=[1, 2, 4, 8]),
+        "target_rate": Range(low=0.001, high=0.1, log=True),
+        "n": Choices(choices=[1, 3, 5]),
+        "hidden_sizes": Choices(choices=[[64, 64], [128, 128], [256, 256]]),
+        "epsilon_min": Choices(choices=[0.01, 0.05, 0.1]),
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER, "mazes": MAZES}
     rivals: ClassVar[Mapping[str, str]] = {
         "epsilon_decay_steps": "epsilon_decay_share",

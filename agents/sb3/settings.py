@@ -6,11 +6,32 @@ what is set beside it wins.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from agents.base import Settings
+from agents.space import Choices, Dimension, Range
+
+LEARNING_RATES = Range(low=1e-5, high=3e-3, log=True)
+BATCH_SIZES = Choices(choices=[32, 64, 128, 256])
+OF_REPLAY: dict[str, Dimension] = {  # searched where a spec does not say
+    "learning_rate": LEARNING_RATES,
+    "batch_size": BATCH_SIZES,
+    "train_freq": Choices(choices=[1, 4, 16]),
+}
+OF_DQN: dict[str, Dimension] = {
+    **OF_REPLAY,
+    "target_update_interval": Choices(choices=[250, 1_000, 5_000, 10_000]),
+    "exploration_fraction": Range(low=0.05, high=0.5),
+    "exploration_final_eps": Choices(choices=[0.01, 0.05, 0.1]),
+}
+OF_ACTOR_CRITIC: dict[str, Dimension] = {
+    "learning_rate": LEARNING_RATES,
+    "gae_lambda": Choices(choices=[0.9, 0.95, 0.98, 1.0]),
+    "ent_coef": Choices(choices=[0.0, 0.001, 0.01, 0.05]),
+}
 
 # From RL Baselines3 Zoo, hyperparams/*.yml: LunarLander (discrete, or continuous for sac and td3), Pendulum.
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -179,6 +200,7 @@ class DQNSettings(ReplaySettings):
 
     algorithm: ClassVar[str] = "dqn"
     presets = PRESETS["dqn"]
+    search_space: ClassVar[Mapping[str, Dimension]] = OF_DQN
 
     learning_rate: float = Field(1e-4, gt=0, le=1)
     batch_size: int = Field(32, ge=1)
@@ -196,6 +218,7 @@ class QRDQNSettings(ReplaySettings):
 
     algorithm: ClassVar[str] = "qrdqn"
     presets = PRESETS["qrdqn"]
+    search_space: ClassVar[Mapping[str, Dimension]] = OF_DQN
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "n_quantiles")
 
     learning_rate: float = Field(5e-5, gt=0, le=1)
@@ -214,6 +237,7 @@ class SACSettings(ReplaySettings):
 
     algorithm: ClassVar[str] = "sac"
     presets = PRESETS["sac"]
+    search_space: ClassVar[Mapping[str, Dimension]] = {**OF_REPLAY, "tau": Range(low=0.001, high=0.05, log=True)}
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "log_std_init", "n_critics")
 
     learning_rate: float = Field(3e-4, gt=0, le=1)
@@ -241,6 +265,7 @@ class TD3Settings(ReplaySettings):
 
     algorithm: ClassVar[str] = "td3"
     presets = PRESETS["td3"]
+    search_space: ClassVar[Mapping[str, Dimension]] = {**OF_REPLAY, "tau": Range(low=0.001, high=0.05, log=True)}
     known_policy_kwargs: ClassVar[tuple[str, ...]] = (*POLICY_KWARGS, "n_critics")
 
     learning_rate: float = Field(1e-3, gt=0, le=1)
@@ -258,6 +283,10 @@ class A2CSettings(SB3Settings):
 
     algorithm: ClassVar[str] = "a2c"
     presets = PRESETS["a2c"]
+    search_space: ClassVar[Mapping[str, Dimension]] = {
+        **OF_ACTOR_CRITIC,
+        "n_steps": Choices(choices=[5, 16, 64]),
+    }
     known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
 
     learning_rate: float = Field(7e-4, gt=0, le=1)
@@ -279,6 +308,12 @@ class PPOSettings(SB3Settings):
 
     algorithm: ClassVar[str] = "ppo"
     presets = PRESETS["ppo"]
+    search_space: ClassVar[Mapping[str, Dimension]] = {
+        **OF_ACTOR_CRITIC,
+        "n_steps": Choices(choices=[256, 512, 1_024, 2_048]),
+        "batch_size": BATCH_SIZES,
+        "n_epochs": Choices(choices=[4, 10, 20]),
+    }
     known_policy_kwargs: ClassVar[tuple[str, ...]] = POLICY_KWARGS + ACTOR_CRITIC_KWARGS
 
     learning_rate: float = Field(3e-4, gt=0, le=1)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from agents.base import Settings
+from agents.space import Choices, Dimension, Range
 from agents.tabular.memory import (
     ACCUMULATING,
     BOLTZMANN,
@@ -23,6 +24,12 @@ from agents.tabular.memory import (
 from agents.tabular.mirror import Mirror
 from agents.tabular.presets import LANDER_TABLE, LANDER_TILES
 
+SPACE: dict[str, Dimension] = {  # of every tabular agent
+    "learning_rate": Range(low=0.02, high=1.0, log=True),
+    "epsilon_decay": Choices(choices=[0.9, 0.95, 0.98, 0.99, 0.995, 0.998]),
+    "epsilon_min": Choices(choices=[0.0, 0.01, 0.05, 0.1]),
+    "initial_values": Choices(choices=["zero", "random"]),
+}
 InitialValues = Literal["zero", "random"] | float
 SCHEDULES = {"constant": CONSTANT, "linear": LINEAR, "exponential": EXPONENTIAL, "visits": VISITS}
 LEARNING_RATES = {"constant": CONSTANT, "linear": LINEAR, "visits": VISITS, "polynomial": POLYNOMIAL}
@@ -32,6 +39,8 @@ TRACES = {"accumulating": ACCUMULATING, "replacing": REPLACING, "dutch": DUTCH}
 
 class TabularSettings(Settings):
     """Settings of every tabular agent."""
+
+    search_space: ClassVar[Mapping[str, Dimension]] = SPACE
 
     learning_rate: float = Field(0.1, ge=0, le=1, description="share of the error that an update takes; the book's")
     learning_rate_schedule: Literal["constant", "linear", "visits", "polynomial"] = Field(
@@ -194,6 +203,8 @@ BINNING = ("bins", "edges", "num_edges")
 class NStepSettings(TabularSettings):
     """Settings of the n-step agents."""
 
+    search_space: ClassVar[Mapping[str, Dimension]] = {**SPACE, "n": Choices(choices=[2, 4, 8, 16])}
+
     n: int = Field(4, ge=1, le=10_000, description="steps of reward before a value stands in")
 
     def parameters(self, num_actions: int) -> Parameters:
@@ -203,6 +214,8 @@ class NStepSettings(TabularSettings):
 
 class TraceSettings(TabularSettings):
     """Settings of the agents with eligibility traces."""
+
+    search_space: ClassVar[Mapping[str, Dimension]] = {**SPACE, "trace_decay": Range(low=0.0, high=1.0)}
 
     trace_decay: float = Field(0.9, ge=0, le=1, description="lambda: what a trace keeps at every step, times discount")
     traces: Literal["accumulating", "replacing", "dutch"] = Field(
@@ -217,6 +230,8 @@ class TraceSettings(TabularSettings):
 
 class BackwardSettings(TabularSettings):
     """Settings of the agents that go backwards through finished episodes."""
+
+    search_space: ClassVar[Mapping[str, Dimension]] = {**SPACE, "trace_decay": Range(low=0.5, high=1.0)}
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER_TABLE}
     rivals: ClassVar[Mapping[str, str]] = dict.fromkeys(
@@ -247,6 +262,8 @@ class MonteCarloSettings(TabularSettings):
 class DynaSettings(TabularSettings):
     """Settings of `dyna_q`."""
 
+    search_space: ClassVar[Mapping[str, Dimension]] = {**SPACE, "planning_steps": Choices(choices=[5, 10, 20, 50])}
+
     planning_steps: int = Field(10, ge=0, le=100_000, description="imagined updates after every real one")
 
     def parameters(self, num_actions: int) -> Parameters:
@@ -266,6 +283,12 @@ class DynaPlusSettings(DynaSettings):
 
 class TileSettings(TabularSettings):
     """Settings of tile coding."""
+
+    search_space: ClassVar[Mapping[str, Dimension]] = {
+        **SPACE,
+        "num_tilings": Choices(choices=[4, 8, 16]),
+        "num_tiles": Range(low=2, high=12),
+    }
 
     num_tilings: int = Field(8, ge=1, le=256, description="grids; the textbook's for mountain car")
     num_tiles: int = Field(
@@ -287,8 +310,12 @@ class TileSettings(TabularSettings):
 class TileTraceSettings(TileSettings, TraceSettings):
     """Settings of tile coding with traces."""
 
+    search_space: ClassVar[Mapping[str, Dimension]] = {**TileSettings.search_space, **TraceSettings.search_space}
+
 
 class BackwardTileSettings(BackwardSettings, TileSettings):
     """Settings of tile coding that goes backwards through finished episodes."""
+
+    search_space: ClassVar[Mapping[str, Dimension]] = {**TileSettings.search_space, **BackwardSettings.search_space}
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"lander": LANDER_TILES}

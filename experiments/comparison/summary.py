@@ -208,7 +208,8 @@ def _evaluation(run: RunResult) -> EvaluationEpisodes:
     if known is None:
         return EvaluationEpisodes(len(run.scores) or None)
     count, seed = known.final_episodes, known.seed
-    return EvaluationEpisodes(count, seed, episode_seeds(seed, "final", count))
+    of_tuning = known.purpose == "tuning"
+    return EvaluationEpisodes(count, seed, episode_seeds(seed, "validation" if of_tuning else "final", count))
 
 
 def _book_scores(finished: Sequence[RunResult]) -> list[float] | None:

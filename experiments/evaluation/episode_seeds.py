@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from experiments.specs.spec import Evaluation
+
 # Sets of episodes that share none: an episode seed's remainder by 4 is the number of its set.
 EPISODE_SETS = {"curve": 0, "final": 1, "tuning": 2, "validation": 3}
 
@@ -11,3 +13,14 @@ def episode_seeds(evaluation_seed: int, episode_set: str, count: int) -> list[in
     number = EPISODE_SETS[episode_set]
     sequence = np.random.SeedSequence(evaluation_seed, spawn_key=(number,))
     return [int(word >> 3) * 4 + number for word in sequence.generate_state(count, np.uint32)]
+
+
+def seeds_of(evaluation: Evaluation, phase: str, count: int | None = None) -> list[int]:
+    """The seeds of a phase's episodes, "curve" or "final"; the first `count`, all that it has if not given.
+
+    Those of a search are of sets of their own: "tuning" for the curve, which prunes, and "validation" for the score.
+    """
+    if count is None:
+        count = evaluation.episodes if phase == "curve" else evaluation.final_episodes
+    of_tuning = {"curve": "tuning", "final": "validation"}
+    return episode_seeds(evaluation.seed, of_tuning[phase] if evaluation.purpose == "tuning" else phase, count)

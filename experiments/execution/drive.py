@@ -1,7 +1,7 @@
 """Drives runs from a source through an executor: the one loop for lists and searches, here and elsewhere."""
 
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from experiments.execution.forcing import Forcing
 from experiments.execution.run_source import RunSource
 from experiments.runs.manifest import Manifest
 from experiments.specs.spec import RunSpec
-from experiments.training.observers import Progress
+from experiments.training.observers import Hearing, Progress
 
 
 class Listener(Protocol):
@@ -46,7 +46,8 @@ def drive(source: RunSource, executor: Executor, listener: Listener, retries: in
 
     def begin(run_spec: RunSpec) -> None:
         listener.started(run_spec)
-        executor.submit(run_spec, _reporter(listener, run_spec))
+        on_point = partial(source.evaluated, run_spec) if source.prunes else None
+        executor.submit(run_spec, Hearing(partial(listener.progress, run_spec), on_point))
 
     try:
         while True:
@@ -70,7 +71,3 @@ def drive(source: RunSource, executor: Executor, listener: Listener, retries: in
     finally:
         executor.close()
         forcing.close()
-
-
-def _reporter(listener: Listener, run_spec: RunSpec) -> Callable[[Progress], None]:
-    return lambda progress: listener.progress(run_spec, progress)

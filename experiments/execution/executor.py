@@ -3,7 +3,6 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +11,7 @@ from experiments.execution.processes import Workers
 from experiments.runs.manifest import Manifest
 from experiments.runs.provenance import THREAD_VARIABLES
 from experiments.specs.spec import RunSpec
-from experiments.training.observers import OnProgress, Progress
+from experiments.training.observers import Hearing
 from experiments.training.train_run import train_run
 
 Ended = tuple[RunSpec, Manifest]
@@ -27,8 +26,8 @@ class Executor(Protocol):
     def is_busy(self) -> bool:
         """Is any run under way?"""
 
-    def submit(self, run_spec: RunSpec, on_progress: Callable[[Progress], None]) -> None:
-        """Begin a run; its progress is told while `wait` waits."""
+    def submit(self, run_spec: RunSpec, hearing: Hearing) -> None:
+        """Begin a run; what is heard of it is told while `wait` waits."""
 
     def wait(self) -> Ended:
         """Wait until a run has ended: which, and its manifest. One whose process died has failed."""
@@ -53,7 +52,7 @@ class LocalExecutor:
 
     def __init__(self, out: Path, jobs: int) -> None:
         self._out, self._jobs = out, jobs
-        self._here: tuple[RunSpec, Callable[[Progress], None]] | None = None
+        self._here: tuple[RunSpec, Hearing] | None = None
         self._workers = Workers(out)
 
     def has_room(self) -> bool:
@@ -64,21 +63,21 @@ class LocalExecutor:
         """Is any run under way?"""
         return self._here is not None or self._workers.num_busy > 0
 
-    def submit(self, run_spec: RunSpec, on_progress: Callable[[Progress], None]) -> None:
+    def submit(self, run_spec: RunSpec, hearing: Hearing) -> None:
         """Begin a run."""
         alone = find_agent(run_spec.agent.id).own_process
         if self._jobs == 1 and not alone:
-            self._here = run_spec, on_progress
+            self._here = run_spec, hearing
         else:
-            self._workers.begin(run_spec, on_progress, alone=alone)
+            self._workers.begin(run_spec, hearing, alone=alone)
 
     def wait(self) -> Ended:
         """Wait until a run has ended."""
         if self._here is None:
             return self._workers.wait()
-        (run_spec, on_progress), self._here = self._here, None
+        (run_spec, hearing), self._here = self._here, None
         with contextlib.redirect_stdout(sys.stderr):  # standard output belongs to the command
-            return run_spec, train_run(run_spec, self._out, [OnProgress(on_progress)])
+            return run_spec, train_run(run_spec, self._out, [hearing])
 
     def interrupt(self) -> None:
         """Stop the processes' runs."""

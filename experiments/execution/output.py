@@ -1,5 +1,6 @@
 """The output folder: is it free for an experiment, and what is in it already? Each run there is read once."""
 
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.manifest import FORMAT
 from experiments.runs.own_code import Code, differing
 from experiments.runs.provenance import describe
-from experiments.runs.run_folder import LOGS, MANIFEST, RunFolder
+from experiments.runs.run_folder import LOGS, MANIFEST, LockedError, RunFolder
 from experiments.specs.spec import RunSpec
 from experiments.training.resume import resumable
 from experiments.training.train_run import CheckedSpec
@@ -85,7 +86,7 @@ class Output:
             run = self.known(run_spec)
             if run is None:
                 continue
-            _check_same_run(run, run_spec)
+            check_same_run(run, run_spec)
             if run.manifest.has_results and not self.is_finished(run_spec):
                 resumable(run_spec, run.folder, run.manifest)  # refuses what cannot be gone on with
             if run.folder.is_written():
@@ -109,10 +110,14 @@ class Output:
 
     def enter(self, run_spec: RunSpec, checked: CheckedSpec) -> None:
         """Enter a run in its folder as pending, unless one is there, which stays as it is until this one starts."""
-        if self.known(run_spec) is None:
-            folder = RunFolder(self._out / run_spec.folder)
+        if self.known(run_spec) is not None:
+            return
+        folder = RunFolder(self._out / run_spec.folder)
+        with contextlib.suppress(LockedError), folder.lock():  # another command may have begun it since the look
             if folder.path in self._torn:
                 folder.forget_results()
+            elif folder.exists():
+                return
             folder.write_manifest(describe(run_spec, "pending", checked.settings).with_(code=checked.code))
 
 
@@ -142,7 +147,12 @@ def _check_same_code(known_run: StoredRun, code: Code) -> None:
         )
 
 
-def _check_same_run(known_run: StoredRun, run_spec: RunSpec) -> None:
+def check_same_run(known_run: StoredRun, run_spec: RunSpec) -> None:
+    """Raise where a run that is there is another one.
+
+    Raises:
+        InputError: with what differs.
+    """
     known = known_run.run_spec
     differing = [
         f"{name} {getattr(known_part, name)!r} there, {getattr(asked_part, name)!r} asked for"

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,7 +17,7 @@ from experiments.runs.manifest import Manifest, parse_manifest
 from experiments.runs.provenance import COMMAND_VARIABLE, THREAD_VARIABLES, command, now
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
-from experiments.training.observers import Progress
+from experiments.training.observers import Hearing, Point, Progress
 
 _log = logging.getLogger(__name__)
 
@@ -38,13 +37,13 @@ class Workers:
         """Runs under way."""
         return sum(worker.run_spec is not None for worker in self._alive)
 
-    def begin(self, run_spec: RunSpec, on_progress: Callable[[Progress], None], *, alone: bool) -> None:
+    def begin(self, run_spec: RunSpec, hearing: Hearing, *, alone: bool) -> None:
         """Begin a run, in a free process or in a new one."""
         worker = next((one for one in self._alive if one.run_spec is None and one.takes_more), None)
         if worker is None or alone:
             worker = _Worker(self._messages)
             self._alive.append(worker)
-        worker.begin(run_spec, self._out, on_progress, last=alone)
+        worker.begin(run_spec, self._out, hearing, last=alone)
 
     def wait(self) -> tuple[RunSpec, Manifest]:
         """Wait until a run has ended; meanwhile the others' progress is told."""
@@ -60,9 +59,11 @@ class Workers:
             elif "stale" in message:
                 run_spec, worker.run_spec, worker.takes_more = worker.run_spec, None, False
                 assert run_spec is not None
-                self.begin(run_spec, worker.on_progress, alone=worker.alone)
+                self.begin(run_spec, worker.hearing, alone=worker.alone)
             elif "progress" in message:
-                worker.on_progress(Progress(*message["progress"]))
+                worker.hearing.progress(Progress(*message["progress"]))
+            elif "point" in message:
+                worker.answer(Point(*message["point"]))
             else:
                 run_spec, worker.run_spec = worker.run_spec, None
                 assert run_spec is not None
@@ -86,7 +87,7 @@ class _Worker:
 
     def __init__(self, messages: "queue.Queue[tuple[_Worker, Any]]") -> None:
         self.run_spec: RunSpec | None = None
-        self.on_progress: Callable[[Progress], None] = lambda progress: None
+        self.hearing = Hearing(lambda progress: None)
         self.takes_more, self.alone = True, False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed in `close`
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -102,14 +103,22 @@ class _Worker:
         )
         threading.Thread(target=self._listen, args=(messages,), daemon=True).start()
 
-    def begin(self, run_spec: RunSpec, out: Path, on_progress: Callable[[Progress], None], *, last: bool) -> None:
+    def begin(self, run_spec: RunSpec, out: Path, hearing: Hearing, *, last: bool) -> None:
         """Start a run; the process ends after the last."""
         assert self.process.stdin is not None
-        self.run_spec, self.on_progress, self.takes_more, self.alone = run_spec, on_progress, not last, last
+        self.run_spec, self.hearing, self.takes_more, self.alone = run_spec, hearing, not last, last
         self.folder = RunFolder(out / run_spec.folder)
-        request = {"run_spec": run_spec.model_dump(mode="json"), "out": str(out), "last": last}
+        asks = hearing.on_point is not None
+        self._say({"run_spec": run_spec.model_dump(mode="json"), "out": str(out), "last": last, "asks": asks})
+
+    def answer(self, point: Point) -> None:
+        """The run, which waits for it, is told whether it is pruned."""
+        self._say({"pruned": self.hearing.on_point is not None and self.hearing.on_point(point)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it has died: the thread that hears it says so
-            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
 
     def dismiss(self) -> None:

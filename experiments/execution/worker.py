@@ -1,8 +1,9 @@
 """A process that trains runs, one after the other: `python -m experiments.execution.worker`, for the executor.
 
 It reads lines of JSON (a run and the output folder each) from standard input and writes lines of JSON to standard
-output: `{"progress": [...]}` and `{"warning": "..."}` now and then, `{"manifest": "..."}` (the text of run.json) at the
-end of a run; `{"stale": true}` if the user's code has changed since it was loaded, and another process must train it.
+output: `{"progress": [...]}` and `{"warning": "..."}` now and then, `{"point": [...]}` of the learning curve where that
+is asked for, which is answered by a line (`{"pruned": false}`); `{"manifest": "..."}` (the text of run.json) at the end
+of a run; `{"stale": true}` if the user's code has changed since it was loaded, and another process must train it.
 When standard input closes it ends; if that is in the middle of a run, its parent is gone, and it stops as if
 interrupted.
 """
@@ -36,6 +37,13 @@ def main() -> int:
         except BrokenPipeError:  # the parent is gone
             raise KeyboardInterrupt from None
 
+    def ask(point: tuple[Any, ...]) -> bool:
+        try:
+            answer({"point": list(point)})
+        except BrokenPipeError:
+            raise KeyboardInterrupt from None
+        return bool((requests.next() or {}).get("pruned"))
+
     logging.getLogger().addHandler(_Relay(answer))
     signal.signal(signal.SIGINT, _interrupt_once)
     requests = _Requests()
@@ -43,7 +51,7 @@ def main() -> int:
         while (request := requests.next()) is not None:
             from experiments.runs.own_code import stale_modules
             from experiments.specs.spec import RunSpec
-            from experiments.training.observers import OnProgress
+            from experiments.training.observers import Hearing
             from experiments.training.train_run import train_run
 
             if stale_modules():  # the user's code has changed since: a new process loads it
@@ -51,7 +59,8 @@ def main() -> int:
                 answer({"stale": True})
                 break
             run_spec = RunSpec.model_validate(request["run_spec"])
-            manifest = train_run(run_spec, Path(request["out"]), [OnProgress(report)])
+            hearing = Hearing(report, ask if request["asks"] else None)
+            manifest = train_run(run_spec, Path(request["out"]), [hearing])
             requests.busy = False
             answer({"manifest": manifest.to_json()})
             if request["last"]:

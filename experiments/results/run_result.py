@@ -51,10 +51,12 @@ class EpisodeSet:
 
     seed: int  # of the evaluation
     final_episodes: int
+    purpose: str = "comparison"  # or "tuning"
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, JsonValue]:
         """As in a score file."""
-        return {"seed": self.seed, "final_episodes": self.final_episodes}
+        others: dict[str, JsonValue] = {} if self.purpose == "comparison" else {"purpose": self.purpose}
+        return {"seed": self.seed, "final_episodes": self.final_episodes} | others
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Task:
     @classmethod
     def of(cls, run_spec: RunSpec) -> Self:
         """That of a run of ours."""
-        return cls(run_spec.env.task(), EpisodeSet(run_spec.evaluation.seed, run_spec.evaluation.final_episodes))
+        evaluation = run_spec.evaluation
+        episodes = EpisodeSet(evaluation.seed, evaluation.final_episodes, evaluation.purpose)
+        return cls(run_spec.env.task(), episodes)
 
     def to_json(self) -> dict[str, Any]:
         """As in a score file: what is known."""
@@ -80,7 +84,8 @@ class Task:
         environment, evaluation = values.get("environment"), values.get("evaluation")
         episodes = None
         if evaluation is not None:
-            episodes = EpisodeSet(int(evaluation["seed"]), int(evaluation["final_episodes"]))
+            purpose = str(evaluation.get("purpose", "comparison"))
+            episodes = EpisodeSet(int(evaluation["seed"]), int(evaluation["final_episodes"]), purpose)
         return cls(None if environment is None else dict(environment), episodes)
 
 

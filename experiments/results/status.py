@@ -9,12 +9,16 @@ from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.archive import unpacked
 from experiments.specs.spec import MOST_UNITS
 
-STATES = ("finished", "running", "stopped", "failed", "damaged", "pending")
+STATES = ("finished", "running", "pruned", "stopped", "failed", "damaged", "pending")
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run. `stopped`: its process was interrupted or killed, and the same command goes on with it."""
+    """One run.
+
+    `pruned`: a search has stopped it, since others were ahead; `stopped`: its process was interrupted or killed, and
+    the same command goes on with it.
+    """
 
     run: str
     state: str  # one of STATES
@@ -59,7 +63,7 @@ def run_status(run: StoredRun) -> RunStatus:
     if state != "finished" and run.folder.is_written():
         state = "running"  # it may have begun a moment ago
     elif state in ("running", "interrupted"):
-        state = "stopped"
+        state = "pruned" if manifest.pruned else "stopped"
     env_step, episodes, seconds = _last_timing(run)
     if state == "finished":
         share = 1.0

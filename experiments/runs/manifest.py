@@ -93,6 +93,7 @@ class Manifest(_Record):
 
     format: int = FORMAT
     status: Status
+    pruned: bool | None = None  # was it stopped since others were ahead?
     run_spec: RunSpec = Field(alias="trial")
     agent_settings: dict[str, JsonValue] = {}  # resolved
     spaces: dict[str, dict[str, JsonValue]] | None = None  # "observation" and "action"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.seeding import STREAMS, integer
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.runs.manifest import FORMAT, Git, Manifest, Seeds, Status
 from experiments.runs.own_code import Code, differing
 from experiments.specs.spec import RunSpec
@@ -40,8 +40,8 @@ def describe(run_spec: RunSpec, status: Status, settings: dict[str, Any] | None 
         derivation="numpy.random.SeedSequence(run, spawn_key=(number of the stream,))",
         streams={name: integer(run_spec.seed, name) for name in STREAMS},
         episodes_derivation="numpy.random.SeedSequence(evaluation.seed, spawn_key=(number of the set,))",
-        curve_episodes=episode_seeds(evaluation.seed, "curve", evaluation.episodes),
-        final_episodes=episode_seeds(evaluation.seed, "final", evaluation.final_episodes),
+        curve_episodes=seeds_of(evaluation, "curve"),
+        final_episodes=seeds_of(evaluation, "final"),
     )
     return Manifest(
         status=status,

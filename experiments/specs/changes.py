@@ -16,7 +16,7 @@ BUDGET = ("steps", "episodes")  # one of the two
 EXPECTED = "a setting's name, evaluation.KEY, agents.LABEL.KEY or envs.LABEL.KEY"
 
 
-def change_spec(spec: Spec, changes: Mapping[str, Any], place: str) -> Spec:
+def change_spec(spec: Spec, changes: Mapping[str, Any], place: str, *, searched: bool = False) -> Spec:
     """The specification with some settings changed, all others kept. What is changed shows in the entries' labels.
 
     Args:
@@ -24,6 +24,7 @@ def change_spec(spec: Spec, changes: Mapping[str, Any], place: str) -> Spec:
         changes: values by where they go: a setting's name alone (every agent that has it; of none, every environment;
             or the specification's own), "evaluation.KEY", "agents.LABEL.KEY" or "envs.LABEL.KEY".
         place: where the specification came from, for messages.
+        searched: may there be ranges in place of values?
 
     Raises:
         InputError: there is no such setting, or it does not take the value.
@@ -42,7 +43,7 @@ def change_spec(spec: Spec, changes: Mapping[str, Any], place: str) -> Spec:
             _change_entries(spec, values, part, label, key, value, path)
         else:
             raise InputError(f"--change: expected {EXPECTED}, got {path!r}")
-        spec = parse_spec(values, f"{place} with --change {path}")
+        spec = parse_spec(values, f"{place} with --change {path}", searched=searched)
     return spec
 
 

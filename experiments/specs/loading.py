@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from agents.base import Engine
+from agents.base import Engine, Settings
 from agents.registry import AGENTS, UnknownAgentError, find_agent
+from agents.space import Range, takes_fractions
 from envs.registry import (
     CHECKED_BY_THEMSELVES,
     ENVIRONMENTS,
@@ -26,10 +27,11 @@ from experiments.specs.expansion import MOST_RUNS
 from experiments.specs.figure import Figure
 from experiments.specs.labels import check_label
 from experiments.specs.spec import AgentEntry, EnvEntry, Evaluation, GivenScale, Spec, WrapperEntry
+from experiments.specs.tuning import Tuning
 
 
-def parse_spec(values: dict[str, Any], place: str) -> Spec:
-    """Check the values of a specification.
+def parse_spec(values: dict[str, Any], place: str, *, searched: bool = False) -> Spec:
+    """Check the values of a specification; only one that is to be searched may have ranges in place of values.
 
     Raises:
         InputError: with the place, what was expected and what came.
@@ -40,6 +42,9 @@ def parse_spec(values: dict[str, Any], place: str) -> Spec:
         raise InputError(f"{place}: {explain(error, _known_keys(error))}") from error
     with located(place):
         _check(spec)
+        for agent in spec.agents if not searched else ():
+            for name in agent.space:
+                raise InputError(f"agents: {agent.id}: {name}: expected a value, got a range (for rl-lab tune)")
     return spec
 
 
@@ -49,6 +54,7 @@ def _known_keys(error: ValidationError) -> list[str]:
     models: dict[Any, type[BaseModel]] = {
         "figure": Figure,
         "evaluation": Evaluation,
+        "tuning": Tuning,
         "envs": EnvEntry,
         "agents": AgentEntry,
     }
@@ -204,6 +210,7 @@ def check_agent_entry(entry: AgentEntry) -> None:
             raise unknown("agent", entry.id, AGENTS) from error
         try:
             idle = settings_class(**entry.settings).without_effect()
+            _check_space(entry, settings_class)
         except ValidationError as error:
             own = set(AgentEntry.model_fields) - {"id", "settings"}
             raise InputError(f"{entry.id}: {explain(error, [*settings_class.model_fields, *own])}") from error
@@ -212,6 +219,18 @@ def check_agent_entry(entry: AgentEntry) -> None:
                 raise InputError(f"{entry.id}: {name} has no effect: {idle[name]}; leave it out, or change that")
         if entry.name is not None:
             check_label("name", entry.name)
+
+
+def _check_space(entry: AgentEntry, settings_class: type[Settings]) -> None:
+    """Check that the settings take what is searched: the ends of ranges, and every choice."""
+    for name, dimension in entry.space.items():
+        if name in entry.settings:
+            raise InputError(f"{entry.id}: {name}: expected a value or a range, got both")
+        if name not in settings_class.model_fields:
+            raise InputError(f"{entry.id}: {unknown('setting', name, settings_class.model_fields)}")
+        for value in dimension.ends():
+            fraction = isinstance(dimension, Range) and takes_fractions(settings_class, name)
+            settings_class(**{**entry.settings, name: float(value) if fraction else value})  # type: ignore[arg-type]
 
 
 LARGEST_SPEC = 10_000_000  # bytes
@@ -223,8 +242,8 @@ def suite_names() -> list[str]:
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def load_spec(source: str) -> Spec:
-    """Read a specification: a TOML file, or the name of a bundled suite.
+def load_spec(source: str, *, searched: bool = False) -> Spec:
+    """Read a specification: a TOML file, or the name of a bundled suite. Is it to be searched for settings?
 
     Raises:
         InputError: there is no such file or suite, or it is wrong.
@@ -242,7 +261,7 @@ def load_spec(source: str) -> Spec:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # such as brackets within brackets, or a number of 5,000 digits
         raise InputError(f"{source}: broken TOML: {error}{_comma_hint(text, error)}") from error
-    return parse_spec(values, source)
+    return parse_spec(values, source, searched=searched)
 
 
 def _comma_hint(text: str, error: BaseException) -> str:

@@ -8,17 +8,19 @@ import itertools
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
 from agents.base import Engine
 from agents.registry import find_agent
+from agents.space import Dimension, is_dimension
 from envs.registry import env_options, plain
 from experiments.specs.expansion import checked_seeds, expanded
 from experiments.specs.figure import Figure
 from experiments.specs.labels import check_label, folder_name
+from experiments.specs.tuning import Tuning
 
 DEFAULT_STEPS = 100_000  # env steps, where a command or a spec gives no budget
 MOST_EPISODES = 1_000_000  # of an evaluation
@@ -55,6 +57,7 @@ class Evaluation(_Strict):
     episodes: int = Field(10, ge=1, le=MOST_EPISODES)  # a curve point
     final_episodes: int = Field(100, ge=1, le=MOST_EPISODES)  # the final score, on episodes that no curve has seen
     seed: int = Field(0, ge=0)  # the episodes depend on this alone
+    purpose: Literal["comparison", "tuning"] = "comparison"  # and on this: they share none
 
 
 class _Entry(_Strict):
@@ -190,13 +193,28 @@ class EnvEntry(_Entry):
 class AgentEntry(_Entry):
     """An agent: `steps` or `episodes`, and `seeds`, override the experiment's and the environment's.
 
-    `envs` limits it to the environments of these labels or ids.
+    `envs` limits it to the environments of these labels or ids. `space` are settings that `rl-lab tune` searches: in a
+    spec, those that have a range or choices in place of a value.
     """
 
     envs: list[str] | None = None
+    space: dict[str, Dimension] = {}
     steps: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     episodes: Annotated[int, Field(ge=1, le=MOST_UNITS)] | None = None
     seeds: Annotated[int | list[int], BeforeValidator(checked_seeds)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_space(cls, values: Any) -> Any:
+        """Ranges and choices that stand in place of a setting's value are the space."""
+        if not isinstance(values, dict) or not isinstance(values.get("space", {}), dict):
+            return values
+        beside = {key: value for key, value in values.items() if key not in cls.model_fields and is_dimension(value)}
+        if not beside:
+            return values
+        return {key: value for key, value in values.items() if key not in beside} | {
+            "space": values.get("space", {}) | beside
+        }
 
     def changed_settings(self) -> dict[str, JsonValue]:
         """The settings without which the agent would be another one, as they are resolved."""
@@ -211,7 +229,7 @@ class AgentEntry(_Entry):
 
     def labelled(self) -> Self:
         """As every entry's; budget and seeds are the run's then."""
-        return super().labelled().model_copy(update=dict.fromkeys(("steps", "episodes", "seeds")))
+        return super().labelled().model_copy(update={"steps": None, "episodes": None, "seeds": None, "space": {}})
 
 
 class RunSpec(_Strict):
@@ -258,6 +276,7 @@ class Spec(_Strict):
     envs: list[EnvEntry] = Field(min_length=1)
     agents: Annotated[list[AgentEntry], BeforeValidator(expanded)] = Field(min_length=1)
     figure: Figure | None = None  # instead of learning curves
+    tuning: Tuning = Tuning()  # how `rl-lab tune` searches
 
     def seeds_of(self, agent: AgentEntry) -> list[int]:
         """An agent's seeds, one by one: its own, else the experiment's."""

@@ -12,7 +12,7 @@ from agents.env_snapshot import get_env_state
 from agents.storage import State
 from experiments.errors import InputError
 from experiments.evaluation.environments import episode_limit
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.evaluation.rollout import EvaluationEpisode, evaluate_agent
 from experiments.runs.csv_log import LogOffset
 from experiments.runs.run_folder import TIMING_LOG, RunFolder
@@ -197,8 +197,7 @@ class RunMonitor:
     def _evaluate(self, phase: str) -> Sequence[EvaluationEpisode]:
         with self._clock.evaluating():
             evaluation, env = self.run_spec.evaluation, self._evaluation_env
-            count = evaluation.episodes if phase == "curve" else evaluation.final_episodes
-            episodes = evaluate_agent(self.agent, env, episode_seeds(evaluation.seed, phase, count))
+            episodes = evaluate_agent(self.agent, env, seeds_of(evaluation, phase))
             for episode in episodes:
                 self._check_finite({f"return of evaluation episode {episode.seed}": episode.total_reward})
                 self.logs.evaluation(self.env_step, phase, "fresh", episode)
@@ -206,7 +205,7 @@ class RunMonitor:
                 (episode,) = evaluate_agent(self.agent, env, [self.run_spec.env.reset_seed])
                 self.logs.evaluation(self.env_step, phase, "book", episode)
             if self._own_side is not None and phase == "final":
-                for episode in evaluate_agent(self.agent, self._own_side, episode_seeds(evaluation.seed, phase, count)):
+                for episode in evaluate_agent(self.agent, self._own_side, seeds_of(evaluation, phase)):
                     self.logs.evaluation(self.env_step, phase, "train", episode)
         self._log_timing()
         evaluated = Evaluated(self.env_step, phase, self._measure, episodes)

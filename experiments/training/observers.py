@@ -57,15 +57,29 @@ class Observer:
         """The run has ended, in whichever way."""
 
 
-class OnProgress(Observer):
-    """Calls a function with the progress."""
+class Point(NamedTuple):
+    """A point of a run's learning curve, as whoever may prune the run hears of it."""
 
-    def __init__(self, call: Callable[[Progress], None]) -> None:
-        self._call = call
+    env_step: int
+    score: float  # mean of the evaluation's episodes
+
+
+@dataclass(frozen=True)
+class Hearing(Observer):
+    """Hands on what is heard of a run: its progress; and its learning curve, to whoever may prune it (True)."""
+
+    on_progress: Callable[[Progress], None]
+    on_point: Callable[[Point], bool] | None = None
 
     def progress(self, progress: Progress) -> None:
-        """Call it."""
-        self._call(progress)
+        """Hand it on."""
+        self.on_progress(progress)
+
+    def evaluated(self, evaluated: Evaluated) -> bool:
+        """Ask, at the points of the curve after training has begun."""
+        if self.on_point is None or evaluated.phase != "curve" or evaluated.env_step == 0:
+            return False
+        return self.on_point(Point(evaluated.env_step, evaluated.score))
 
 
 class TensorBoard(Observer):

@@ -1,6 +1,6 @@
 """The scale of a run's scores, as its manifest records it. It is no part of what the run is, and may change later."""
 
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.evaluation.score_scale import EXACT, ScoreScale, score_scale_for
 from experiments.results.stored_run import StoredRun
 from experiments.runs.manifest import Scale
@@ -10,10 +10,10 @@ from experiments.specs.spec import RunSpec
 def scale_records(run_spec: RunSpec) -> tuple[Scale | None, Scale | None]:
     """The ends of the scale on the final episodes, and on those of the curve; None where they are not known."""
     evaluation = run_spec.evaluation
-    final = score_scale_for(run_spec.env, episode_seeds(evaluation.seed, "final", evaluation.final_episodes))
+    final = score_scale_for(run_spec.env, seeds_of(evaluation, "final"))
     curve = final  # where it is no matter of the very episodes
     if final is not None and final.kind == EXACT:
-        curve = score_scale_for(run_spec.env, episode_seeds(evaluation.seed, "curve", evaluation.episodes))
+        curve = score_scale_for(run_spec.env, seeds_of(evaluation, "curve"))
     return _record(final), _record(curve)
 
 

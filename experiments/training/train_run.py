@@ -95,7 +95,8 @@ def _code(run_spec: RunSpec, env: gym.Env[Any, Any], agent: Agent) -> Code:
 def train_run(run_spec: RunSpec, out: Path, observers: Sequence[Observer] = (), until: int | None = None) -> Manifest:
     """Train and evaluate; the manifest as it was written. A failure is recorded in it, an interrupt passes on.
 
-    A run that was stopped goes on from its checkpoint, and ends as if it had never stopped.
+    A run that was stopped goes on from its checkpoint, and ends as if it had never stopped. One that has finished, as
+    by another command that was begun at the same time, is left as it is.
 
     Args:
         run_spec: the run.
@@ -106,6 +107,10 @@ def train_run(run_spec: RunSpec, out: Path, observers: Sequence[Observer] = (), 
     folder = RunFolder(out / run_spec.folder)
     try:
         with folder.lock(), Heart(folder.path):
+            if folder.exists():
+                known = folder.read_manifest()
+                if known.finished and known.run_spec.budget.covers(run_spec.budget):
+                    return known
             try:
                 return _Attempt(run_spec, folder, observers, until).run()
             except NotReplayedError as error:
@@ -224,7 +229,11 @@ class _Attempt:
         self.manifest = self.manifest.with_(
             env_steps=monitor.env_step, episodes=monitor.num_episodes, notes=_notes(beyond)
         )
-        self.manifest = self._finished(agent, monitor) if finishes else self.manifest.with_(status="interrupted")
+        self.manifest = self._finished(agent, monitor) if finishes else self._stopped(monitor)
+
+    def _stopped(self, monitor: RunMonitor) -> Manifest:
+        """What the manifest says of a run that was stopped before its end."""
+        return self.manifest.with_(status="interrupted", pruned=monitor.pruned or None)
 
     def _monitor(
         self,

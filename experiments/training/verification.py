@@ -15,7 +15,7 @@ from experiments.runs.open_run import open_run
 from experiments.runs.provenance import changed_facts
 from experiments.runs.run_folder import RunFolder
 from experiments.runs.run_state import read_checkpoint
-from experiments.training.observers import OnProgress, Progress
+from experiments.training.observers import Hearing, Progress
 from experiments.training.train_run import train_run
 
 FIRST_PART = 10  # a tenth of the run is trained again, if not all of it
@@ -95,7 +95,7 @@ def _train_again(
     run_spec = manifest.run_spec
     for budget in manifest.budgets or [run_spec.budget]:
         alone = run_spec.model_copy(update={"budget": budget, "observers": []})  # observers change no result
-        again = train_run(alone, out, [OnProgress(on_progress)], until)
+        again = train_run(alone, out, [Hearing(on_progress)], until)
         if again.status == "failed":
             raise InputError(f"{run_spec}: cannot be trained again: {again.error}")
         if until is not None:

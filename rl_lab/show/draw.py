@@ -13,7 +13,7 @@ from envs.mazes.text import draw_box
 from envs.registry import env_options
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import make_evaluation_env
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.files import check_replaceable, replace_file
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
 from experiments.runs.archive import unpacked
@@ -80,7 +80,7 @@ def drawn_maze(
             raise InputError("--env: a run has its environment; expected none beside a run's folder")
         opened = open_run(run, trust_code=trust_code)
         run_spec = opened.run_spec
-        entry, seed = run_spec.env, episode_seeds(run_spec.evaluation.seed, "final", 1)[0]
+        entry, seed = run_spec.env, seeds_of(run_spec.evaluation, "final", 1)[0]
     else:
         if "render_size" in options:
             raise InputError("--env: render_size is --size here")

@@ -14,7 +14,7 @@ from envs.action_names import action_names
 from envs.mazes.env import MazeEnv
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.runs.open_run import open_run
 
 # What each rule says that the next state is worth. (Other rules reach further than a step, or learn two tables.)
@@ -72,7 +72,7 @@ def explain_run(run: Path, *, episodes: int = 1, at: int | None = None, trust_co
     if agent.settings.count_bonus > 0:
         raise InputError(f"{run}: --explain: expected a run without count_bonus, got {agent.settings.count_bonus:g}")
     agent.explore_no_more()
-    seeds = episode_seeds(opened.run_spec.evaluation.seed, "final", episodes)
+    seeds = seeds_of(opened.run_spec.evaluation, "final", episodes)
     with closing(opened.make_env()) as env, located(f"{run}: envs: {opened.run_spec.env.id}"):
         told = [_episode(agent, env, seed) for seed in seeds]
     return Explanation(f"{opened.whose}, {opened.how_far(at)}", _in_words(agent), NEXT_VALUES[rule], told)

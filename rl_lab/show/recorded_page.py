@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.files import check_replaceable, replace_file
 from experiments.recording.recording import Recorder, Recording
 from experiments.recording.scenes import draws_itself
@@ -66,7 +66,7 @@ def record(runs: Sequence[OpenRun], episodes: int, at: int | None = None) -> Rec
     if len(runs) > MOST_TRACKS:
         raise InputError(f"expected at most {MOST_TRACKS} runs in one page, got {len(runs)}")
     recorder = Recorder()
-    seeds = episode_seeds(runs[0].run_spec.evaluation.seed, "final", episodes)
+    seeds = seeds_of(runs[0].run_spec.evaluation, "final", episodes)
     most = min(MOST_MOMENTS, MOST_TOGETHER // len(runs))
     for opened in runs:
         with located(f"{opened.path}: envs: {opened.run_spec.env.id}"):

@@ -16,7 +16,7 @@ from envs.mazes.env import MazeEnv
 from envs.mazes.text import GAP, smallest, terminal_room
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import close, closing
-from experiments.evaluation.episode_seeds import episode_seeds
+from experiments.evaluation.episode_seeds import seeds_of
 from experiments.rendering.frames import Frame, frames_per_second, in_step, play
 from experiments.rendering.overlays import KINDS, check_kind
 from experiments.rendering.video import STRIP, check_video_path, write_video
@@ -124,7 +124,7 @@ def _show(tracks: Sequence[Track], look: Look, record: Path | None, terminal: bo
     """Show the tracks: at once in step, or one after the other."""
     first = tracks[0]
     fps = frames_per_second(first.env)
-    seeds = episode_seeds(first.opened.run_spec.evaluation.seed, "final", look.episodes)
+    seeds = seeds_of(first.opened.run_spec.evaluation, "final", look.episodes)
     at_once = len(tracks) > 1 and (look.grid or len({track.opened.path for track in tracks}) > 1)
     columns = math.ceil(math.sqrt(len(tracks))) if look.grid else len(tracks)
     most = round(SCENE_SECONDS * fps) if look.through_training else None
@@ -147,7 +147,7 @@ def _show(tracks: Sequence[Track], look: Look, record: Path | None, terminal: bo
             seed, track = number % look.episodes, tracks[min(number // look.episodes, len(tracks) - 1)]
             if number >= played:
                 seed = (number - played + look.episodes) % MOST_SEEDS
-        (wanted,) = episode_seeds(first.opened.run_spec.evaluation.seed, "final", seed + 1)[seed:]
+        (wanted,) = seeds_of(first.opened.run_spec.evaluation, "final", seed + 1)[seed:]
         if track is not None:
             return _film(track, look, [wanted], overlay, most, len(tracks) > 1, (seed + 1, look.episodes))
         films = [_film(one, look, [wanted], overlay, most, True, (seed + 1, look.episodes)) for one in tracks]

@@ -107,9 +107,11 @@ class ProgressDisplay:
         self.take_down(run_spec)
         self._shares.pop(str(run_spec), None)
         seconds = time.monotonic() - self._begun[str(run_spec)]
-        line = f"[{self._num_ended}/{self._num_runs}] {run_spec}: {manifest.status}"
+        line = f"[{self._num_ended}/{self._num_runs}] {run_spec}: {'pruned' if manifest.pruned else manifest.status}"
         if manifest.status == "finished":
             line += f", {manifest.env_steps:,} env steps, {manifest.episodes:,} episodes, {seconds:.1f} s"
+        elif manifest.pruned:
+            line += f" after {manifest.env_steps:,} env steps"
         else:
             line += f": {manifest.error or ''}"
         tqdm.write(line, file=sys.stderr)

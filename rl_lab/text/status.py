@@ -22,7 +22,7 @@ def status_values(status: ExperimentStatus) -> dict[str, Any]:
 
 def print_status(status: ExperimentStatus) -> None:
     """A line of counts, then what is running and what has failed."""
-    words = {"finished": "finished", "running": "running", "stopped": "stopped", "failed": "failed"}
+    words = {"finished": "finished", "running": "running", "stopped": "stopped", "pruned": "pruned", "failed": "failed"}
     words |= {"damaged": "damaged", "pending": "to do"}
     counts = [f"{len(status.of(state))} {words[state]}" for state in STATES if status.of(state)]
     number = f"{len(status.runs):,} trial{'' if len(status.runs) == 1 else 's'}"

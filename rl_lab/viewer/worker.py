@@ -64,7 +64,7 @@ def moments(request: Json) -> Json:
 def recording(request: Json) -> Json:
     """One episode of each of some runs' agents, on the same seed."""
     from experiments.errors import located
-    from experiments.evaluation.episode_seeds import episode_seeds
+    from experiments.evaluation.episode_seeds import seeds_of
     from experiments.recording.recording import Recorder
     from experiments.training.replay import agent_after
 
@@ -72,7 +72,7 @@ def recording(request: Json) -> Json:
     runs = [_open(path, request) for path in request["runs"]]
     seeds = [request["seed"]]
     if request["seed"] is None:
-        seeds = episode_seeds(runs[0].run_spec.evaluation.seed, "final", request["number"] + 1)[request["number"] :]
+        seeds = seeds_of(runs[0].run_spec.evaluation, "final", request["number"] + 1)[request["number"] :]
     episodes: list[int | None] = []
     for opened in runs:
         at, episode = request.get("at"), request.get("episode")

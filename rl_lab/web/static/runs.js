@@ -5,8 +5,8 @@ import { change, list, now } from "./address.js";
 import { post } from "./server.js";
 import { number, say, whole } from "./words.js";
 
-const STATES = ["finished", "running", "stopped", "failed", "damaged", "pending"];
-const MARKS = { finished: "✓", running: "●", stopped: "‖", failed: "✕", damaged: "!", pending: "…" };
+const STATES = ["finished", "running", "pruned", "stopped", "failed", "damaged", "pending"];
+const MARKS = { finished: "✓", running: "●", pruned: "✂", stopped: "‖", failed: "✕", damaged: "!", pending: "…" };
 const ORDER = { running: 0, failed: 1, damaged: 2, stopped: 3, pending: 4, finished: 5 };
 
 export function duration(seconds) {

@@ -1,0 +1,332 @@
+"""An Optuna study: where candidates come from, and where what they came to is kept."""
+
+import contextlib
+import itertools
+import json
+import math
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from experiments.errors import InputError, in_words
+from experiments.tuning.searched import Searched, Settings
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.trial import FrozenTrial
+
+# The names of what is kept beside Optuna's own: of a study, and of candidates.
+IDENTITY, SETTINGS, MACHINE, SCORES, STEPS, ERROR = "identity", "settings", "machine", "scores", "env_steps", "error"
+SEEN = "seen:"  # and a machine's name: when it was last heard of, in seconds since 1970
+TRIES = 6  # at opening a storage
+BEAT, SILENCE = 30.0, 300.0  # seconds between two signs of life; after which a machine is taken for lost
+FIRST_REPORTS = 2  # of a candidate: it is not pruned before it has made more
+FEWEST = 5  # candidates that must have ended before the median says anything
+REDUCTION = 3  # of successive halving: one in three goes on
+
+
+def check_installed() -> None:
+    """Raise where Optuna is not installed.
+
+    Raises:
+        InputError: with how to get it.
+    """
+    try:
+        import optuna
+    except ImportError:
+        raise InputError("tune needs Optuna: pip install 'rl-lab[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+@contextlib.contextmanager
+def open_storage(url: str) -> Iterator["BaseStorage"]:
+    """Optuna's storage at a URL, such as sqlite:///study.db or postgresql+psycopg://user@host/database.
+
+    Raises:
+        InputError: there is none, or it cannot be reached, now or later.
+    """
+    from optuna.exceptions import OptunaError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    storage = None
+    try:
+        storage = _storage(url)
+        yield storage
+    except (OptunaError, SQLAlchemyError, ImportError) as error:
+        cause = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
+        line = in_words(cause).partition(" (Background on")[0].partition(" [SQL:")[0]
+        raise InputError(f"--storage {_without_password(url)}: {line}; the same command goes on") from None
+    finally:
+        if storage is not None:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _storage(url: str) -> "RDBStorage":
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    for attempt in range(TRIES):
+        try:
+            return RDBStorage(url, engine_kwargs=engine)
+        except (IntegrityError, ProgrammingError):  # another machine makes the tables at this moment
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + 1))
+    raise AssertionError
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    return f"{scheme}{separator}{user.partition(':')[0]}{at}{host}"
+
+
+class TuningStudy:
+    """One agent's study.
+
+    Args:
+        storage: where it is kept; several machines may share it.
+        searched: what is searched.
+        machine: this one's name, the same whenever the same command goes on.
+        shared: may other machines have candidates in it?
+
+    Raises:
+        InputError: the study is of something else.
+    """
+
+    def __init__(self, storage: "BaseStorage", searched: Searched, machine: str, *, shared: bool) -> None:
+        import optuna
+
+        self.searched, self.machine, self._shared = searched, machine, shared
+        name = f"{searched.spec.name}/{searched.label}"
+        self._study: Study = optuna.create_study(
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(searched)
+        )
+        known = self._study.user_attrs.get(IDENTITY)
+        if known is None:
+            self._study.set_user_attr(IDENTITY, searched.identity())
+        elif known != searched.identity():
+            raise InputError(
+                f"the study {name!r} searched something else ({_difference(known, searched.identity())}); give the "
+                "spec another name, or remove the study"
+            )
+        self._distributions = searched.distributions()
+
+    @property
+    def most(self) -> int:
+        """Candidates that there will be: those asked for; of a grid, no more than it has."""
+        tuning = self.searched.spec.tuning
+        if tuning.sampler != "grid":
+            return tuning.candidates
+        return min(tuning.candidates, math.prod(map(len, self.searched.grid().values())))
+
+    def trials(self) -> "list[FrozenTrial]":
+        """All candidates, those that a lost machine has left to others apart."""
+        return [one for one in self._study.get_trials(deepcopy=False) if one.user_attrs.get(ERROR) != LOST]
+
+    def mine(self) -> "list[FrozenTrial]":
+        """The candidates that this machine has begun and not ended, as after a kill."""
+        return [one for one in self._running() if self._machine_of(one) == self.machine]
+
+    def elsewhere(self) -> "list[FrozenTrial]":
+        """The candidates that are being tried on other machines."""
+        return [one for one in self._running() if self._machine_of(one) != self.machine]
+
+    def _machine_of(self, trial: "FrozenTrial") -> str:
+        """Who tries a candidate; of one that was begun a moment ago that may not be known yet."""
+        return str(trial.user_attrs.get(MACHINE, "" if self._shared else self.machine))
+
+    def _running(self) -> "list[FrozenTrial]":
+        return [one for one in self.trials() if one.state.name == "RUNNING"]
+
+    def ask(self) -> "tuple[int, Settings] | None":
+        """The next candidate's number and settings; None where there are enough.
+
+        What is suggested depends on the search's seed and on the candidates so far alone: a search that was killed goes
+        on as if it had not been (with one job; with several, candidates end in another order from time to time).
+        """
+        self._take_over()
+        so_far = [one for one in self.trials() if one.state.name != "WAITING"]
+        if len(so_far) >= self.most:
+            return None
+        self._study.sampler = _sampler(self.searched, len(so_far))
+        with _quiet():
+            trial = self._study.ask(self._distributions)
+        settings = self.searched.settings(trial.params)
+        trial.set_user_attr(MACHINE, self.machine)
+        trial.set_user_attr(SETTINGS, settings)
+        return trial.number, settings
+
+    def settings_of(self, trial: "FrozenTrial") -> Settings:
+        """A candidate's settings."""
+        return self.searched.settings(trial.params)
+
+    def report(self, number: int, value: float) -> bool:
+        """A candidate has come to an evaluation. True: it lags behind, and is to be pruned.
+
+        Args:
+            number: the candidate's.
+            value: the mean of its runs' scores so far.
+        """
+        import optuna
+
+        trial = optuna.Trial(self._study, self._id(number))
+        trial.report(value, 1 + len(self._study.trials[number].intermediate_values))
+        with _quiet():
+            return bool(trial.should_prune())
+
+    def scored(self, number: int, score: float, scores: Sequence[Sequence[float]]) -> None:
+        """All of a candidate's runs have ended.
+
+        Args:
+            number: the candidate's.
+            score: the IQM of its runs' scores.
+            scores: of its runs [environments][seeds].
+        """
+        self._attribute(number, SCORES, [list(of_env) for of_env in scores])
+        self._study.tell(number, score)
+
+    def spent(self, number: int, env_steps: int) -> None:
+        """A candidate's run has ended after so many env steps."""
+        before = self._study.get_trials(deepcopy=False)[number].user_attrs.get(STEPS, 0)
+        self._attribute(number, STEPS, before + env_steps)
+
+    def pruned(self, number: int) -> None:
+        """A candidate was pruned."""
+        from optuna.trial import TrialState
+
+        self._study.tell(number, state=TrialState.PRUNED)
+
+    def failed(self, number: int, why: str) -> None:
+        """A candidate's run has failed."""
+        from optuna.trial import TrialState
+
+        self._attribute(number, ERROR, why)
+        self._study.tell(number, state=TrialState.FAIL)
+
+    def importances(self) -> dict[str, float]:
+        """How much of the scores' variance each setting explains (fANOVA, Hutter et al. 2014), the greatest first.
+
+        Empty where too few candidates have ended, or all are equally good.
+        """
+        from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+
+        values = [one.value for one in self.trials() if one.state.name == "COMPLETE"]
+        if len(values) < 4 or len(set(values)) < 2:
+            return {}
+        with _quiet():
+            found = get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=0))
+        return {name: float(share) for name, share in found.items()}
+
+    @contextlib.contextmanager
+    def alive(self) -> Iterator[None]:
+        """Within this block the others that share the study can see that this machine lives."""
+        stop = threading.Event()
+
+        def beat() -> None:
+            while True:
+                with contextlib.suppress(Exception):  # the storage may be away for a while
+                    self._study.set_user_attr(SEEN + self.machine, time.time())
+                if stop.wait(BEAT):
+                    return
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(BEAT)
+
+    def _take_over(self) -> None:
+        """Candidates of machines that have not been heard of for long are tried again, by whoever asks next."""
+        seen = self._study.user_attrs
+        for trial in self.elsewhere():
+            begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+            if time.time() - max(begun, seen.get(SEEN + self._machine_of(trial), 0.0)) > SILENCE:
+                self.failed(trial.number, LOST)
+                self._study.enqueue_trial(trial.params)
+
+    def _id(self, number: int) -> int:
+        return int(self._study.get_trials(deepcopy=False)[number]._trial_id)
+
+    def _attribute(self, number: int, name: str, value: Any) -> None:
+        self._study._storage.set_trial_user_attr(self._id(number), name, value)
+
+
+LOST = "its machine was lost; tried again"
+
+
+def _pruner(searched: Searched) -> "BasePruner":
+    from optuna.pruners import MedianPruner, NopPruner, SuccessiveHalvingPruner
+
+    kind = searched.spec.tuning.pruner
+    if kind == "median":
+        return MedianPruner(n_startup_trials=FEWEST, n_warmup_steps=FIRST_REPORTS + 1)
+    if kind == "halving":
+        return SuccessiveHalvingPruner(min_resource=FIRST_REPORTS, reduction_factor=REDUCTION)
+    return NopPruner()
+
+
+def _sampler(searched: Searched, number: int) -> "BaseSampler":
+    """The sampler for the candidate of this number: with a seed of its own."""
+    from optuna.samplers import CmaEsSampler, RandomSampler, TPESampler
+
+    tuning = searched.spec.tuning
+    seed = int(np.random.SeedSequence([tuning.seed, number]).generate_state(1)[0] >> 1)
+    if tuning.sampler == "random":
+        return RandomSampler(seed=seed)
+    if tuning.sampler == "grid":
+        return _grid_sampler(searched, number)
+    if tuning.sampler == "cma":
+        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+    return TPESampler(seed=seed)
+
+
+def _grid_sampler(searched: Searched, number: int) -> "BaseSampler":
+    """Suggests the combination of this number; in which order they come, the search's seed decides."""
+    from optuna.samplers import BaseSampler
+
+    grid = searched.grid()
+    combinations = list(itertools.product(*grid.values()))
+    order = np.random.default_rng(searched.spec.tuning.seed).permutation(len(combinations))
+    chosen = dict(zip(grid, combinations[order[number % len(combinations)]], strict=True))
+
+    class Grid(BaseSampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, "BaseDistribution"]:
+            return {}
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
+            return {}
+
+        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
+            return chosen[param_name]
+
+    return Grid()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings that are Optuna's own affair, such as of what is experimental in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _difference(known: str, asked: str) -> str:
+    """What two identities differ in, in a few words."""
+    there, here = json.loads(known), json.loads(asked)
+    for part in ("agent", "settings", "space"):
+        if there.get(part) != here[part]:
+            return f"{part}: {json.dumps(there.get(part))} there, {json.dumps(here[part])} now"
+    return "its environments, budget, evaluation or number of seeds"

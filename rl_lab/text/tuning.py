@@ -1,0 +1,49 @@
+"""What `rl-lab tune` says of a search."""
+
+from experiments.comparison.bootstrap import Estimate
+from experiments.tuning.result import TuningResult
+from experiments.tuning.study import FEWEST, FIRST_REPORTS, REDUCTION
+
+RULES = {
+    "median": f"From evaluation {FIRST_REPORTS + 1} of a candidate on, over all its runs, it is stopped if its best "
+    "mean score so far is below the median of what the others had at that evaluation; not before "
+    f"{FEWEST} candidates have finished (Vizier's median rule, Golovin et al. 2017).",
+    "halving": f"At evaluations {FIRST_REPORTS}, {FIRST_REPORTS * REDUCTION}, {FIRST_REPORTS * REDUCTION**2}, ... of a "
+    f"candidate, over all its runs, it is stopped unless it is in the best 1 / {REDUCTION} of those that have come "
+    "there (asynchronous successive halving, Li et al. 2020).",
+    "none": "Every candidate is trained to its end.",
+}
+
+
+def result_lines(result: TuningResult) -> list[str]:
+    """The answer first: the winner, what it is worth, what was spent."""
+    best = result.best
+    runs = f"{result.num_seeds} seed{'' if result.num_seeds == 1 else 's'} a candidate"
+    counts = ", ".join(f"{result.count(state)} {state}" for state in ("finished", "pruned", "failed", "running"))
+    budget = f"budget: {len(result.candidates)} candidates ({counts}), {runs}, {result.env_steps:,} env steps"
+    if best is None:
+        return [f"{result.agent} on {', '.join(result.envs)}: no candidate has finished", budget]
+    settings = ", ".join(f"{name} = {_value(best.settings[name])}" for name in result.space if name in best.settings)
+    lines = [f"{result.agent} on {', '.join(result.envs)}: best is candidate {best.number}: {settings}"]
+    fresh = result.fresh
+    if fresh is not None:
+        lines.append(
+            f"fresh score {_estimate(fresh.score)}: {fresh.measured}, IQM of {fresh.num_runs} runs with fresh seeds"
+        )
+        lines.append(f"optimism gap {_estimate(fresh.gap)}: its score in the search was {best.score:.4g}")
+    else:
+        lines.append(f"score in the search {best.score:.4g}, which promises too much: the best of many")
+    lines.append(budget)
+    if result.importances:
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in result.importances.items())
+        lines.append(f"what explains the scores: {shares}")
+    return lines
+
+
+def _value(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+
+
+def _estimate(one: Estimate) -> str:
+    ends = "" if one.ends is None else f" [{one.ends[0]:.4g}, {one.ends[1]:.4g}]"
+    return f"{one.value:.4g}{ends}"
