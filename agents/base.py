@@ -241,6 +241,17 @@ class Agent(ABC):
         except Exception:  # whatever its parts make of being copied
             return LoopPolicy(self)
 
+    def torch_module(self) -> Any:
+        """The greedy policy as a torch module; None where it is no network.
+
+        It maps observations [N, ...], as the observation space has them, to actions [N, ...] and, where these are
+        discrete, to action values [N, A].
+
+        Raises:
+            ValueError: its observations or actions have no form there.
+        """
+        return None
+
     def action_values(self, observation: Any) -> NDArray[np.float64] | None:
         """One number [A] an action, or None: what viewers and overlays draw."""
         return None

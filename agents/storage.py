@@ -89,6 +89,27 @@ def _known_rings(folder: Path) -> dict[tuple[int, str], ring.Fields]:
         return {}
 
 
+def split(state: State) -> tuple[State, Leaves]:
+    """A state without rings: its JSON part, and its arrays by their paths."""
+    arrays: Leaves = {}
+    rings: Leaves = {}
+    values = _split(state, "", arrays, rings)
+    if rings:
+        raise ValueError(f"expected a state without rings, got {', '.join(rings)}")
+    return values, arrays
+
+
+def joined(values: State, arrays: Leaves) -> State:
+    """What `split` has parted.
+
+    Raises:
+        KeyError, TypeError: they do not belong together.
+    """
+    for path, array in arrays.items():
+        _put(values, path, array)
+    return values
+
+
 def _put(state: State, path: str, leaf: Any) -> None:
     *parents, name = path.split("/")
     place = state

@@ -24,10 +24,10 @@ from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.figures.learning_curves import curves_figure
 from experiments.figures.style import save_as, svg_text
+from experiments.policies.open_policy import open_policy
 from experiments.results.endings import End, endings_of
 from experiments.results.given_scales import parse_scales, read_scales
 from experiments.results.reading import read_groups
-from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import check_agent_entry, check_env_entry
 from experiments.specs.spec import AgentEntry, EnvEntry
@@ -151,7 +151,7 @@ def evaluate(
     """
     if episodes is not None and episodes < 1:
         raise InputError(f"episodes: expected at least 1, got {episodes}")
-    opened = open_run(Path(run), trust_code=trust_code)
+    opened = open_policy(Path(run), trust_code=trust_code)
     run_spec = opened.run_spec
     count = run_spec.evaluation.final_episodes if episodes is None else episodes
     with closing(opened.make_env(options=env_options)) as env, located(f"{run}: envs: {run_spec.env.id}"):
@@ -196,7 +196,7 @@ def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = Fal
     Raises:
         InputError: `run` is no run folder, is damaged, or has no checkpoint (or snapshot) yet.
     """
-    return open_run(Path(run), trust_code=trust_code).agent(at)
+    return open_policy(Path(run), trust_code=trust_code).agent(at)
 
 
 def compare(

@@ -117,6 +117,16 @@ class DQN(OnlineAgent):
         """The greedy policy of the network as it is now."""
         return NetworkPolicy(self.features, self._acting())
 
+    def torch_module(self) -> Any:
+        """The network that acts, on observations as they are.
+
+        Raises:
+            ValueError: they are put together of others.
+        """
+        from agents.deep.torch_module import PolicyModule
+
+        return PolicyModule(self.settings, self.features, self.num_actions, self._acting().parameters())
+
     @property
     def epsilon(self) -> float:
         """Probability of a random action now."""

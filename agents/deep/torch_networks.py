@@ -115,6 +115,7 @@ class ValueIterationNetwork(QNetwork):
     def __init__(self, settings: DQNSettings, shape: tuple[int, ...], num_actions: int) -> None:
         super().__init__(shape, num_actions)
         self.num_sweeps, self.discount = settings.num_sweeps, settings.discount
+        self.sweep: Callable[..., Any] | None = None  # how it plans; None: the quickest there is
         self.seen = nn.Conv2d(shape[0], PLACES, 3, stride=2)
         self.rewards = nn.Conv2d(PLACES, num_actions, 1)
         self.transitions = nn.Conv2d(PLACES, num_actions * DIRECTIONS, 1)
@@ -128,7 +129,9 @@ class ValueIterationNetwork(QNetwork):
         scores = self.transitions(seen).view(count, self.num_actions, DIRECTIONS, rows, cols)
         transitions = self.discount * torch.softmax(scores, 2)  # [N, A, D, R, C]
         goes_on = torch.sigmoid(self.goes_on(seen)).squeeze(1)  # [N, R, C]: nothing follows in an exit
-        swept = CompiledSweeps.apply if features.device.type == "cpu" else sweeps_on_torch
+        swept = self.sweep
+        if swept is None:
+            swept = CompiledSweeps.apply if features.device.type == "cpu" else sweeps_on_torch
         q_values: Tensor = swept(rewards, transitions, goes_on, self.num_sweeps)
         here = functional.max_pool2d(features[:, ROBOT_CHANNEL], 3, 2)  # [N, R, C]: 1 in the robot's cell
         there: Tensor = (q_values * here[:, None]).sum((2, 3))

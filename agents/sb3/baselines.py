@@ -131,6 +131,16 @@ class SB3Agent(Agent):
         environment_seed = integer(self.seed, "environment")
         bridge.learn(self.model, env, self.settings.num_envs, environment_seed, monitor)
 
+    def torch_module(self) -> Any:
+        """The network that acts, on observations as they are.
+
+        Raises:
+            ValueError: they are put together of others.
+        """
+        from agents.sb3.torch_module import PolicyModule
+
+        return PolicyModule(self.network)
+
     def get_state(self) -> State:
         """Networks, optimiser, counters, replay buffer, generators."""
         from agents.sb3 import model_state

@@ -115,11 +115,11 @@ def show(
 
     A row a state (a cell of a maze), a column an action.
     """
-    from experiments.runs.open_run import open_run
+    from experiments.policies.open_policy import open_policy
     from rl_lab.show.value_table import value_table
     from rl_lab.text.values import print_values, print_values_as_csv
 
-    values = value_table(open_run(run, trust_code=trust_code), at)
+    values = value_table(open_policy(run, trust_code=trust_code), at)
     (print_values_as_csv if csv else print_values)(values)
 
 

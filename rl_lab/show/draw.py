@@ -15,9 +15,9 @@ from experiments.errors import InputError, located
 from experiments.evaluation.environments import make_evaluation_env
 from experiments.evaluation.episode_seeds import seeds_of
 from experiments.files import check_replaceable, replace_file
+from experiments.policies.open_policy import is_policy_file, open_policy
 from experiments.rendering.overlays import check_kind, maze_overlay, oracle_overlay
 from experiments.runs.archive import unpacked
-from experiments.runs.open_run import open_run
 from experiments.specs.loading import check_env_entry
 from experiments.specs.spec import EnvEntry
 
@@ -73,12 +73,12 @@ def drawn_maze(
         )
     if not 32 <= size <= 4096:
         raise InputError(f"--size: expected 32 to 4096 pixels, got {size}")
-    run = unpacked(Path(what))
-    is_run = (run / "run.json").is_file()
+    run = Path(what) if is_policy_file(Path(what)) else unpacked(Path(what))
+    is_run = is_policy_file(run) or (run / "run.json").is_file()
     if is_run:
         if options:
             raise InputError("--env: a run has its environment; expected none beside a run's folder")
-        opened = open_run(run, trust_code=trust_code)
+        opened = open_policy(run, trust_code=trust_code)
         run_spec = opened.run_spec
         entry, seed = run_spec.env, seeds_of(run_spec.evaluation, "final", 1)[0]
     else:

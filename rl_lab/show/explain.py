@@ -15,7 +15,7 @@ from envs.mazes.env import MazeEnv
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import seeds_of
-from experiments.runs.open_run import open_run
+from experiments.policies.open_policy import open_policy
 
 # What each rule says that the next state is worth. (Other rules reach further than a step, or learn two tables.)
 NEXT_VALUES = {
@@ -60,7 +60,7 @@ def explain_run(run: Path, *, episodes: int = 1, at: int | None = None, trust_co
     Raises:
         InputError: its agent's updates are not of a single step.
     """
-    opened = open_run(run, trust_code=trust_code)
+    opened = open_policy(run, trust_code=trust_code)
     agent: Any = opened.agent(at, to_learn=True)
     rule = getattr(type(agent), "update_rule", None)
     if not isinstance(agent, TabularAgent) or rule not in NEXT_VALUES:

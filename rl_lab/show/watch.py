@@ -17,10 +17,11 @@ from envs.mazes.text import GAP, smallest, terminal_room
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import close, closing
 from experiments.evaluation.episode_seeds import seeds_of
+from experiments.policies.open_policy import open_policy
 from experiments.rendering.frames import Frame, frames_per_second, in_step, play
 from experiments.rendering.overlays import KINDS, check_kind
 from experiments.rendering.video import STRIP, check_video_path, write_video
-from experiments.runs.open_run import OpenRun, open_run
+from experiments.runs.open_run import OpenRun
 from experiments.runs.snapshots import nearest_snapshot, snapshot_steps
 from rl_lab.show.pace import Pace
 from rl_lab.show.recorded_page import MOST_TRACKS, check_page_path, write_page
@@ -82,7 +83,7 @@ def watch_runs(
         InputError: there is nothing to watch, or no way to show it.
     """
     _check(runs, look, record, terminal)
-    opened = [open_run(run, trust_code=trust_code) for run in runs]
+    opened = [open_policy(run, trust_code=trust_code) for run in runs]
     if record is not None and record.suffix.lower() == ".html":
         return write_page(record, opened, look.episodes, look.at)
     mode = _mode(opened[0], record, terminal)

@@ -93,7 +93,7 @@ def test_a_manifest_that_is_none_is_refused_in_a_line(tmp_path: Path, change: di
 def test_every_field_is_there_and_what_nobody_fills_is_empty(tmp_path: Path) -> None:
     train_run(run_spec(), tmp_path)
     manifest = json.loads((tmp_path / run_spec().folder / "run.json").read_text())
-    empty = {"code", "factory", "backend", "scale", "stopping_rule", "notes", "error", "metrics"}
+    empty = {"code", "factory", "backend", "scale", "stopping_rule", "pruned", "notes", "error", "metrics"}
     assert {key for key, value in manifest.items() if value in (None, {}, [])} == empty
     assert manifest["limits"] == {"training": 36, "evaluation": 36}
     assert manifest["columns"] == {

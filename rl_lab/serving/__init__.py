@@ -1,0 +1,1 @@
+"""Policies behind HTTP: what is asked is checked, what is answered is counted."""
