@@ -21,6 +21,7 @@ from rl_lab.serving.served import Policies, Served
 
 REFRESH_EVERY = 1.0  # seconds between two looks at the policies' files
 BODY_WITHIN = 10.0  # seconds
+MOST_READ = 4 * LARGEST_BODY  # bytes
 HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -156,20 +157,22 @@ async def _body(request: Request) -> bytes:
     Raises:
         RefusedError: it is too large, or does not come.
     """
-    too_large = RefusedError(413, f"expected a body of at most {LARGEST_BODY:,} bytes")
     length = request.headers.get("content-length", "0")
-    if length.isascii() and length.isdigit() and int(length) > LARGEST_BODY:
-        raise too_large
+    announced = int(length) if length.isascii() and length.isdigit() else 0
     parts, size = [], 0
     try:
         async with asyncio.timeout(BODY_WITHIN):
-            async for part in request.stream():
-                size += len(part)
-                if size > LARGEST_BODY:
-                    raise too_large
-                parts.append(part)
+            if announced <= MOST_READ:
+                async for part in request.stream():  # what is too large is read too, so that the answer is heard
+                    size += len(part)
+                    if size > MOST_READ:
+                        break
+                    if size <= LARGEST_BODY:
+                        parts.append(part)
     except TimeoutError:
         raise RefusedError(408, f"expected the body within {BODY_WITHIN:.0f} s") from None
+    if max(size, announced) > LARGEST_BODY:
+        raise RefusedError(413, f"expected a body of at most {LARGEST_BODY:,} bytes")
     return b"".join(parts)
 
 

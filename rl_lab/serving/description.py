@@ -11,17 +11,8 @@ API_VERSION = "1.0.0"
 
 def describe_api(policies: Sequence[Served], *, has_token: bool) -> dict[str, Any]:
     """The description, as JSON values."""
-    schemas = [space_schema(one.spaces.observation_space) for one in policies]
-    different = [schema for index, schema in enumerate(schemas) if schema not in schemas[:index]]
-    observation = different[0] if len(different) == 1 else {"anyOf": different}
     names = {"type": "string", "enum": [one.name for one in policies]}
-    mask: dict[str, Any] = {"type": "array", "items": {"type": "boolean"}, "contains": {"const": True}}
-    counts = {one.num_actions for one in policies}
-    if len(counts) == 1 and (count := counts.pop()) is not None:
-        mask |= {"minItems": count, "maxItems": count}
-    single = _object({"observation": observation, "mask": mask, "policy": names}, ["observation"])
-    several = {"type": "array", "items": observation, "minItems": 1, "maxItems": MOST_OBSERVATIONS}
-    many = _object({"observations": several, "policy": names}, ["observations"])
+    asked = [question for number, one in enumerate(policies) for question in _questions(one, is_first=number == 0)]
     value = {"type": ["number", "null"]}
     of_answer = {"policy": names, "version": {"type": "string"}}
     action: dict[str, Any] = {"description": "a whole number, or numbers"}
@@ -43,7 +34,7 @@ def describe_api(policies: Sequence[Served], *, has_token: bool) -> dict[str, An
     act = {
         "summary": "What to do, for one observation or several.",
         "operationId": "act",
-        "requestBody": {"required": True, "content": _json({"anyOf": [single, many]})},
+        "requestBody": {"required": True, "content": _json({"anyOf": asked})},
         "responses": {
             "200": {"description": "actions and their values", "content": _json({"anyOf": [one_answer, all_answers]})},
             **{status: _error(told) for status, told in errors.items()},
@@ -80,6 +71,22 @@ def describe_api(policies: Sequence[Served], *, has_token: bool) -> dict[str, An
         described["security"] = [{"token": []}]
         health["security"] = []
     return described
+
+
+def _questions(served: Served, *, is_first: bool) -> list[dict[str, Any]]:
+    """What a policy may be asked: one thing, or several. The first one need not be named."""
+    observation = space_schema(served.spaces.observation_space)
+    named = {"policy": {"type": "string", "enum": [served.name]}}
+    required = [] if is_first else ["policy"]
+    several = {"type": "array", "items": observation, "minItems": 1, "maxItems": MOST_OBSERVATIONS}
+    single: dict[str, Any] = {"observation": observation, **named}
+    if (count := served.num_actions) is not None:
+        some = {"items": {"type": "boolean"}, "contains": {"const": True}}
+        single["mask"] = {"type": "array", "minItems": count, "maxItems": count, **some}
+    return [
+        _object(single, ["observation", *required]),
+        _object({"observations": several, **named}, ["observations", *required]),
+    ]
 
 
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

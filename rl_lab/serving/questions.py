@@ -114,9 +114,10 @@ def parsed(value: Any, space: spaces.Space[Any], place: str) -> Any:
     match space:
         case spaces.Discrete():
             first, last = int(space.start), int(space.start + space.n) - 1
-            if type(value) is not int or not first <= value <= last:
+            whole = type(value) is int or (type(value) is float and value.is_integer())  # to JSON, 7.0 is a 7
+            if not whole or not first <= value <= last:
                 raise RefusedError(422, f"{place}: expected a whole number from {first} to {last}, got {_short(value)}")
-            return value
+            return int(value)
         case spaces.Box() | spaces.MultiDiscrete() | spaces.MultiBinary():
             return _array(value, space, place)
         case spaces.Dict():
@@ -183,8 +184,10 @@ def space_schema(space: spaces.Space[Any]) -> dict[str, Any]:
         case spaces.Discrete():
             return {"type": "integer", "minimum": int(space.start), "maximum": int(space.start + space.n) - 1}
         case spaces.Box():
-            number = "integer" if np.dtype(space.dtype).kind in "iu" else "number"
-            return _array_schema(space.low, space.high, number)
+            if np.dtype(space.dtype).kind in "iu":
+                return _array_schema(space.low, space.high, "integer")
+            most = np.finfo(space.dtype).max  # finite numbers alone are taken
+            return _array_schema(np.maximum(space.low, -most), np.minimum(space.high, most), "number")
         case spaces.MultiDiscrete():
             return _array_schema(space.start, space.start + space.nvec - 1, "integer")
         case spaces.MultiBinary():
@@ -203,12 +206,7 @@ def _array_schema(low: Any, high: Any, number: str) -> dict[str, Any]:
     """Of numbers [...] between bounds; bounds that differ within a row are told number by number."""
     low, high = np.asarray(low), np.asarray(high)
     if low.ndim == 0:
-        schema: dict[str, Any] = {"type": number}
-        if np.isfinite(low):
-            schema["minimum"] = low.item()
-        if np.isfinite(high):
-            schema["maximum"] = high.item()
-        return schema
+        return {"type": number, "minimum": low.item(), "maximum": high.item()}
     rows = [_array_schema(one, other, number) for one, other in zip(low, high, strict=True)]
     count = {"type": "array", "minItems": len(rows), "maxItems": len(rows)}
     return count | ({"items": rows[0]} if all(row == rows[0] for row in rows) else {"prefixItems": rows})

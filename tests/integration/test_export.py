@@ -1,0 +1,204 @@
+"""Policies in one file: equal to their runs, opened like runs, refused where they are damaged or another."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from experiments.errors import InputError
+from experiments.policies import export as exporting
+from experiments.policies import parity
+from experiments.policies.export import export_policy
+from experiments.policies.open_policy import OpenPolicy, open_policy
+from experiments.policies.table_file import table_bytes
+from experiments.runs.open_run import open_run
+from rl_lab import evaluate, load_agent
+from rl_lab.run import train_entries
+from tests.conftest import Command
+
+MAZE = {"id": "RLLab/Maze-v0", "name": "m", "rows": 3, "cols": 3}
+GRID = MAZE | {"observation": "grid"}
+CART, PENDULUM = {"id": "CartPole-v1", "name": "c"}, {"id": "Pendulum-v1", "name": "p"}
+SMALL = {"learning_starts": 50, "batch_size": 16, "hidden_sizes": [8]}
+KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "table": (MAZE, {"id": "q_learning", "initial_values": "random"}, ".npz"),
+    "bins": (CART, {"id": "sarsa"}, ".npz"),
+    "plan": (MAZE, {"id": "value_iteration"}, ".npz"),
+    "tiles": (CART, {"id": "linear_q"}, ".npz"),
+    "numbers": (CART, {"id": "dqn", "dueling": True, **SMALL}, ".onnx"),
+    "one-hot": (MAZE, {"id": "dqn", **SMALL}, ".onnx"),
+    "image": (GRID, {"id": "dqn", **SMALL}, ".onnx"),
+    "planning network": (GRID, {"id": "dqn", "network": "vin", "num_sweeps": 2, "learning_starts": 50}, ".onnx"),
+    "probabilities": (CART, {"id": "sb3_ppo", "n_steps": 64, "n_epochs": 1}, ".onnx"),
+    "quantiles": (CART, {"id": "sb3_qrdqn", "policy_kwargs": {"n_quantiles": 5}}, ".onnx"),
+    "squashed": (PENDULUM, {"id": "sb3_sac", "learning_starts": 50}, ".onnx"),
+    "clipped": (PENDULUM, {"id": "sb3_a2c"}, ".onnx"),
+}
+
+
+def trained(out: Path, env: dict[str, Any], agent: dict[str, Any], steps: int = 120) -> Path:
+    """A small run's folder."""
+    result = train_entries(
+        env,
+        agent | {"name": "a"},
+        steps=steps,
+        episodes=None,
+        seed=0,
+        out=out,
+        evaluation={"episodes": 1, "final_episodes": 3},
+        progress=False,
+    )
+    assert result["status"] == "finished", result
+    return Path(result["run"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_exported_is_the_same_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 600)
+    env, agent, suffix = KINDS[kind]
+    run, file = trained(tmp_path, env, agent), tmp_path / f"policy{suffix}"
+    made = export_policy(run, file)
+    assert made.card.parity is not None
+    assert made.card.parity.observations == 600
+    assert (made.card.parity.largest_difference == 0.0) == (suffix == ".npz")
+    assert made.card.seen.low is not None
+    assert evaluate(file)["mean_return"] == pytest.approx(evaluate(run)["mean_return"], rel=1e-4)
+    assert made.card.score is not None
+    assert made.card.score.mean == pytest.approx(float(evaluate(run)["mean_return"]))
+    card = (tmp_path / "policy.md").read_text()
+    assert f"trained for {120:,} env steps" in card or "env steps with seed 0" in card
+    assert "95% bootstrap interval of the episodes" in card
+    again = file.read_bytes()
+    if suffix == ".npz":
+        export_policy(run, file)
+        assert file.read_bytes() == again  # equal policies are equal bytes
+
+
+def test_a_network_runs_without_torch_and_without_this_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 200)
+    env, agent, _ = KINDS["numbers"]
+    run = trained(tmp_path, env, agent)
+    export_policy(run, tmp_path / "policy.onnx")
+    observations = np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32)
+    code = (
+        "import json, sys, numpy, onnxruntime\n"
+        "session = onnxruntime.InferenceSession('policy.onnx', providers=['CPUExecutionProvider'])\n"
+        "given = numpy.array(json.loads(sys.argv[1]), numpy.float32)\n"
+        "actions, values = session.run(None, {'observation': given})\n"
+        "assert not {'torch', 'rl_lab', 'agents'} & set(sys.modules)\n"
+        "print(json.dumps([actions.tolist(), values.tolist()]))\n"
+    )
+    arguments = [sys.executable, "-P", "-c", code, json.dumps(observations.tolist())]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True, check=True)
+    actions, values = json.loads(done.stdout)
+    expected = [load_agent(run).action_values(one) for one in observations]
+    for value, one in zip(values, expected, strict=True):
+        assert one is not None
+        assert np.allclose(value, one, atol=1e-4)
+    assert actions == [int(np.argmax(value)) for value in values]
+    code = "import sys; from rl_lab import evaluate; evaluate('policy.onnx'); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True)
+
+
+def test_a_table_is_read_with_numpy_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 200)
+    run = trained(tmp_path, MAZE, {"id": "q_learning"}, steps=600)
+    export_policy(run, tmp_path / "policy.npz")
+    with np.load(tmp_path / "policy.npz", allow_pickle=False) as file:
+        q_values = np.zeros((9, 4))
+        q_values[file["table/changed"]] = file["table/q"]
+        card = json.loads(file.zip.read("policy.json"))["card"]
+    expected = [load_agent(run).action_values(state) for state in range(9)]
+    assert np.array_equal(q_values, np.array(expected))
+    assert card["run"]["trial"]["agent"]["id"] == "q_learning"
+
+
+def test_seen_ranges_and_shares_by_hand() -> None:
+    from gymnasium import spaces
+
+    met = parity.Met([np.array([0.0, 5.0]), np.array([-1.0, 7.0])], [0, 1, 1, 1])
+    seen = parity.seen_in(met, spaces.Box(-9, 9, (2,)), spaces.Discrete(3))
+    assert (seen.low, seen.high, seen.action_shares) == ([-1.0, 5.0], [0.0, 7.0], [0.25, 0.75, 0.0])
+
+
+def test_a_policy_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 200)
+    run, file = trained(tmp_path, MAZE, {"id": "q_learning"}, steps=600), tmp_path / "policy.npz"
+    sound = table_bytes
+
+    def wrong(card: Any, state: Any) -> bytes:
+        state["table"]["q"] = -state["table"]["q"]
+        return sound(card, state)
+
+    monkeypatch.setattr(exporting, "table_bytes", wrong)
+    with pytest.raises(InputError, match="the exported policy is another: expected action"):
+        export_policy(run, file)
+    assert not file.exists()
+
+
+def test_an_older_moment_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 200)
+    run = trained(tmp_path, MAZE, {"id": "q_learning"}, steps=600)
+    export_policy(run, tmp_path / "policy.npz", at=60)
+    then, now = open_run(run).agent(60), open_run(run).agent()
+    exported = open_policy(tmp_path / "policy.npz").agent()
+    values = [[agent.action_values(state) for state in range(9)] for agent in (then, now, exported)]
+    assert np.array_equal(np.array(values[2]), np.array(values[0]))
+    assert not np.array_equal(np.array(values[2]), np.array(values[1]))
+
+
+def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None:
+    run = trained(tmp_path / "runs", MAZE, {"id": "q_learning"}, steps=600).relative_to(tmp_path)
+    exported = rl_lab("export", str(run), "policy.npz")
+    assert exported.returncode == 0, exported.stderr
+    assert "equal to its run on 10,000 observations" in exported.stdout
+    for arguments in (("evaluate",), ("watch", "--terminal"), ("show",), ("draw",)):
+        found, expected = (rl_lab(arguments[0], of, *arguments[1:]) for of in ("policy.npz", str(run)))
+        assert found.returncode == 0, found.stderr
+        assert found.stdout == expected.stdout
+    assert isinstance(open_policy(tmp_path / "policy.npz"), OpenPolicy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("export", "RUN", "policy.onnx"), "policy.onnx: expected a file that ends in .npz, since"),
+        (("export", "RUN", "policy"), "policy: expected a file that ends in .npz"),
+        (("export", "nothing", "policy.npz"), "nothing: expected a run folder, got nothing"),
+        (("export", "DRAWS", "policy.npz"), "random draws its actions: there is no policy to export"),
+        (("evaluate", "none.npz"), "none.npz: missing"),
+        (("evaluate", "text.npz"), "text.npz: damaged: File is not a zip file"),
+        (("evaluate", "text.onnx"), "text.onnx: damaged: expected an ONNX network"),
+        (("evaluate", "packed.npz"), "packed.npz: damaged: expected members that are not packed"),
+        (("evaluate", "pickled.npz"), "pickled.npz: damaged: Object arrays cannot be loaded"),
+        (("evaluate", "empty.npz"), "empty.npz: damaged: "),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(
+    rl_lab: Command, tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    run = trained(tmp_path / "runs", MAZE, {"id": "q_learning"}) if "RUN" in arguments else tmp_path
+    draws = trained(tmp_path / "runs", MAZE, {"id": "random"}) if "DRAWS" in arguments else tmp_path
+    for name in ("text.npz", "text.onnx"):
+        (tmp_path / name).write_text("no policy")
+    with zipfile.ZipFile(tmp_path / "packed.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("policy.json", "{}")
+    with zipfile.ZipFile(tmp_path / "pickled.npz", "w") as file:
+        member = io.BytesIO()
+        np.save(member, np.array([{}], dtype=object), allow_pickle=True)
+        file.writestr("policy.json", "{}")
+        file.writestr("x.npy", member.getvalue())
+    with zipfile.ZipFile(tmp_path / "empty.npz", "w") as file:
+        file.writestr("policy.json", "{}")
+    given = [{"RUN": str(run), "DRAWS": str(draws)}.get(one, one) for one in arguments]
+    found = rl_lab(*given)
+    assert found.returncode == 2, found.stdout
+    assert expected in found.stderr
+    assert len(found.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "policy.npz").exists()
