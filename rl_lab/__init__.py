@@ -1,6 +1,7 @@
 """RL Lab: run, watch and compare reinforcement-learning agents.
 
-    from rl_lab import train, train_seeds, evaluate, compare, watch, draw, plot, make_env, make_agent, load_agent
+    from rl_lab import train, train_seeds, evaluate, export, compare, watch
+    from rl_lab import draw, plot, make_env, make_agent, load_agent
 
 Importing it registers the lab's environments with Gymnasium.
 """
@@ -13,13 +14,26 @@ from typing import TYPE_CHECKING, Any
 from rl_lab import on_interrupt
 
 if TYPE_CHECKING:
-    from rl_lab.api import compare, draw, evaluate, load_agent, make_agent, make_env, plot, train, train_seeds, watch
+    from rl_lab.api import (
+        compare,
+        draw,
+        evaluate,
+        export,
+        load_agent,
+        make_agent,
+        make_env,
+        plot,
+        train,
+        train_seeds,
+        watch,
+    )
 
 __version__ = "0.9.0"
 __all__ = [
     "compare",
     "draw",
     "evaluate",
+    "export",
     "load_agent",
     "make_agent",
     "make_env",

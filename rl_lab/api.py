@@ -24,6 +24,7 @@ from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.many_seeds import SeedRuns, train_seeds
 from experiments.figures.learning_curves import curves_figure
 from experiments.figures.style import save_as, svg_text
+from experiments.policies.export import export_policy
 from experiments.policies.open_policy import open_policy
 from experiments.results.endings import End, endings_of
 from experiments.results.given_scales import parse_scales, read_scales
@@ -41,6 +42,7 @@ __all__ = [
     "compare",
     "draw",
     "evaluate",
+    "export",
     "load_agent",
     "make_agent",
     "make_env",
@@ -197,6 +199,26 @@ def load_agent(run: str | Path, *, at: int | None = None, trust_code: bool = Fal
         InputError: `run` is no run folder, is damaged, or has no checkpoint (or snapshot) yet.
     """
     return open_policy(Path(run), trust_code=trust_code).agent(at)
+
+
+def export(run: str | Path, file: str | Path, *, at: int | None = None, trust_code: bool = False) -> Path:
+    """Write a run's greedy policy into one file, which acts without its training, and its model card beside it.
+
+    What was written is compared with the run on 10,000 observations first.
+
+    Args:
+        run: the run's folder.
+        file: .npz of tables, tiles, plans and rules; .onnx of networks.
+        at: an env step of the training: the policy as it was at the last snapshot at or before it.
+        trust_code: import the run's `module:Class` although this user has not run that code here.
+
+    Returns:
+        The model card's file.
+
+    Raises:
+        InputError: something is wrong, or the two are not the same policy; there is no file then.
+    """
+    return export_policy(Path(run), Path(file), at=at, trust_code=trust_code).card_file
 
 
 def compare(

@@ -13,10 +13,10 @@ from experiments.comparison.bootstrap import bootstrap, mean
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import seeds_of
-from experiments.files import check_replaceable, replace_file
+from experiments.files import replace_file
 from experiments.policies.card import PolicyCard, Score, markdown
 from experiments.policies.network_file import MISSING, with_card
-from experiments.policies.open_policy import SUFFIXES, parse_policy
+from experiments.policies.open_policy import SUFFIXES, open_policy, parse_policy
 from experiments.policies.parity import check_parity, play, seen_in
 from experiments.policies.table_file import table_bytes
 from experiments.results.stored_run import StoredRun
@@ -59,8 +59,7 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         what = "a network" if module is not None else "no network"
         raise InputError(f"{file}: expected a file that ends in {SUFFIXES[kind]}, since {run} has {what}")
     card_file = file.with_suffix(".md")
-    for path in (file, card_file):
-        check_replaceable(path)
+    _check_free(file, card_file)
     spaces = opened.spaces()
     with closing(opened.make_env()) as env, located(f"{run}: envs: {opened.run_spec.env.id}"):
         policy = agent.policy(0)
@@ -89,6 +88,20 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
     replace_file(file, data)
     replace_file(card_file, markdown(card, file.stem).encode())
     return Exported(file, card_file, card, len(data))
+
+
+def _check_free(file: Path, card_file: Path) -> None:
+    """Raise where something else than an exported policy would be replaced."""
+    for path in (file, card_file):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise InputError(f"{path}: expected a file, or nothing, in the place of what is written")
+    if file.exists():
+        try:
+            open_policy(file, trust_code=True)
+        except InputError:
+            raise InputError(f"{file}: is there already, and is no exported policy: it is left as it is") from None
+    elif card_file.exists():
+        raise InputError(f"{card_file}: is there already; the policy's card would take its place")
 
 
 def _network(module: Any, of: Spaces) -> bytes:

@@ -41,7 +41,7 @@ def export(
 
 @app.command(epilog="Example: rl-lab serve maze.npz --port 8080")
 def serve(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policies that rl-lab export wrote.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="What rl-lab export wrote, or folders.")],
     port: Annotated[
         int, typer.Option(parser=not_negative, metavar="N", help="Port to listen on; 0 takes a free one.")
     ] = 8080,

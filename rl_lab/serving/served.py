@@ -106,7 +106,7 @@ class Policies:
     """The policies that are served.
 
     Args:
-        files: of exported policies; each is called by its name without the ending.
+        files: of exported policies, or folders with some; each is called by its name without the ending.
         trust_code: import their `module:Class` although this user has not run that code here.
 
     Raises:
@@ -118,7 +118,7 @@ class Policies:
         self._trust_code = trust_code
         self._stamps: dict[str, tuple[int, int, int] | None] = {}
         self._served: dict[str, Served] = {}
-        for path in files:
+        for path in _expanded(files):
             name = path.stem
             if name in self._files:
                 raise InputError(f"{path}: there is another policy called {name!r}: {self._files[name]}")
@@ -152,6 +152,21 @@ class Policies:
                 _log.warning("%s; the version before goes on", error)
                 changed.append((name, False))
         return changed
+
+
+def _expanded(files: Sequence[Path]) -> list[Path]:
+    """The files, and those in the folders among them.
+
+    Raises:
+        InputError: a folder has none.
+    """
+    found: list[Path] = []
+    for path in files:
+        inside = sorted(one for one in path.iterdir() if is_policy_file(one)) if path.is_dir() else [path]
+        if not inside:
+            raise InputError(f"{path}: expected exported policies ({' or '.join(SUFFIXES.values())}) in it, got none")
+        found += inside
+    return found
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -11,6 +11,7 @@ import pytest
 from agents.registry import AGENTS, find_agent
 from experiments.specs.loading import parse_spec
 from tests.conftest import ROOT, Command
+from tests.integration.test_serving import serving
 from tests.viewer.conftest import viewer_of
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -102,6 +103,10 @@ def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
     for command in commands(page):
         arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
         assert arguments.pop(0) == "rl-lab", command
+        if arguments[0] == "serve":
+            with serving(*arguments[1:-2], cwd=tmp_path) as server:
+                assert server.ask("/health").status == 200
+            continue
         if arguments[0] == "ui":  # serves until it is stopped
             with viewer_of(tmp_path / arguments[1], *arguments[2:]) as viewer:
                 assert viewer.get("/api/runs")["runs"]

@@ -158,7 +158,7 @@ def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None
     exported = rl_lab("export", str(run), "policy.npz")
     assert exported.returncode == 0, exported.stderr
     assert "equal to its run on 10,000 observations" in exported.stdout
-    for arguments in (("evaluate",), ("watch", "--terminal"), ("show",), ("draw",)):
+    for arguments in (("evaluate",), ("watch", "--terminal"), ("show",)):
         found, expected = (rl_lab(arguments[0], of, *arguments[1:]) for of in ("policy.npz", str(run)))
         assert found.returncode == 0, found.stderr
         assert found.stdout == expected.stdout
@@ -172,6 +172,8 @@ def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None
         (("export", "RUN", "policy"), "policy: expected a file that ends in .npz"),
         (("export", "nothing", "policy.npz"), "nothing: expected a run folder, got nothing"),
         (("export", "DRAWS", "policy.npz"), "random draws its actions: there is no policy to export"),
+        (("export", "RUN", "text.npz"), "text.npz: is there already, and is no exported policy: it is left as it is"),
+        (("export", "RUN", "notes.npz"), "notes.md: is there already; the policy's card would take its place"),
         (("evaluate", "none.npz"), "none.npz: missing"),
         (("evaluate", "text.npz"), "text.npz: damaged: File is not a zip file"),
         (("evaluate", "text.onnx"), "text.onnx: damaged: expected an ONNX network"),
@@ -185,7 +187,7 @@ def test_what_is_wrong_is_told_in_a_line(
 ) -> None:
     run = trained(tmp_path / "runs", MAZE, {"id": "q_learning"}) if "RUN" in arguments else tmp_path
     draws = trained(tmp_path / "runs", MAZE, {"id": "random"}) if "DRAWS" in arguments else tmp_path
-    for name in ("text.npz", "text.onnx"):
+    for name in ("text.npz", "text.onnx", "notes.md"):
         (tmp_path / name).write_text("no policy")
     with zipfile.ZipFile(tmp_path / "packed.npz", "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("policy.json", "{}")

@@ -291,7 +291,8 @@ def test_wrong_servers_end_with_a_line(rl_lab: Command, policies: Path) -> None:
             ((maze, "--port", port), f"--port: expected a free port of 127.0.0.1, got {port}"),
             ((maze, "--port", "70000"), "--port: expected at most 65535, got 70000"),
             ((maze, str(policies / "copy" / "maze.npz")), "there is another policy called 'maze'"),
-            ((str(policies / "maze"),), "expected a policy's file (.npz or .onnx); rl-lab export makes one of a run"),
+            ((str(policies / "maze"),), "expected exported policies (.npz or .onnx) in it, got none"),
+            ((__file__,), "expected a policy's file (.npz or .onnx); rl-lab export makes one of a run"),
             (("nothing.npz",), "nothing.npz: missing"),
         ):
             found = rl_lab("serve", *arguments)
