@@ -1,13 +1,14 @@
 """Training one run, or all of a spec's, with progress on the screen."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError, unknown
 from experiments.execution.drive import Listener
 from experiments.execution.experiment import Outcome, run_experiment
+from experiments.execution.until_decided import Look, check_rule, run_until_decided
 from experiments.figures.experiment import draw_experiment
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.changes import change_spec
@@ -87,15 +88,52 @@ def run_suite(
     Raises:
         InputError: something is wrong; nothing has been written then.
     """
-    spec = load_spec(source)
-    if agents or only:
-        spec = _changed_spec(spec, agents, only, source)
     others = {"seeds": seeds, "steps": steps, "engine": None if engine is None else check_engine(engine)}
-    others |= {"tensorboard": tensorboard or None}
-    spec = change_spec(spec, {**changes, **{key: value for key, value in others.items() if value is not None}}, source)
+    spec = _asked(source, agents, only, {**changes, **others, "tensorboard": tensorboard or None})
     run_specs = spec.run_specs()
     outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries, spec)
     return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure, outcome.known))
+
+
+def run_suite_until_decided(
+    source: str,
+    *,
+    out: Path,
+    jobs: int,
+    batch: int,
+    most_seeds: int,
+    steps: int | None = None,
+    engine: str | None = None,
+    retries: int = 0,
+    agents: Sequence[dict[str, Any]] = (),
+    only: Sequence[str] = (),
+    changes: Mapping[str, Any] = NO_CHANGES,
+    progress: bool = True,
+) -> Iterator[Look]:
+    """The same, adding seeds in batches until pairs are decided: look by look.
+
+    Args:
+        batch: seeds an agent at each look.
+        most_seeds: an agent has at most.
+
+    The others are `run_suite`'s.
+    """
+    rule = check_rule(batch, most_seeds)
+    others = {"steps": steps, "engine": None if engine is None else check_engine(engine)}
+    spec = _asked(source, agents, only, {**changes, **others})
+
+    def listener(num_runs: int) -> Listener:
+        return ProgressDisplay(num_runs) if progress else Silence()
+
+    yield from run_until_decided(spec, out, jobs, listener, rule, retries)
+
+
+def _asked(source: str, agents: Sequence[dict[str, Any]], only: Sequence[str], changes: Mapping[str, Any]) -> Spec:
+    """The spec of a source as it is asked for; what is None is as it is there."""
+    spec = load_spec(source)
+    if agents or only:
+        spec = _changed_spec(spec, agents, only, source)
+    return change_spec(spec, {key: value for key, value in changes.items() if value is not None}, source)
 
 
 def _changed_spec(spec: Spec, agents: Sequence[dict[str, Any]], only: Sequence[str], source: str) -> Spec:

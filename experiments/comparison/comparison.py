@@ -183,6 +183,8 @@ def _test_words(pairs: Sequence[AgentPair]) -> str:
     words = Method().test
     if "drawn" in methods:
         words += "; where there is too much to count, of 100,000 seeded draws"
+    if "sequential" in methods:
+        words += "; where seeds were added until pairs were decided, the repeated p of a group-sequential test"
     if "normal" in methods:
         words += "; with more than about 70 runs a side, by the normal approximation with ties"
     return words

@@ -8,7 +8,9 @@ import numpy as np
 
 from experiments.comparison import bootstrap, permutation
 from experiments.comparison.bootstrap import FloatArray, Interval
+from experiments.comparison.sequential import repeated_p
 from experiments.comparison.summary import AgentSummary
+from experiments.results.run_result import StoppingRule
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,31 @@ class Evidence:
 def gather(of_x: Sequence[AgentSummary], of_y: Sequence[AgentSummary]) -> Evidence:
     """What two agents' summaries in the same environments say of them."""
     xs, ys = ([np.array(summary.scores) for summary in side] for side in (of_x, of_y))
+    rule = next((one.rule for one in (*of_x, *of_y) if one.rule is not None), None)
+    test = permutation.permutation_test(xs, ys) if rule is None else _sequential(of_x, of_y, rule)
     runs = [len(scores) for scores in xs], [len(scores) for scores in ys]
     return Evidence(
         runs=list(zip(*runs, strict=True)),
         improvement=bootstrap.improvement(xs, ys),
-        **permutation.permutation_test(xs, ys)._asdict(),
+        **test._asdict(),
         smallest_p=permutation.smallest_p(*runs),
         cohens_d=permutation.cohens_d_interval(xs[0], ys[0]) if len(xs) == 1 else None,
         paired_difference=_paired_difference(of_x, of_y),
         budgets_differ=any(one.budget != other.budget for one, other in zip(of_x, of_y, strict=True)),
     )
+
+
+def _sequential(
+    of_x: Sequence[AgentSummary], of_y: Sequence[AgentSummary], rule: StoppingRule
+) -> permutation.PermutationTest:
+    """The repeated p by the batches that both agents have runs of, in every environment."""
+    looks = 0
+    while looks < rule.looks and all(len(one.batches(looks + 1)[-1]) for one in (*of_x, *of_y)):
+        looks += 1
+    if not looks:
+        return permutation.PermutationTest(1.0, "sequential")
+    p = repeated_p([one.batches(looks) for one in of_x], [one.batches(looks) for one in of_y], rule)
+    return permutation.PermutationTest(p, "sequential")
 
 
 def _paired_difference(of_x: Sequence[AgentSummary], of_y: Sequence[AgentSummary]) -> PairedDifference | None:

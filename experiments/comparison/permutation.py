@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.comparison.bootstrap import BOOTSTRAP_SEED, QUANTILES, FloatArray, Interval, counts
 
-Method = Literal["exact", "drawn", "normal"]  # how a p was found
+Method = Literal["exact", "drawn", "normal", "sequential"]  # how a p was found
 
 ALPHA = 0.05
 DRAWS = 100_000

@@ -19,7 +19,7 @@ from experiments.comparison.learning_curve import (
 from experiments.evaluation.episode_seeds import episode_seeds
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.endings import Endings, together
-from experiments.results.run_result import RunResult
+from experiments.results.run_result import FloatArray, RunResult, StoppingRule
 
 ROUNDING = 1e-9  # of a normalised score
 
@@ -83,6 +83,13 @@ class AgentSummary:
     own_side: list[float] | None = None  # [runs], scores where they trained, if they are judged elsewhere
     own_side_endings: Endings | None = None
     book_seed: list[float] | None = None  # [runs], scores from the one start that they trained on
+    rule: StoppingRule | None = None  # by which seeds are added until pairs are decided, if they are
+    looks: list[int] = field(default_factory=list)  # [runs], with which batch of these a run came, from 1
+
+    def batches(self, num_looks: int) -> list[FloatArray]:
+        """The scores of each batch [looks][runs]."""
+        pairs = list(zip(self.looks, self.scores, strict=True))
+        return [np.array([score for of, score in pairs if of == look]) for look in range(1, num_looks + 1)]
 
     @property
     def runs_finished(self) -> int:
@@ -164,6 +171,8 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
         seconds=[run.seconds for run in finished],
         steps_per_second=_median([run.steps_per_second for run in finished]),
         notes=sorted({note for run in runs for note in run.notes}) + _unequal_lengths(finished),
+        rule=next((run.stopping.rule for run in finished if run.stopping is not None), None),
+        looks=[1 if run.stopping is None else run.stopping.look for run in finished],
     )
     if not finished:
         return summary

@@ -12,6 +12,7 @@ from experiments.execution.drive import Listener, drive
 from experiments.execution.executor import LocalExecutor, limit_threads
 from experiments.execution.output import Output, check_output
 from experiments.execution.run_source import RunList
+from experiments.results.run_result import Stopping
 from experiments.results.stored_run import StoredRun
 from experiments.runs.manifest import Manifest
 from experiments.runs.run_folder import EPISODES
@@ -47,11 +48,13 @@ def run_experiment(
     figure: Figure | None = None,
     retries: int = 0,
     spec: Spec | None = None,
+    stopping: Stopping | None = None,
 ) -> Outcome:
     """Train the runs of an experiment; finished ones are skipped, others go on where they were stopped.
 
     A run that fails is tried again up to `retries` times. The column that a figure asks for is checked before anything
-    is written. The specification that the runs are of, where there is one, is written beside them.
+    is written. The specification that the runs are of, where there is one, is written beside them. Where seeds are
+    added until pairs are decided, `stopping` says with which batch the runs come.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -70,6 +73,9 @@ def run_experiment(
     skipped = [run for run in there if run is not None]
     for run_spec in to_run:
         output.enter(run_spec, checked[_kind(run_spec)])
+    if stopping is not None:
+        for run_spec in run_specs:
+            output.stamp(run_spec, stopping)
     if spec is not None:
         write_spec(spec, out)
     in_env = {(out / run_spec.folder).parent.parent: run_spec for run_spec in run_specs}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from experiments.errors import InputError
 from experiments.results.groups import check_same_task
-from experiments.results.run_result import Task
+from experiments.results.run_result import Stopping, Task
 from experiments.results.stored_run import StoredRun, read_runs
 from experiments.runs.manifest import FORMAT
 from experiments.runs.own_code import Code, differing
@@ -107,6 +107,25 @@ class Output:
         """Is there a finished run that covers what is asked for?"""
         run = self.known(run_spec)
         return run is not None and run.finished and run.run_spec.budget.covers(run_spec.budget)
+
+    def stamp(self, run_spec: RunSpec, stopping: Stopping) -> None:
+        """Note in a run's manifest with which batch of seeds it comes.
+
+        Raises:
+            InputError: it came by another rule.
+        """
+        folder = RunFolder(self._out / run_spec.folder)
+        with folder.lock():
+            manifest, values = folder.read_manifest(), stopping.to_json()
+            known = manifest.stopping_rule
+            if known is None:
+                folder.write_manifest(manifest.with_(stopping_rule=values))
+            elif known != values:
+                rule = Stopping.from_json(known).rule
+                raise InputError(
+                    f"{folder.path}: was run with --batch {rule.batch} --max-seeds {rule.batch * rule.looks}: a rule "
+                    "that is changed while it is looked at means nothing; go on with these"
+                )
 
     def enter(self, run_spec: RunSpec, checked: CheckedSpec) -> None:
         """Enter a run in its folder as pending, unless one is there, which stays as it is until this one starts."""

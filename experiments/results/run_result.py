@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,38 @@ class OwnSide:
         return {"score": self.score, "endings": self.endings.to_json()}
 
 
+class StoppingRule(NamedTuple):
+    """How seeds are added until pairs are decided."""
+
+    batch: int  # seeds an agent, in every environment, at each look
+    looks: int  # at most
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """With which batch of seeds a run came, and by which rule these are added."""
+
+    rule: StoppingRule
+    look: int  # from 1
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """As in run.json."""
+        return {"batch": self.rule.batch, "looks": self.rule.looks, "look": self.look}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, JsonValue]) -> Self:
+        """What `to_json` gave.
+
+        Raises:
+            ValueError: it is none.
+        """
+        numbers = [values.get(name) for name in ("batch", "looks", "look")]
+        batch, looks, look = (one if isinstance(one, int) else 0 for one in numbers)
+        if not (batch >= 1 and 1 <= look <= looks):
+            raise ValueError(f"stopping_rule: expected batch, looks and look from 1 on, got {dict(values)}")
+        return cls(StoppingRule(batch, looks), look)
+
+
 UNKNOWN_TASK, UNKNOWN_MAKING = Task(), MadeWith()
 
 
@@ -178,6 +210,12 @@ class RunResult:
     notes: tuple[str, ...] = ()  # what a reader must know of it
     folder: RunFolder | None = None
     manifest: Manifest | None = None  # of a run of ours
+
+    @property
+    def stopping(self) -> Stopping | None:
+        """With which batch it came, where seeds are added until pairs are decided."""
+        values = None if self.manifest is None else self.manifest.stopping_rule
+        return None if values is None else Stopping.from_json(values)
 
     @property
     def finished(self) -> bool:

@@ -120,7 +120,7 @@ class Manifest(_Record):
     reference: Scale | None = None  # on the final episodes
     curve_reference: Scale | None = None  # on those of the curve
     scale: dict[str, float] | None = None  # that the user gave
-    stopping_rule: dict[str, JsonValue] | None = None  # of seeds that are added until a pair is decided
+    stopping_rule: dict[str, JsonValue] | None = None  # of seeds that are added: batch, looks, look
     digests: dict[str, str] = {}  # SHA-256 of every result
     notes: list[Shown] = []  # what a reader must know of the run
     error: Shown | None = None

@@ -154,6 +154,7 @@ class _Attempt:
             attempts=[*(known.attempts if known else []), begun],
             budgets=budgets(run_spec, self.saved, known) if before is None else _with(before.budgets, run_spec.budget),
             columns=known.columns if known and self.saved else {},
+            stopping_rule=known.stopping_rule if known else None,
         )
 
     def run(self) -> Manifest:

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,6 +104,16 @@ def run(
     only: Annotated[
         list[str] | None, typer.Option(metavar="ENV", help="Only in the environment of this label (several: again).")
     ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option("--until-decided", help="Add seeds in batches to agents that are undecided (a sequential test)."),
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Seeds a batch.", show_default="5")
+    ] = None,
+    max_seeds: Annotated[
+        int | None, typer.Option(parser=positive, metavar="N", help="Seeds an agent at most.", show_default="30")
+    ] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
     """Run an experiment: a spec file, or a bundled suite.
@@ -122,6 +132,26 @@ def run(
         raise InputError(
             f"--set: expected --agent beside it, got none; to change a setting of the spec's agents: --change {set_[0]}"
         )
+    chosen = [{"id": name} | assignments("--set", set_) for name in agent or []]
+    if until_decided:
+        if seeds is not None or tensorboard:
+            raise InputError("--until-decided: expected --max-seeds beside it, not --seeds or --tensorboard")
+        _run_until_decided(
+            spec,
+            out,
+            jobs or available_cores(),
+            batch=batch,
+            most_seeds=max_seeds,
+            steps=steps,
+            engine=engine,
+            retries=retries,
+            agents=chosen,
+            only=only or (),
+            changes=assignments("--change", change),
+        )
+        return
+    if batch is not None or max_seeds is not None:
+        raise InputError("--batch and --max-seeds: expected --until-decided beside them")
     run_specs, outcome = run_suite(
         spec,
         out=out,
@@ -131,7 +161,7 @@ def run(
         engine=engine,
         retries=retries,
         tensorboard=tensorboard,
-        agents=[{"id": name} | assignments("--set", set_) for name in agent or []],
+        agents=chosen,
         only=only or (),
         changes=assignments("--change", change),
     )
@@ -147,6 +177,32 @@ def run(
             say(f"{'figure' if figure.stem == 'figure' else 'learning curves'}: {figure}")
     if not any(figure.stem == "figure" for figure in outcome.figures):
         say(f"next: rl-lab compare {folder}")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _run_until_decided(
+    spec: str, out: Path, jobs: int, *, batch: int | None, most_seeds: int | None, **others: Any
+) -> None:
+    """Run batches of seeds, and say after each what is decided."""
+    from experiments.execution.until_decided import BATCH, MOST_SEEDS
+    from experiments.specs.labels import folder_name
+    from rl_lab.run import run_suite_until_decided
+
+    size = batch or BATCH
+    failed = False
+    for look in run_suite_until_decided(
+        spec, out=out, jobs=jobs, batch=size, most_seeds=most_seeds or max(size, MOST_SEEDS // size * size), **others
+    ):
+        failed |= bool(look.outcome.failed)
+        seeds = look.number * look.rule.batch
+        say(f"look {look.number} of {look.rule.looks}, {seeds} seeds: {len(look.undecided)} pairs undecided")
+        if look.is_last:
+            for sentence in look.comparison.sentences:
+                say(f"  {sentence}")
+            most = len(look.comparison.agents) * len(look.comparison.envs) * look.rule.batch * look.rule.looks
+            say(f"{len(look.run_specs)} runs, of {most} that all agents with all seeds would have taken")
+            say(f"next: rl-lab compare {out / folder_name(look.run_specs[0].experiment)}")
     if failed:
         raise typer.Exit(FAILED)
 

@@ -58,6 +58,8 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "--final-episodes 5",
     "rl-lab train RLLab/Maze-v0 dqn --steps 3000": "--steps 400 --env name=small --final-episodes 2",
     "rl-lab compare runs/lander-half-minute runs/lander-minute": "--no-videos",
+    "rl-lab run first-benchmark --until-decided --batch 4 --max-seeds 12": "--steps 250 --only maze-9x9-slip "
+    "--batch 2 --max-seeds 2 --change name=until",
     "rl-lab tune search.toml --jobs 2": "--candidates 2 --candidate-seeds 1 --steps 500 --seeds 2",
     "rl-lab compare runs/maze-search-tuned": "--no-videos",
 }
