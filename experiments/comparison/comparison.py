@@ -105,6 +105,15 @@ class Comparison:
         theirs = [one for one in self.summaries if one.agent in (pair.x, pair.y) and one.env in pair.envs]
         return all(0 < one.runs_finished == one.optimal_runs for one in theirs)
 
+    @property
+    def undecided(self) -> list[tuple[str, str]]:
+        """The pairs of agents that further seeds could decide: neither decided nor equal."""
+        return [
+            (pair.x, pair.y)
+            for pair in self.pairs
+            if not (pair.verdict.decided or self.are_alike(pair) or self.are_both_optimal(pair))
+        ]
+
     def in_env(self, env: str) -> list[AgentSummary]:
         """The summaries of an environment."""
         return [summary for summary in self.summaries if summary.env == env]

@@ -26,12 +26,11 @@ class Look:
     outcome: Outcome
     run_specs: list[RunSpec]  # of all batches so far
     comparison: Comparison
-    undecided: list[tuple[str, str]]  # pairs of agents
 
     @property
     def is_last(self) -> bool:
         """Is everything decided, or are there no more looks?"""
-        return not self.undecided or self.number == self.rule.looks
+        return not self.comparison.undecided or self.number == self.rule.looks
 
 
 def check_rule(batch: int, most_seeds: int) -> StoppingRule:
@@ -78,13 +77,8 @@ def run_until_decided(
         before += run_specs
         runs = [StoredRun.load(RunFolder(out / run_spec.folder)).results() for run_spec in before]
         comparison = compare_groups(group_runs(runs), "all")
-        undecided = [
-            (pair.x, pair.y)
-            for pair in comparison.pairs
-            if not (pair.verdict.decided or comparison.are_alike(pair) or comparison.are_both_optimal(pair))
-        ]
-        look = Look(number, rule, outcome, list(before), comparison, undecided)
+        look = Look(number, rule, outcome, list(before), comparison)
         yield look
         if look.is_last:
             return
-        wanted = {agent for pair in undecided for agent in pair}
+        wanted = {agent for pair in look.comparison.undecided for agent in pair}

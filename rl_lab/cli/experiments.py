@@ -196,7 +196,7 @@ def _run_until_decided(
     ):
         failed |= bool(look.outcome.failed)
         seeds = look.number * look.rule.batch
-        say(f"look {look.number} of {look.rule.looks}, {seeds} seeds: {len(look.undecided)} pairs undecided")
+        say(f"look {look.number} of {look.rule.looks}, {seeds} seeds: {len(look.comparison.undecided)} pairs undecided")
         if look.is_last:
             for sentence in look.comparison.sentences:
                 say(f"  {sentence}")

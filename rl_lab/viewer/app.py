@@ -156,10 +156,12 @@ class Viewer:
         return {**self.starter.offered(), "started": self.starter.started()}
 
     def _start(self, values: dict[str, Any]) -> Any:
-        numbers = {name: values.get(name) for name in ("seeds", "steps", "jobs")}
+        numbers = {name: values.get(name) for name in ("seeds", "steps", "jobs", "batch", "max_seeds")}
         for name, value in numbers.items():
             if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
                 raise InputError(f"{name}: expected a whole number, got {value!r}")
+        if "experiment" in values:
+            return self.starter.go_on(str(values["experiment"]), numbers["batch"] or 0, numbers["max_seeds"] or 0)
         return self.starter.start(str(values.get("source")), numbers["seeds"], numbers["steps"], numbers["jobs"])
 
     def _stop(self, values: dict[str, Any]) -> Any:

@@ -13,12 +13,16 @@ from experiments.errors import InputError
 from experiments.figures.comparison import draw_aggregates, draw_improvement, draw_profiles
 from experiments.figures.learning_curves import curves_figure
 from experiments.figures.style import RC, SAVED_WITH, make_figure
+from experiments.results.groups import Groups
 from experiments.results.reading import read_groups
+from experiments.results.run_result import StoppingRule
+from experiments.specs.writing import FILE as SPEC
 from rl_lab.text.first_screen import verdict_lines
 from rl_lab.text.tables import number, runs_text
 
 KINDS = {"png": "image/png", "svg": "image/svg+xml"}
 MOST_IN_A_MATRIX = 12  # agents
+FEWEST, LOOKS = 2, 6  # seeds of a first batch, and batches at most, where a comparison goes on until it is decided
 
 
 def compared(runs: Sequence[Path]) -> dict[str, Any]:
@@ -27,12 +31,42 @@ def compared(runs: Sequence[Path]) -> dict[str, Any]:
     Raises:
         InputError: they cannot be compared.
     """
-    comparison = compare_groups(read_groups(runs))
+    groups = read_groups(runs)
+    comparison = compare_groups(groups)
     return {
+        "until_decided": _until_decided(groups, comparison),
         "envs": [_environment(comparison, env) for env in comparison.envs],
         "verdicts": list(verdict_lines(comparison)),
         "figures": _figures(comparison),
         "notes": sorted({note for one in comparison.summaries for note in one.notes}),
+    }
+
+
+def _until_decided(groups: Groups, comparison: Comparison) -> dict[str, Any] | None:
+    """With which seeds these runs' experiment would go on until all is decided; None where it could not."""
+    everything = [run for runs in groups.values() for run in runs]
+    folders = {run.folder.path.parents[2] for run in everything if run.folder is not None and run.finished}
+    counts = {len(runs) for runs in groups.values()}
+    whole = all(run.folder is not None and run.finished for run in everything)
+    if not comparison.undecided or len(folders) != 1 or not whole:
+        return None
+    (folder,) = folders
+    if not (folder / SPEC).is_file() or (folder / SPEC).is_symlink():
+        return None
+    if any({run.seed for run in runs} != set(range(len(runs))) for runs in groups.values()):
+        return None
+    rule = next((run.stopping.rule for run in everything if run.stopping is not None), None)
+    if rule is None and (len(counts) > 1 or min(counts) < FEWEST):
+        return None
+    rule = rule or StoppingRule(min(counts), LOOKS)
+    if max(counts) >= rule.batch * rule.looks:
+        return None
+    return {
+        "experiment": folder.name,
+        "seeds": max(counts),
+        "pairs": len(comparison.undecided),
+        "batch": rule.batch,
+        "max_seeds": rule.batch * rule.looks,
     }
 
 

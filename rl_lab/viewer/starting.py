@@ -18,12 +18,14 @@ from experiments.errors import InputError, shown, unknown
 from experiments.execution.executor import available_cores
 from experiments.files import read_text
 from experiments.specs.loading import LARGEST_SPEC, load_spec, suite_names
+from experiments.specs.writing import FILE as SPEC
 
 MOST_SPECS = 200  # files that are offered
 MOST_LABELS = 50  # of a spec that are shown
 MOST_SAID = 2_000  # characters of what a process said last
 PATIENCE = 15.0  # seconds that a process has to stop cleanly
 MOST_RUNNING = 4  # experiments at once
+MOST_SEEDS = 10_000  # of an agent, until it is decided
 
 
 @dataclass
@@ -94,7 +96,33 @@ class Starter:
                 raise InputError(f"{name}: expected a whole number of at least 1, got {value}")
         what = source if source in [one["name"] for one in offered["suites"]] else str(self._specs / source)
         options = [f"--{name}={value}" for name, value in (("seeds", seeds), ("steps", steps)) if value is not None]
-        options.append(f"--jobs={min(jobs or max(1, available_cores() - 1), 4 * available_cores())}")
+        return self._begin(source, what, options, jobs)
+
+    def go_on(self, experiment: str, batch: int, max_seeds: int) -> dict[str, Any]:
+        """Add seeds to an experiment of the folder until its pairs are decided (`rl-lab run --until-decided`).
+
+        Raises:
+            InputError: there is none with a spec, a number is out of range, or enough are running.
+        """
+        folder = self._out / experiment
+        spec = folder / SPEC
+        if Path(experiment).name != experiment or folder.is_symlink() or spec.is_symlink() or not spec.is_file():
+            raise InputError(f"expected an experiment that was run from a spec, got {shown(experiment)[:40]!r}")
+        described = _described(spec, experiment)
+        if described is None or (described["own_code"] and not self._trust_code):
+            raise InputError(f"{experiment} names code of your own: the viewer starts it after rl-lab ui --trust-code")
+        if not 1 <= batch <= max_seeds <= MOST_SEEDS:
+            raise InputError(f"max_seeds: expected the batch to {MOST_SEEDS:,}, got {max_seeds}")
+        options = ["--until-decided", f"--batch={batch}", f"--max-seeds={max_seeds}"]
+        return self._begin(experiment, str(spec), options, None)
+
+    def _begin(self, source: str, what: str, options: list[str], jobs: int | None) -> dict[str, Any]:
+        """Start a process.
+
+        Raises:
+            InputError: enough are running.
+        """
+        options = [*options, f"--jobs={min(jobs or max(1, available_cores() - 1), 4 * available_cores())}"]
         with self._lock:
             if sum(one.process.poll() is None for one in self._experiments.values()) >= MOST_RUNNING:
                 raise InputError(f"expected at most {MOST_RUNNING} experiments at once: stop one first")

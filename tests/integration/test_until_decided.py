@@ -48,15 +48,14 @@ def test_only_those_that_are_undecided_get_more_seeds(tmp_path: Path) -> None:
     found = looks(tmp_path)
     assert [look.number for look in found] == [1, 2, 3]
     assert (
-        len(found[0].undecided) == 6
+        len(found[0].comparison.undecided) == 6
     )  # 2 of 70 arrangements, a third of the level, six pairs: four seeds cannot decide
-    assert ("one", "two") in found[-1].undecided  # which differ by little
+    assert ("one", "two") in found[-1].comparison.undecided  # which differ by little
     decided = {(pair.x, pair.y): pair.verdict.word for pair in found[-1].comparison.pairs}
     assert decided["plan", "random"] == "better"
     assert seeds(tmp_path, "one") == seeds(tmp_path, "two") == [*range(12)]
-    assert len(seeds(tmp_path, "plan")) == 4 * max(
-        look.number + 1 for look in found if look.number < 3 and any("plan" in pair for pair in look.undecided)
-    )
+    with_plan = [look.number for look in found[:-1] if any("plan" in pair for pair in look.comparison.undecided)]
+    assert len(seeds(tmp_path, "plan")) == 4 * (max(with_plan) + 1)
     manifest = json.loads((tmp_path / "s/m/one/seed-5/run.json").read_text())
     assert manifest["stopping_rule"] == {"batch": 4, "looks": 3, "look": 2}
 
@@ -81,7 +80,7 @@ def test_it_goes_on_where_it_was_and_keeps_its_rule(tmp_path: Path) -> None:
     first = next(iter(run_until_decided(spec(), tmp_path, 1, lambda num_runs: Silence(), RULE)))  # stopped after a look
     assert first.number == 1
     again, whole = looks(tmp_path), looks(tmp_path / "whole")
-    assert [look.undecided for look in again] == [look.undecided for look in whole]
+    assert [look.comparison.undecided for look in again] == [look.comparison.undecided for look in whole]
     assert not again[0].outcome.manifests  # nothing was trained twice
     with pytest.raises(InputError, match=r"was run with --batch 4 --max-seeds 12: .* go on with these"):
         looks(tmp_path, StoppingRule(batch=4, looks=5))

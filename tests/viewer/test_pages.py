@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from experiments.comparison.comparison import compare_runs
+from rl_lab.run import run_suite
 from rl_lab.text.first_screen import verdict_lines
 from tests.viewer.conftest import Served, live_spec, viewer_of
 
@@ -174,6 +175,31 @@ def test_a_comparison_is_the_reports(served: Served, open_page: Open) -> None:
     assert page.locator(".verdicts li").all_inner_texts() == expected
     assert page.locator(".env-table tbody tr").count() == 2
     assert page.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+
+
+def test_what_is_undecided_goes_on_until_it_is_decided(tmp_path: Path, open_page: Open) -> None:
+    text = (
+        'name = "two"\nseeds = 2\nsteps = 200\nevaluation = { episodes = 1, final_episodes = 2 }\n'
+        'envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 3, cols = 3 }]\n'
+        'agents = [{ id = "random", name = "random" }, { id = "value_iteration", name = "plan" }]\n'
+    )
+    (tmp_path / "two.toml").write_text(text)
+    run_suite(str(tmp_path / "two.toml"), out=tmp_path / "runs", jobs=1, progress=False)
+    with viewer_of(tmp_path / "runs") as viewer:
+        page = open_page(viewer.address)
+        page.get_by_text("selected: 4").wait_for()
+        page.get_by_role("link", name="Compare").click()
+        page.get_by_text("undecided at 2 seeds (1 pairs): go on until decided").click()
+        page.get_by_text("two has started").wait_for()
+        runs = tmp_path / "runs" / "two" / "m" / "plan"
+        deadline = time.monotonic() + 60
+        while not (runs / "seed-3" / "run.json").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert '"batch": 2' in (runs / "seed-3" / "run.json").read_text()
+        wrongs: list[dict[str, Any]] = [{"experiment": "../two"}, {"experiment": "none"}]
+        for wrong in (*wrongs, {"experiment": "two", "batch": 3, "max_seeds": 2}):
+            assert viewer.ask("/api/start", "POST", wrong)[0] == 400
+        page.close()
 
 
 def test_a_training_is_started_watched_live_and_stopped(tmp_path: Path, open_page: Open) -> None:

@@ -1,8 +1,8 @@
 // The view of a comparison: the report's tables, verdicts and figures for the runs that are chosen.
 
-import { element } from "./dom.js";
+import { button, element } from "./dom.js";
 import { list } from "./address.js";
-import { get } from "./server.js";
+import { get, post } from "./server.js";
 import { number, say } from "./words.js";
 
 export class Compare {
@@ -24,14 +24,26 @@ export class Compare {
     }
   }
 
-  draw({ envs, verdicts, figures, notes }) {
+  draw({ envs, verdicts, figures, notes, until_decided: further }) {
     this.root.replaceChildren(
       element("h2", {}, say("verdicts")),
       element("ul", { class: "verdicts", lang: "en" }, ...verdicts.map((line) => element("li", {}, line))),
+      ...(further ? [this.further(further)] : []),
       ...envs.map((one) => this.table(one)),
       ...figures.map((figure) => element("figure", { class: "report-figure" }, element("img", { src: figure.picture, alt: say(`figure_${figure.name}`) }), element("figcaption", {}, say(`figure_${figure.name}`)))),
       ...notes.map((note) => element("p", { class: "soft", lang: "en" }, note)),
       element("p", { class: "soft" }, say("no_adding_by_eye")));
+  }
+
+  // Seeds are added by the server until all is decided; its test minds that it was looked at before.
+  further({ experiment, seeds, pairs, batch, max_seeds }) {
+    const said = element("span", { role: "status" });
+    const go = button(say("until_decided", { seeds, pairs }), say("until_decided_help", { batch, most: max_seeds }), async () => {
+      go.disabled = true;
+      try { await post("/api/start", { experiment, batch, max_seeds }); said.textContent = ` ${say("has_started", { name: experiment })}`; }
+      catch (error) { said.textContent = ` ${error.message}`; go.disabled = false; }
+    });
+    return element("p", {}, go, said);
   }
 
   table({ env, scale, agents }) {
