@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# EnvPool and what it alone asks for: there is not a wheel for every platform.
-FAST := ^(envpool|attrs|dm-env|dm-tree|glfw|optree|types-protobuf|wrapt)[a-z-]*==
+# EnvPool, Ray and what they alone ask for: there is not a wheel for every platform.
+FAST := ^(envpool|attrs|dm-env|dm-tree|glfw|optree|types-protobuf|wrapt|ray|msgpack)[a-z-]*==
 
 .PHONY: demo test soak check install lock figures clean
 
@@ -42,7 +42,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --require-hashes --no-deps --no-build-isolation -r .venv/box2d.lock 2> .venv/box2d.log || \
 		echo "note: Box2D has no wheel for this Python and could not be compiled (it needs a C++ compiler and the headers of Python): no LunarLander, all else works"
 	@$(PIP) --require-hashes --no-deps --only-binary :all: -r .venv/fast.lock 2> .venv/fast.log || \
-		echo "note: EnvPool (the extra 'fast') has no wheel here: no backend = 'envpool', all else works"
+		echo "note: EnvPool (the extra 'fast') or Ray (the extra 'ray') has no wheel here: no backend = 'envpool', no --executor ray, all else works"
 	$(PIP) --no-build-isolation -e .
 	@touch $@
 

@@ -50,7 +50,10 @@ class Range(_Dimension):
         """Its values for a grid: every step, or so many, spread evenly (in the logarithm where it is `log`)."""
         low, high = float(self.low), float(self.high)
         if self.step is not None:
-            found = [low + number * self.step for number in range(math.floor((high - low) / self.step + 1e-9) + 1)]
+            steps = math.floor((high - low) / self.step + 1e-9)
+            if steps >= MOST_CHOICES:
+                raise ValueError(f"expected at most {MOST_CHOICES:,} steps in a grid, got {steps + 1:,}")
+            found = [low + number * self.step for number in range(steps + 1)]
         elif self.log:
             found = [low * (high / low) ** (number / (count - 1)) for number in range(count)]
         else:
@@ -62,6 +65,13 @@ class Choices(_Dimension):
     """One of some values, of any kind that the setting takes."""
 
     choices: Annotated[list[JsonValue], Field(min_length=2, max_length=MOST_CHOICES)]
+
+    @model_validator(mode="after")
+    def _are_different(self) -> Self:
+        for index, one in enumerate(self.choices):
+            if any(one == other and isinstance(one, bool) == isinstance(other, bool) for other in self.choices[:index]):
+                raise PydanticCustomError("choices", "Input should be different values, got {one} twice", {"one": one})
+        return self
 
     def ends(self) -> list[JsonValue]:
         """All of them."""

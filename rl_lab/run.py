@@ -1,12 +1,13 @@
 """Training one run, or all of a spec's, with progress on the screen."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.errors import InputError, unknown
 from experiments.execution.drive import Listener
+from experiments.execution.executor import Executor, LocalExecutor
 from experiments.execution.experiment import Outcome, run_experiment
 from experiments.execution.until_decided import Look, check_rule, run_until_decided
 from experiments.figures.experiment import draw_experiment
@@ -68,6 +69,7 @@ def run_suite(
     only: Sequence[str] = (),
     changes: Mapping[str, Any] = NO_CHANGES,
     progress: bool = True,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> tuple[list[RunSpec], Outcome]:
     """Run a spec file or a bundled suite: its runs, and how they went.
 
@@ -84,6 +86,7 @@ def run_suite(
         only: labels of environments; the others are left out.
         changes: single settings by where they go (see `experiments.specs.changes`).
         progress: show progress bars.
+        make_executor: where runs run: made of the output folder and the jobs.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -91,7 +94,9 @@ def run_suite(
     others = {"seeds": seeds, "steps": steps, "engine": None if engine is None else check_engine(engine)}
     spec = _asked(source, agents, only, {**changes, **others, "tensorboard": tensorboard or None})
     run_specs = spec.run_specs()
-    outcome = run_experiment(run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries, spec)
+    outcome = run_experiment(
+        run_specs, out, jobs, _listener(run_specs, progress), spec.figure, retries, spec, None, make_executor
+    )
     return run_specs, dataclasses.replace(outcome, figures=draw_experiment(run_specs, out, spec.figure, outcome.known))
 
 

@@ -84,7 +84,7 @@ class AgentSummary:
     own_side_endings: Endings | None = None
     book_seed: list[float] | None = None  # [runs], scores from the one start that they trained on
     rule: StoppingRule | None = None  # by which seeds are added until pairs are decided, if they are
-    looks: list[int] = field(default_factory=list)  # [runs], with which batch of these a run came, from 1
+    looks: list[int] = field(default_factory=list)  # [runs], with which batch of these a run came, from 1; 0: with none
 
     def batches(self, num_looks: int) -> list[FloatArray]:
         """The scores of each batch [looks][runs]."""
@@ -170,9 +170,9 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
         env_steps=[run.env_steps for run in finished],
         seconds=[run.seconds for run in finished],
         steps_per_second=_median([run.steps_per_second for run in finished]),
-        notes=sorted({note for run in runs for note in run.notes}) + _unequal_lengths(finished),
+        notes=sorted({note for run in runs for note in run.notes}) + _unequal_lengths(finished) + _outside(finished),
         rule=next((run.stopping.rule for run in finished if run.stopping is not None), None),
-        looks=[1 if run.stopping is None else run.stopping.look for run in finished],
+        looks=[0 if run.stopping is None else run.stopping.look for run in finished],
     )
     if not finished:
         return summary
@@ -198,6 +198,14 @@ def summarise(env: str, agent: str, runs: Sequence[RunResult], common: tuple[flo
         own_side_endings=together([side.endings for side in sides]) if len(sides) == len(finished) else None,
         book_seed=_book_scores(finished),
     )
+
+
+def _outside(finished: Sequence[RunResult]) -> list[str]:
+    """A note where some runs came with a batch of the sequential test, and others did not."""
+    count = sum(run.stopping is None for run in finished)
+    if count in (0, len(finished)):
+        return []
+    return [f"{count} of its runs came with no batch of the sequential test, and do not count in it"]
 
 
 def normalised(scores: Sequence[float], interval: Interval, scale: ScoreScale) -> NormalisedScores | None:

@@ -1,6 +1,6 @@
 """Running a whole experiment: check everything, then train what is not finished yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from experiments.errors import InputError, located, unknown
 from experiments.evaluation.environments import closing, make_evaluation_env
 from experiments.evaluation.rollout import evaluate_agent
 from experiments.execution.drive import Listener, drive
-from experiments.execution.executor import LocalExecutor, limit_threads
+from experiments.execution.executor import Executor, LocalExecutor, limit_threads
 from experiments.execution.output import Output, check_output
 from experiments.execution.run_source import RunList
 from experiments.results.run_result import Stopping
@@ -49,12 +49,13 @@ def run_experiment(
     retries: int = 0,
     spec: Spec | None = None,
     stopping: Stopping | None = None,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> Outcome:
     """Train the runs of an experiment; finished ones are skipped, others go on where they were stopped.
 
     A run that fails is tried again up to `retries` times. The column that a figure asks for is checked before anything
     is written. The specification that the runs are of, where there is one, is written beside them. Where seeds are
-    added until pairs are decided, `stopping` says with which batch the runs come.
+    added until pairs are decided, `stopping` says with which batch the runs come. `make_executor` says where they run.
 
     Raises:
         InputError: something is wrong; nothing has been written then.
@@ -83,7 +84,7 @@ def run_experiment(
         rescale(run, in_env[path.parent.parent])
     limit_threads()
     listener.begin(len(to_run))
-    executor = LocalExecutor(out, min(jobs, max(1, len(to_run))))
+    executor = make_executor(out, min(jobs, max(1, len(to_run))))
     manifests = drive(RunList(to_run), executor, listener, retries)
     budgets = {out / run_spec.folder: run_spec.budget for run_spec in run_specs}
     longer = sum(run.run_spec.budget != budgets[run.folder.path] for run in skipped)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
-from experiments.errors import InputError, explain
+from experiments.errors import InputError, explain, located
 from experiments.runs.manifest import Manifest, parse_manifest
 
 
@@ -68,7 +68,8 @@ def parse_card(text: str, place: str) -> PolicyCard:
         card = PolicyCard.model_validate_json(text)
     except ValidationError as error:
         raise InputError(f"{place}: damaged: expected the card of an exported policy: {explain(error)}") from None
-    card.manifest  # noqa: B018  it is sound, or says how not
+    with located(place):
+        card.manifest  # noqa: B018  it is sound, or says how not
     return card
 
 

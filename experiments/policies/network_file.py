@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 CARD = "rl_lab_policy"
+UNBOUNDED = {"Loop", "Scan", "If"}  # operators that hold others
 MISSING = "needs the extra serve: pip install 'rl-lab[serve]'"
 
 
@@ -49,10 +50,27 @@ def open_network(data: bytes, place: str) -> tuple[PolicyCard, "InferenceSession
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own kinds
         raise InputError(f"{place}: damaged: expected an ONNX network: {in_words(error)[:200]}") from None
+    _check_ends(data, place)
     text = session.get_modelmeta().custom_metadata_map.get(CARD)
     if text is None:
         raise InputError(f"{place}: expected a policy that rl-lab export wrote, got another network")
     return parse_card(text, place), session
+
+
+def _check_ends(data: bytes, place: str) -> None:
+    """Raise where a network might never end, or reads other files.
+
+    Raises:
+        InputError: it has loops, or data elsewhere.
+    """
+    import onnx
+
+    model: Any = onnx.load_model_from_string(data)
+    kinds = {node.op_type for of in (model.graph, *model.functions) for node in of.node}
+    if found := kinds & UNBOUNDED:
+        raise InputError(f"{place}: expected a network without {', '.join(sorted(UNBOUNDED))}, got {min(found)}")
+    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in model.graph.initializer):
+        raise InputError(f"{place}: expected a network that holds its own numbers, got one that reads other files")
 
 
 class NetworkPolicy(Policy):

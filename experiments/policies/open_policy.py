@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import Space, spaces
 
 from agents.base import Agent
-from agents.policy import Spaces
+from agents.policy import Spaces, batch_of
 from experiments.errors import InputError, located
 from experiments.files import read_bytes
 from experiments.policies.card import PolicyCard
@@ -79,7 +83,39 @@ def parse_policy(data: bytes, path: Path, *, trust_code: bool = False) -> OpenPo
         acts = table_agent(card, state, place)
     else:
         acts = NetworkAgent(session, _spaces(card, place))
+    _check_fits(card, acts, _spaces(card, place), place)
     return OpenPolicy(RunFolder(path), manifest, card=card, acts=acts)
+
+
+def _check_fits(card: PolicyCard, acts: Agent, of: Spaces, place: str) -> None:
+    """Ask a policy about two observations of its space: what it answers must be actions.
+
+    Raises:
+        InputError: they are none; or what the card says was seen is of other observations.
+    """
+    seen, actions = card.seen, of.action_space
+    numbers = {len(ends) for ends in (seen.low, seen.high) if ends is not None}
+    size = flatdim_of(of.observation_space)
+    if numbers and (size is None or numbers != {size} or seen.low is None or seen.high is None):
+        raise InputError(f"{place}: damaged: expected what was seen of {size} numbers")
+    if seen.action_shares is not None and len(seen.action_shares) != int(getattr(actions, "n", -1)):
+        raise InputError(f"{place}: damaged: expected a share for each action")
+    of.observation_space.seed(0)
+    with located(f"{place}: damaged: it does not act"):
+        policy = acts.policy(0)
+        batch = batch_of([of.observation_space.sample() for _ in range(2)])
+        chosen, values = policy.act(batch), policy.action_values(batch)
+        if len(chosen) != 2 or not all(one in actions for one in chosen):
+            raise InputError(f"expected actions of {actions}, got {chosen.tolist()}")
+        if values is not None and (values.shape != (2, int(getattr(actions, "n", -1))) or np.isnan(values).any()):
+            raise InputError(f"expected a value for each action, got {values.tolist()}")
+
+
+def flatdim_of(space: Space[Any]) -> int | None:
+    """How many numbers an observation is; None of those that are put together of others."""
+    if isinstance(space, spaces.Discrete):
+        return 1
+    return int(np.prod(space.shape)) if isinstance(space, spaces.Box) else None
 
 
 def _spaces(card: PolicyCard, place: str) -> Spaces:

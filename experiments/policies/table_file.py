@@ -15,7 +15,7 @@ import numpy as np
 from agents.base import Agent
 from agents.registry import make_agent
 from agents.storage import State, joined, split
-from experiments.errors import InputError
+from experiments.errors import InputError, in_words
 from experiments.policies.card import PolicyCard, parse_card, to_json
 from experiments.runs.spaces import spaces_from_json
 
@@ -58,8 +58,8 @@ def read_table(data: bytes, place: str) -> tuple[PolicyCard, State]:
         return card, joined(values["state"], arrays)
     except InputError:
         raise
-    except (zipfile.BadZipFile, OSError, ValueError, LookupError, TypeError, EOFError, RecursionError) as error:
-        raise InputError(f"{place}: damaged: {error}") from error
+    except Exception as error:  # whatever a file that somebody made makes of NumPy and zipfile
+        raise InputError(f"{place}: damaged: {in_words(error).removeprefix('BadZipFile: ')}") from None
 
 
 def table_agent(card: PolicyCard, state: State, place: str) -> Agent:
@@ -75,6 +75,6 @@ def table_agent(card: PolicyCard, state: State, place: str) -> Agent:
     try:
         made = make_agent(agent.id, spaces_from_json(manifest.spaces), seed=manifest.run_spec.seed, **agent.settings)
         made.set_policy_state(state)
-    except (LookupError, TypeError, ValueError, RuntimeError, AttributeError, ArithmeticError) as error:
-        raise InputError(f"{place}: damaged: {error}") from error
+    except Exception as error:  # of a state that somebody made
+        raise InputError(f"{place}: damaged: {in_words(error)}") from error
     return made

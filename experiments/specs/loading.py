@@ -230,6 +230,8 @@ def _check_space(entry: AgentEntry, settings_class: type[Settings]) -> None:
             raise InputError(f"{entry.id}: {unknown('setting', name, settings_class.model_fields)}")
         for value in dimension.ends():
             fraction = isinstance(dimension, Range) and takes_fractions(settings_class, name)
+            if isinstance(dimension, Range) and not fraction and type(dimension.step or 1) is not int:
+                raise InputError(f"{entry.id}: {name}: expected a whole step, got {dimension.step}")
             settings_class(**{**entry.settings, name: float(value) if fraction else value})  # type: ignore[arg-type]
 
 

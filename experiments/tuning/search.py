@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 
 from experiments.comparison.bootstrap import iqm
-from experiments.errors import InputError
+from experiments.errors import InputError, explain
 from experiments.execution.output import check_same_run, torn_file
 from experiments.results.stored_run import StoredRun
 from experiments.runs.manifest import Manifest
@@ -88,7 +89,13 @@ class Search:
             self._fail(label, candidate, manifest.error or manifest.status)
 
     def _begin(self, number: int, settings: Settings) -> None:
-        run_specs = self._study.searched.run_specs(number, settings)
+        try:
+            run_specs = self._study.searched.run_specs(number, settings)
+        except ValidationError as error:  # settings that do not go together
+            why = explain(error)
+            self._study.failed(number, why)
+            self.errors.append(f"{self._study.searched.candidate_label(number)}: {why}")
+            return
         label = run_specs[0].agent.label
         self._open[label] = _Candidate(number, deque(run_specs))
 

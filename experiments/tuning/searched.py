@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from agents.registry import find_agent
 from agents.space import Choices, Dimension, takes_fractions
@@ -92,7 +92,10 @@ class Searched:
             if isinstance(dimension, Choices):
                 chosen[name] = next(one for one in dimension.choices if _plain(one) == params[name])
         settings_class = find_agent(self.agent.id).Settings
-        idle = settings_class(**self.agent.settings | chosen).without_effect()
+        try:
+            idle = settings_class(**self.agent.settings | chosen).without_effect()
+        except ValidationError:  # settings that do not go together: the candidate fails when it is tried
+            idle = {}
         return self.agent.settings | {name: value for name, value in chosen.items() if name not in idle}
 
     def candidate_label(self, number: int) -> str:

@@ -1,18 +1,20 @@
 """An Optuna study: where candidates come from, and where what they came to is kept."""
 
 import contextlib
-import itertools
 import json
 import math
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.errors import InputError, in_words
+from experiments.tuning.cma import cma_sampler
 from experiments.tuning.searched import Searched, Settings
 
 if TYPE_CHECKING:
@@ -56,24 +58,43 @@ def open_storage(url: str) -> Iterator["BaseStorage"]:
     from optuna.exceptions import OptunaError
     from sqlalchemy.exc import SQLAlchemyError
 
-    storage = None
     try:
         storage = _storage(url)
+    except Exception as error:  # of SQLAlchemy, of a driver, of a server, of a file that is something else
+        raise InputError(f"--storage {_without_password(url)}: cannot be opened: {_line(error)}") from None
+    try:
         yield storage
-    except (OptunaError, SQLAlchemyError, ImportError) as error:
-        cause = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
-        line = in_words(cause).partition(" (Background on")[0].partition(" [SQL:")[0]
-        raise InputError(f"--storage {_without_password(url)}: {line}; the same command goes on") from None
+    except (OptunaError, SQLAlchemyError) as error:
+        raise InputError(f"--storage {_without_password(url)}: {_line(error)}; the same command goes on") from None
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError) as error:
+        if not _is_of_study(error):
+            raise
+        raise InputError(f"--storage {_without_password(url)}: damaged: {in_words(error)}") from None
     finally:
-        if storage is not None:
-            storage.remove_session()
-            storage.engine.dispose()
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _line(error: BaseException) -> str:
+    """What a storage raises, in a line."""
+    cause = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
+    return in_words(cause).partition(" (Background on")[0].partition(" [SQL:")[0]
+
+
+def _is_of_study(error: BaseException) -> bool:
+    """Was an error raised while what a study holds was read?"""
+    frames = traceback.extract_tb(error.__traceback__)
+    return any(Path(frame.filename).name in ("study.py", "searched.py", "result.py", "cma.py") for frame in frames)
 
 
 def _storage(url: str) -> "RDBStorage":
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+    if url.rstrip("/") == "sqlite:" or ":memory:" in url:
+        raise InputError("expected a file, got a database in memory")
     engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     for attempt in range(TRIES):
         try:
@@ -159,7 +180,7 @@ class TuningStudy:
         so_far = [one for one in self.trials() if one.state.name != "WAITING"]
         if len(so_far) >= self.most:
             return None
-        self._study.sampler = _sampler(self.searched, len(so_far))
+        self._study.sampler = _sampler(self.searched, so_far)
         with _quiet():
             trial = self._study.ask(self._distributions)
         settings = self.searched.settings(trial.params)
@@ -278,18 +299,18 @@ def _pruner(searched: Searched) -> "BasePruner":
     return NopPruner()
 
 
-def _sampler(searched: Searched, number: int) -> "BaseSampler":
-    """The sampler for the candidate of this number: with a seed of its own."""
-    from optuna.samplers import CmaEsSampler, RandomSampler, TPESampler
+def _sampler(searched: Searched, trials: "Sequence[FrozenTrial]") -> "BaseSampler":
+    """The sampler for the candidate after these: with a seed of its own."""
+    from optuna.samplers import RandomSampler, TPESampler
 
-    tuning = searched.spec.tuning
+    tuning, number = searched.spec.tuning, len(trials)
     seed = int(np.random.SeedSequence([tuning.seed, number]).generate_state(1)[0] >> 1)
     if tuning.sampler == "random":
         return RandomSampler(seed=seed)
     if tuning.sampler == "grid":
         return _grid_sampler(searched, number)
     if tuning.sampler == "cma":
-        return CmaEsSampler(seed=seed, warn_independent_sampling=False)
+        return cma_sampler(searched.distributions(), trials, seed)
     return TPESampler(seed=seed)
 
 
@@ -298,9 +319,10 @@ def _grid_sampler(searched: Searched, number: int) -> "BaseSampler":
     from optuna.samplers import BaseSampler
 
     grid = searched.grid()
-    combinations = list(itertools.product(*grid.values()))
-    order = np.random.default_rng(searched.spec.tuning.seed).permutation(len(combinations))
-    chosen = dict(zip(grid, combinations[order[number % len(combinations)]], strict=True))
+    sizes = [len(values) for values in grid.values()]
+    order = np.random.default_rng(searched.spec.tuning.seed).permutation(math.prod(sizes))
+    places = np.unravel_index(int(order[number % len(order)]), sizes)
+    chosen = {name: values[int(place)] for (name, values), place in zip(grid.items(), places, strict=True)}
 
     class Grid(BaseSampler):
         def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, "BaseDistribution"]:

@@ -1,5 +1,6 @@
 """A whole search: every agent of a specification in turn, then the winners again with fresh seeds."""
 
+import math
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +18,9 @@ from experiments.execution.output import check_output
 from experiments.files import make_folder, read_text, replace_file
 from experiments.results.stored_run import StoredRun
 from experiments.runs.run_folder import RunFolder
-from experiments.specs.labels import folder_name
+from experiments.specs.labels import check_label, folder_name
 from experiments.specs.spec import AgentEntry, Spec
-from experiments.specs.tuning import FIRST_SEED
+from experiments.specs.tuning import FIRST_SEED, MOST_CANDIDATES
 from experiments.specs.writing import spec_text
 from experiments.training.train_run import check_run_spec
 from experiments.tuning.result import STATES, Candidate, TuningResult, fresh_score
@@ -78,6 +79,8 @@ def tune(
     except Timeout:
         raise InputError(f"{folder}: another process is searching there") from None
     try:
+        if (folder / STUDY).is_symlink():
+            raise InputError(f"{folder / STUDY}: expected a file, got a link, and nothing is written through one")
         url = storage or f"sqlite:///{(folder / STUDY).resolve()}"
         with open_storage(url) as opened:
             return _tune(spec, searches, out, folder, jobs, listener, opened, shared=storage is not None)
@@ -94,6 +97,10 @@ def _check(spec: Spec, searches: Sequence[Searched]) -> None:
     if max(seeds) >= FIRST_SEED:
         raise InputError(f"seeds: expected seeds below {FIRST_SEED:,} (those above are a search's), got {max(seeds):,}")
     for searched in searches:
+        check_label("name", searched.experiment)
+        check_label("name", searched.candidate_label(MOST_CANDIDATES))
+        if spec.tuning.sampler == "grid" and math.prod(map(len, searched.grid().values())) > MOST_CANDIDATES:
+            raise InputError(f"agents: {searched.label}: expected a grid of at most {MOST_CANDIDATES:,} candidates")
         if not searched.envs:
             raise InputError(f"agents: {searched.label}: expected an environment of the spec")
         scales(searched)
@@ -173,12 +180,21 @@ def _candidate(study: TuningStudy, trial: "FrozenTrial") -> Candidate:
     )
 
 
+def winner_label(result: TuningResult) -> str:
+    """What the winner is called: by its number, so that a later search may find another one."""
+    assert result.best is not None
+    return f"{result.agent}-c{result.best.number:03d}"
+
+
 def tuned_spec(spec: Spec, results: Sequence[TuningResult]) -> Spec:
     """The specification with the winners' settings in place of what was searched."""
     agents = []
     for agent, result in zip(spec.agents, results, strict=True):
         if result.best is not None:
-            values = agent.model_dump(exclude_unset=True) | {"name": result.agent, "settings": result.best.settings}
+            values = agent.model_dump(exclude_unset=True) | {
+                "name": winner_label(result),
+                "settings": result.best.settings,
+            }
             values.pop("space", None)
             agents.append(AgentEntry.model_validate(values))
     description = f"Settings of the search {spec.name}: {spec.description}".removesuffix(": ")
@@ -197,7 +213,11 @@ def _with_fresh(result: TuningResult, study: TuningStudy, tuned: Spec, out: Path
     measure = "return"
     for run_spec in tuned.run_specs():
         folder = RunFolder(out / run_spec.folder)
-        if run_spec.agent.label == result.agent and folder.exists() and (run := StoredRun.load(folder)).finished:
+        if (
+            run_spec.agent.label == winner_label(result)
+            and folder.exists()
+            and (run := StoredRun.load(folder)).finished
+        ):
             found = run.results()
             score, measure = np.array(found.score), found.measure
             if len(result.envs) > 1 and found.scale is not None:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,6 +115,15 @@ def run(
     max_seeds: Annotated[
         int | None, typer.Option(parser=positive, metavar="N", help="Seeds an agent at most.", show_default="30")
     ] = None,
+    executor: Annotated[
+        str, typer.Option(metavar="local|ray", help="Where trials run: here, or on a Ray cluster (extra ray).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="The Ray cluster's, such as auto or host:6379.", show_default="one is started here"
+        ),
+    ] = None,
     tensorboard: Tensorboard = False,
 ) -> None:
     """Run an experiment: a spec file, or a bundled suite.
@@ -132,6 +142,13 @@ def run(
         raise InputError(
             f"--set: expected --agent beside it, got none; to change a setting of the spec's agents: --change {set_[0]}"
         )
+    if executor not in ("local", "ray"):
+        raise InputError(f"--executor: expected local or ray, got {executor!r}")
+    if executor == "local" and address is not None:
+        raise InputError("--address: expected --executor ray beside it")
+    if executor == "ray" and (until_decided or tensorboard):
+        raise InputError("--executor ray: expected neither --until-decided nor --tensorboard beside it")
+    others: dict[str, Any] = {} if executor == "local" else {"make_executor": _on_ray(address, jobs)}
     chosen = [{"id": name} | assignments("--set", set_) for name in agent or []]
     if until_decided:
         if seeds is not None or tensorboard:
@@ -164,6 +181,7 @@ def run(
         agents=chosen,
         only=only or (),
         changes=assignments("--change", change),
+        **others,
     )
     folder = out / folder_name(run_specs[0].experiment)
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
@@ -179,6 +197,14 @@ def run(
         say(f"next: rl-lab compare {folder}")
     if failed:
         raise typer.Exit(FAILED)
+
+
+def _on_ray(address: str | None, jobs: int | None) -> Callable[[Path, int], Any]:
+    """What makes the executor of a Ray cluster, once all else was checked."""
+    from experiments.execution.ray_executor import RayExecutor, check_installed
+
+    check_installed()
+    return lambda out, num_jobs: RayExecutor(out, jobs, address)
 
 
 def _run_until_decided(
@@ -200,7 +226,7 @@ def _run_until_decided(
         if look.is_last:
             for sentence in look.comparison.sentences:
                 say(f"  {sentence}")
-            most = len(look.comparison.agents) * len(look.comparison.envs) * look.rule.batch * look.rule.looks
+            most = len(look.comparison.summaries) * look.rule.batch * look.rule.looks
             say(f"{len(look.run_specs)} runs, of {most} that all agents with all seeds would have taken")
             say(f"next: rl-lab compare {out / folder_name(look.run_specs[0].experiment)}")
     if failed:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hmac
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -57,7 +58,9 @@ class Server:
             Route(path, self._guarded(path, handler), methods=[method]) for path, (method, handler) in paths.items()
         ]
         handlers: Any = {HTTPException: _refused_by_starlette, Exception: _failed}
-        return Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+        made = Starlette(routes=routes, exception_handlers=handlers, lifespan=self._lifespan)
+        made.router.redirect_slashes = False  # redirects would be answered before any check
+        return made
 
     def _guarded(self, path: str, handler: Handler) -> Handler:
         """A handler behind the checks that all have, with its requests counted."""
@@ -76,7 +79,7 @@ class Server:
         return guarded
 
     def _check(self, request: Request, *, open_to_all: bool) -> None:
-        host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+        host = re.sub(r":\d+$", "", request.headers.get("host", ""))
         if self._hosts is not None and host.lower() not in self._hosts:
             raise RefusedError(421, f"expected one of the hosts {', '.join(sorted(self._hosts))}")
         if self._token is None or open_to_all:

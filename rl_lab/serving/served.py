@@ -13,7 +13,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.policy import Policy, Spaces
-from experiments.errors import InputError
+from experiments.errors import InputError, in_words
 from experiments.files import read_bytes
 from experiments.policies.card import PolicyCard
 from experiments.policies.open_policy import LARGEST, SUFFIXES, is_policy_file, parse_policy
@@ -148,8 +148,8 @@ class Policies:
             try:
                 self._served[name] = Served.load(path, name, trust_code=self._trust_code)
                 changed.append((name, True))
-            except InputError as error:
-                _log.warning("%s; the version before goes on", error)
+            except Exception as error:  # whatever a file that somebody made brings about
+                _log.warning("%s; the version before goes on", in_words(error))
                 changed.append((name, False))
         return changed
 

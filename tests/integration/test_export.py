@@ -165,6 +165,28 @@ def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None
     assert isinstance(open_policy(tmp_path / "policy.npz"), OpenPolicy)
 
 
+def _endless() -> bytes:
+    """A network that never answers."""
+    from onnx import TensorProto, checker, helper
+
+    flag = helper.make_tensor_value_info("go_on", TensorProto.BOOL, [])
+    turn = helper.make_tensor_value_info("turn", TensorProto.INT64, [])
+    out = helper.make_tensor_value_info("still", TensorProto.BOOL, [])
+    before, after = (helper.make_tensor_value_info(name, TensorProto.INT64, ["N"]) for name in ("before", "after"))
+    nodes = [helper.make_node("Identity", [one], [other]) for one, other in (("go_on", "still"), ("before", "after"))]
+    body = helper.make_graph(nodes, "body", [turn, flag, before], [out, after])
+    true = helper.make_tensor("true", TensorProto.BOOL, [], [True])
+    node = helper.make_node("Loop", ["", "true", "observation"], ["looped"], body=body)
+    answer = helper.make_node("Identity", ["looped"], ["action"])
+    given = helper.make_tensor_value_info("observation", TensorProto.INT64, ["N"])
+    taken = helper.make_tensor_value_info("action", TensorProto.INT64, ["N"])
+    graph = helper.make_graph([node, answer], "endless", [given], [taken], [true])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(model)
+    data: bytes = model.SerializeToString()
+    return data
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -178,8 +200,10 @@ def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None
         (("evaluate", "text.npz"), "text.npz: damaged: File is not a zip file"),
         (("evaluate", "text.onnx"), "text.onnx: damaged: expected an ONNX network"),
         (("evaluate", "packed.npz"), "packed.npz: damaged: expected members that are not packed"),
-        (("evaluate", "pickled.npz"), "pickled.npz: damaged: Object arrays cannot be loaded"),
+        (("evaluate", "pickled.npz"), "pickled.npz: damaged: ValueError: Object arrays cannot be loaded"),
         (("evaluate", "empty.npz"), "empty.npz: damaged: "),
+        (("evaluate", "huge.npz"), "huge.npz: damaged: "),
+        (("evaluate", "loop.onnx"), "loop.onnx: expected a network without If, Loop, Scan, got Loop"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line(
@@ -198,6 +222,11 @@ def test_what_is_wrong_is_told_in_a_line(
         file.writestr("x.npy", member.getvalue())
     with zipfile.ZipFile(tmp_path / "empty.npz", "w") as file:
         file.writestr("policy.json", "{}")
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as file:
+        file.writestr("policy.json", "{}")
+        header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000000000000000,), }"
+        file.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    (tmp_path / "loop.onnx").write_bytes(_endless())
     given = [{"RUN": str(run), "DRAWS": str(draws)}.get(one, one) for one in arguments]
     found = rl_lab(*given)
     assert found.returncode == 2, found.stdout

@@ -171,6 +171,8 @@ def test_paths_methods_and_hosts_that_it_does_not_have(server: Running) -> None:
     assert server.ask("/v1/policy", body={}).status == 405
     assert server.ask(body={"observation": 0}, content_type="text/plain").status == 415
     assert server.ask(body={"observation": 0}, host="evil.example").status == 421  # a page of another site, rebound
+    assert server.ask("/v1/act/", body={"observation": 0}).status == 404  # and no redirect, past every check
+    assert server.ask("/health", host="[::1]").body == {"status": "ok"}
     assert server.ask("/health").body == {"status": "ok"}
 
 
@@ -222,7 +224,7 @@ def test_a_new_version_is_taken_over_without_a_request_lost(policies: Path, tmp_
         for thread in threads:
             thread.start()
         time.sleep(0.5)
-        (tmp_path / "torn.npz").write_bytes(old[:1000])
+        (tmp_path / "torn.npz").write_bytes(old.replace(b"'shape': (", b"'shape': (9", 1))
         (tmp_path / "torn.npz").replace(tmp_path / "maze.npz")  # is no policy: the version before goes on
         time.sleep(1.6)
         torn = len(set(versions))

@@ -69,6 +69,7 @@ def test_a_search_finds_settings_and_runs_the_winner_again_with_fresh_seeds(tmp_
         assert candidate.score == pytest.approx(np.mean([run.results().score for run in runs]))
         assert runs[0].run_spec.agent.settings == {"learning_rate": candidate.settings["learning_rate"]}
     again = load_spec(str(tmp_path / "s-tuning" / "tuned.toml"))
+    assert again.agents[0].name == f"q-c{best.number:03d}"
     assert again.agents[0].settings == best.settings
     assert again == tuned.spec
     fresh = read_runs([tmp_path / "s-tuned"])
@@ -285,6 +286,8 @@ def test_an_agents_own_space_is_searched_where_the_spec_has_none() -> None:
         ({"learning_rate": {"low": 0.1, "high": 2.0}}, "learning_rate: expected less than or equal to 1"),
         ({"learning_rate": {"low": 0.1}}, "learning_rate"),
         ({"learning_rate": {"choices": [0.1]}}, "at least 2 items"),
+        ({"learning_rate": {"choices": [0.5, 0.1, 0.5]}}, "different values, got 0.5 twice"),
+        ({"id": "dyna_q", "planning_steps": {"low": 1, "high": 9, "step": 0.5}}, "expected a whole step, got 0.5"),
         ({"learning_rate": {"choices": [0.1, "fast"]}}, "learning_rate: expected a valid number"),
         (
             {"learning_rats": {"low": 0.1, "high": 0.2}},
@@ -309,6 +312,75 @@ SAMPLERS = "tuning.sampler: expected 'tpe', 'random', 'grid' or 'cma', got 'best
 NO_SERVER = "postgresql+psycopg://u:secret@127.0.0.1:1/x"
 
 
+def test_a_study_holds_no_code_that_is_executed(tmp_path: Path) -> None:
+    import pickle
+    import sqlite3
+
+    one = spec(tuning={"sampler": "cma", "candidates": 3, "seeds": 1}, steps=20)
+    searched(tmp_path, one)
+
+    class Hostile:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    with sqlite3.connect(tmp_path / "s-tuning" / "study.db") as database:
+        for trial in (1, 2, 3):  # where Optuna's own sampler would look for its optimiser
+            for key in ("cma:optimizer", "cma:optimizer:0"):
+                database.execute(
+                    "insert into trial_system_attributes (trial_id, key, value_json) values (?, ?, ?)",
+                    (trial, key, json.dumps(pickle.dumps(Hostile()).hex())),
+                )
+    database.close()
+    more = one.model_copy(update={"tuning": one.tuning.model_copy(update={"candidates": 6})})
+    (result,) = searched(tmp_path, more).results
+    assert len(result.candidates) == 6
+    assert not (tmp_path / "executed").exists()
+
+
+def test_cma_goes_where_candidates_are_good() -> None:
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import TrialState, create_trial
+
+    from experiments.tuning.cma import cma_sampler
+
+    space: Any = {name: FloatDistribution(0.0, 1.0) for name in ("x", "y")}
+    trials: list[Any] = []
+    for number in range(120):
+        sampler = cma_sampler(space, trials, number)
+        params = {name: sampler.sample_independent(None, None, name, one) for name, one in space.items()}  # type: ignore[arg-type]
+        value = -((params["x"] - 0.9) ** 2) - (params["y"] - 0.2) ** 2
+        trials.append(create_trial(state=TrialState.COMPLETE, params=params, distributions=space, value=value))
+    last = trials[-1].params
+    assert (last["x"], last["y"]) == pytest.approx((0.9, 0.2), abs=0.05)
+
+
+def test_settings_that_do_not_go_together_are_a_failed_candidate(tmp_path: Path) -> None:
+    agent = {"id": "dqn", "name": "d", "buffer_size": {"choices": [70, 1000]}, "batch_size": {"choices": [16, 100]}}
+    one = spec(agents=[agent], tuning={"sampler": "grid", "candidates": 4, "seeds": 1}, steps=20)
+    tuned = searched(tmp_path, one)
+    assert sorted(c.state for c in tuned.results[0].candidates) == ["failed", "finished", "finished", "finished"]
+    assert "batch_size: expected at most buffer_size (70), got 100" in tuned.errors[0]
+    assert len(searched(tmp_path, one).results[0].candidates) == 4  # and again
+
+
+def test_a_later_search_may_find_another_winner(tmp_path: Path) -> None:
+    for candidates in (1, 6):
+        one = spec(tuning={"candidates": candidates, "sampler": "random"}, steps=100)
+        (result,) = searched(tmp_path, one).results
+        assert result.fresh is not None
+    assert result.best is not None
+    assert (tmp_path / "s-tuned" / "m" / f"q-c{result.best.number:03d}").is_dir()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "s-tuning").mkdir()
+    (tmp_path / "elsewhere").touch()
+    (tmp_path / "s-tuning" / "study.db").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"study.db: expected a file, got a link"):
+        searched(tmp_path)
+    assert not (tmp_path / "elsewhere").read_bytes()
+
+
 def test_wrong_searches_end_with_a_line(rl_lab: Command, tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
     path.write_text(SEARCHED)
@@ -319,6 +391,8 @@ def test_wrong_searches_end_with_a_line(rl_lab: Command, tmp_path: Path) -> None
             "tuning.sampler: expected 'tpe', 'random', 'grid' or 'cma', got 'best'",
         ),
         (("tune", "s.toml", "--storage", "nonsense"), "--storage nonsense: "),
+        (("tune", "s.toml", "--storage", "postgresql://h:abc/x"), "cannot be opened"),
+        (("tune", "s.toml", "--storage", "sqlite:///"), "expected a file, got a database in memory"),
         (
             ("tune", "s.toml", "--storage", "postgresql+psycopg://u:secret@127.0.0.1:1/x"),
             "--storage postgresql+psycopg://u@127.0.0.1:1/x",
