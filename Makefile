@@ -16,7 +16,7 @@ test: install
 
 # Hundreds of kills, in every agent and environment, and an hour of looking at live runs: up to half an hour.
 soak: install
-	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py tests/integration/test_power_cut.py tests/viewer/test_soak.py
+	RL_LAB_SOAK=1 $(BIN)/python -m pytest -n auto tests/integration/test_kills.py tests/integration/test_power_cut.py tests/integration/test_ray.py tests/integration/test_export.py tests/viewer/test_soak.py
 
 check: install
 	$(BIN)/ruff check .

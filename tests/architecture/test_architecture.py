@@ -118,9 +118,17 @@ def test_only_the_adapter_and_one_learner_import_stable_baselines3_and_torch() -
         for name in _imported(node)
         if name.split(".")[0] in ("stable_baselines3", "torch")
     }
-    adapter = {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network", "own_loop")}
+    adapter = {f"agents/sb3/{name}.py" for name in ("bridge", "model_state", "network", "own_loop", "torch_module")}
     assert importers == adapter | {
-        f"agents/deep/{name}.py" for name in ("equations", "threads", "torch_learner", "torch_networks")
+        f"agents/deep/{name}.py"
+        for name in (
+            "equations",
+            "onnx_bytes",
+            "threads",
+            "torch_learner",
+            "torch_module",
+            "torch_networks",
+        )
     }
 
 

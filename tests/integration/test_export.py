@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -58,7 +59,11 @@ def trained(out: Path, env: dict[str, Any], agent: dict[str, Any], steps: int = 
     return Path(result["run"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# The exporter of networks takes seconds: the others are tried where time is no matter (`make soak`).
+ALWAYS = ("table", "bins", "plan", "tiles", "numbers", "image", "probabilities", "squashed")
+
+
+@pytest.mark.parametrize("kind", KINDS if os.environ.get("RL_LAB_SOAK") else ALWAYS)
 def test_what_is_exported_is_the_same_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 600)
     env, agent, suffix = KINDS[kind]

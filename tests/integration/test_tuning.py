@@ -129,11 +129,11 @@ def test_a_grid_has_every_combination_once(tmp_path: Path) -> None:
 def test_a_killed_search_goes_on_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     text = """
     name = "s"
-    steps = 8_000
+    steps = 4_000
     seeds = 2
     engine = "python"
     evaluation = { episodes = 1, final_episodes = 2 }
-    tuning = { candidates = 3, seeds = 2 }
+    tuning = { candidates = 2, seeds = 2 }
     envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 4, cols = 4 }]
     agents = [{ id = "q_learning", name = "q", learning_rate = { low = 0.05, high = 1.0 } }]
     """

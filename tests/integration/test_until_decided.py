@@ -1,6 +1,7 @@
 """Seeds that are added until pairs are decided: who gets more, what stands on disk, what compare makes of it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,15 @@ def seeds(out: Path, agent: str) -> list[int]:
     return sorted(int(path.name.removeprefix("seed-")) for path in (out / "s" / "m" / agent).iterdir())
 
 
-def test_only_those_that_are_undecided_get_more_seeds(tmp_path: Path) -> None:
-    found = looks(tmp_path)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Look]]:
+    """An experiment that was never stopped; and its looks."""
+    out = tmp_path_factory.mktemp("whole")
+    return out, looks(out)
+
+
+def test_only_those_that_are_undecided_get_more_seeds(whole: tuple[Path, list[Look]]) -> None:
+    tmp_path, found = whole
     assert [look.number for look in found] == [1, 2, 3]
     assert (
         len(found[0].comparison.undecided) == 6
@@ -60,9 +68,9 @@ def test_only_those_that_are_undecided_get_more_seeds(tmp_path: Path) -> None:
     assert manifest["stopping_rule"] == {"batch": 4, "looks": 3, "look": 2}
 
 
-def test_comparing_uses_the_sequential_test(tmp_path: Path) -> None:
-    (*_, last) = looks(tmp_path)
-    comparison = compare_runs([tmp_path / "s"], pairs="all")
+def test_comparing_uses_the_sequential_test(whole: tuple[Path, list[Look]], tmp_path: Path) -> None:
+    out, (*_, last) = whole
+    comparison = compare_runs([out / "s"], pairs="all")
     assert {pair.evidence.method for pair in comparison.pairs} == {"sequential"}
     found, expected = (
         {frozenset((pair.x, pair.y)): (pair.evidence.p, pair.verdict.p_holm) for pair in of.pairs}
@@ -70,17 +78,18 @@ def test_comparing_uses_the_sequential_test(tmp_path: Path) -> None:
     )
     assert found == expected
     assert "the repeated p of a group-sequential test" in comparison.method.test
-    for path in (tmp_path / "s").rglob("run.json"):  # the same runs, as if there had been one look
+    shutil.copytree(out / "s", tmp_path / "s")
+    for path in (tmp_path / "s").rglob("run.json"):
         path.write_text(path.read_text().replace('"look": ', '"stopped_look": '))
     with pytest.raises(InputError, match="stopping_rule: expected batch, looks and look"):
         compare_runs([tmp_path / "s"])
 
 
-def test_it_goes_on_where_it_was_and_keeps_its_rule(tmp_path: Path) -> None:
+def test_it_goes_on_where_it_was_and_keeps_its_rule(tmp_path: Path, whole: tuple[Path, list[Look]]) -> None:
     first = next(iter(run_until_decided(spec(), tmp_path, 1, lambda num_runs: Silence(), RULE)))  # stopped after a look
     assert first.number == 1
-    again, whole = looks(tmp_path), looks(tmp_path / "whole")
-    assert [look.comparison.undecided for look in again] == [look.comparison.undecided for look in whole]
+    again = looks(tmp_path)
+    assert [look.comparison.undecided for look in again] == [look.comparison.undecided for look in whole[1]]
     assert not again[0].outcome.manifests  # nothing was trained twice
     with pytest.raises(InputError, match=r"was run with --batch 4 --max-seeds 12: .* go on with these"):
         looks(tmp_path, StoppingRule(batch=4, looks=5))
