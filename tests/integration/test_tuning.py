@@ -407,6 +407,22 @@ def test_wrong_searches_end_with_a_line(rl_lab: Command, tmp_path: Path) -> None
         assert len(found.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"name": "a" * 196}, "name: expected a plain name"),
+        ({"agent": {"name": "a" * 198}}, "name: expected a plain name"),
+        (
+            {"tuning": {"sampler": "grid", "grid_points": 1000}, "agent": {"discount": RATES, "epsilon": RATES}},
+            "a grid of",
+        ),
+    ],
+)
+def test_searches_that_are_too_large_are_told_in_a_line(tmp_path: Path, changes: dict[str, Any], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        searched(tmp_path, spec(**changes))
+
+
 def test_two_commands_do_not_search_in_one_folder(tmp_path: Path) -> None:
     from filelock import FileLock
 

@@ -85,6 +85,23 @@ def test_comparing_uses_the_sequential_test(whole: tuple[Path, list[Look]], tmp_
         compare_runs([tmp_path / "s"])
 
 
+def test_runs_of_no_batch_do_not_count_in_the_test(whole: tuple[Path, list[Look]], tmp_path: Path) -> None:
+    out, (*_, last) = whole
+    shutil.copytree(out / "s", tmp_path / "s")
+    further = tmp_path / "s" / "m" / "one" / "seed-77"  # as if it had been run beside, without the rule
+    shutil.copytree(tmp_path / "s" / "m" / "one" / "seed-0", further)
+    manifest = json.loads((further / "run.json").read_text())
+    manifest["stopping_rule"], manifest["trial"]["seed"] = None, 77
+    (further / "run.json").write_text(json.dumps(manifest))
+    comparison = compare_runs([tmp_path / "s"], pairs="all")
+    found, expected = (
+        {frozenset((pair.x, pair.y)): pair.evidence.p for pair in of.pairs} for of in (comparison, last.comparison)
+    )
+    assert found == expected
+    notes = [note for one in comparison.summaries for note in one.notes]
+    assert notes == ["1 of its runs came with no batch of the sequential test, and do not count in it"]
+
+
 def test_it_goes_on_where_it_was_and_keeps_its_rule(tmp_path: Path, whole: tuple[Path, list[Look]]) -> None:
     first = next(iter(run_until_decided(spec(), tmp_path, 1, lambda num_runs: Silence(), RULE)))  # stopped after a look
     assert first.number == 1
