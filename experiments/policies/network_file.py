@@ -73,7 +73,7 @@ def _check_ends(data: bytes, place: str) -> None:
         raise InputError(f"{place}: expected a network that holds its own numbers, got one that reads other files")
 
 
-class NetworkPolicy(Policy):
+class OnnxPolicy(Policy):
     """The policy of an ONNX network.
 
     Args:
@@ -107,12 +107,12 @@ class NetworkPolicy(Policy):
         return np.asarray(found[0]), np.asarray(found[1], dtype=np.float64) if self._has_values else None
 
 
-class NetworkAgent(Agent):
+class OnnxAgent(Agent):
     """Acts as an exported network says, wherever an agent is asked for; it does not learn."""
 
     def __init__(self, session: "InferenceSession", of: Spaces) -> None:
         super().__init__(of)
-        self._policy = NetworkPolicy(session, of)
+        self._policy = OnnxPolicy(session, of)
 
     def select_action(self, observation: Any, *, explore: bool, mask: NDArray[np.bool_] | None = None) -> Any:
         """The network's action."""

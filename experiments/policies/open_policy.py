@@ -12,7 +12,7 @@ from agents.policy import Spaces, batch_of
 from experiments.errors import InputError, located
 from experiments.files import read_bytes
 from experiments.policies.card import PolicyCard
-from experiments.policies.network_file import NetworkAgent, open_network
+from experiments.policies.network_file import OnnxAgent, open_network
 from experiments.policies.table_file import read_table, table_agent
 from experiments.runs.open_run import OpenRun, open_run
 from experiments.runs.own_code import check_trusted
@@ -82,7 +82,7 @@ def parse_policy(data: bytes, path: Path, *, trust_code: bool = False) -> OpenPo
     if path.suffix == SUFFIXES["table"]:
         acts = table_agent(card, state, place)
     else:
-        acts = NetworkAgent(session, _spaces(card, place))
+        acts = OnnxAgent(session, _spaces(card, place))
     _check_fits(card, acts, _spaces(card, place), place)
     return OpenPolicy(RunFolder(path), manifest, card=card, acts=acts)
 
