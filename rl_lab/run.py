@@ -130,7 +130,10 @@ def run_suite_until_decided(
     def listener(num_runs: int) -> Listener:
         return ProgressDisplay(num_runs) if progress else Silence()
 
-    yield from run_until_decided(spec, out, jobs, listener, rule, retries)
+    for look in run_until_decided(spec, out, jobs, listener, rule, retries):
+        if look.is_last:
+            draw_experiment(look.run_specs, out, spec.figure, look.outcome.known)
+        yield look
 
 
 def _asked(source: str, agents: Sequence[dict[str, Any]], only: Sequence[str], changes: Mapping[str, Any]) -> Spec:

@@ -27,27 +27,19 @@ LOOK_EVERY = 0.2  # seconds
 START_WITHIN = 10.0  # seconds
 
 
-def check_installed() -> None:
-    """Raise where Ray is not installed.
+def check_cluster(address: str | None) -> None:
+    """Raise where Ray is not installed, or nothing listens at an address: Ray would ask again for minutes.
 
     Raises:
-        InputError: with how to get it.
+        InputError: with how to get it, or what was asked.
     """
     try:
         import ray  # noqa: F401
     except ImportError:
         raise InputError("--executor ray needs Ray: pip install 'rl-lab[ray]'") from None
-
-
-def _check_listens(address: str) -> None:
-    """Raise where nothing listens at an address: Ray would ask again and again, for minutes.
-
-    Raises:
-        InputError: nobody does.
-    """
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
     if not colon:
-        return  # such as "auto"
+        return  # none, or "auto"
     try:
         socket.create_connection((host, int(port)), timeout=START_WITHIN).close()
     except (OSError, ValueError, OverflowError) as error:
@@ -70,15 +62,13 @@ class RayExecutor:
     """
 
     def __init__(self, out: Path, jobs: int | None, address: str | None = None) -> None:
-        check_installed()
+        check_cluster(address)
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self._ray, self._out, self._jobs = ray, out, jobs
         self._started_here = not ray.is_initialized()
         if self._started_here:
-            if address is not None:
-                _check_listens(address)
             options: dict[str, Any] = {} if address else {"include_dashboard": False}
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)

@@ -1,6 +1,7 @@
 """What an exported policy says of itself: where it comes from, what it is worth, what it has seen."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from experiments.errors import InputError, explain, located
 from experiments.runs.manifest import Manifest, parse_manifest
+
+Kind = Literal["table", "network"]
 
 
 class _Record(BaseModel):
@@ -45,14 +48,14 @@ class PolicyCard(_Record):
     """All of it."""
 
     format: Literal["rl-lab-policy-1"] = "rl-lab-policy-1"
-    kind: Literal["table", "network"]
+    kind: Kind
     made_with: dict[str, str]  # versions of what wrote the file
     run: dict[str, JsonValue]  # the run.json that it comes from
     seen: Seen
     score: Score | None = None
     parity: Parity | None = None
 
-    @property
+    @cached_property
     def manifest(self) -> Manifest:
         """The run's manifest."""
         return parse_manifest(json.dumps(self.run).encode(), Path("the policy's run.json"))

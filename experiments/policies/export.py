@@ -13,10 +13,10 @@ from experiments.comparison.bootstrap import bootstrap, mean
 from experiments.errors import InputError, located
 from experiments.evaluation.environments import closing
 from experiments.evaluation.episode_seeds import seeds_of
-from experiments.files import replace_file
-from experiments.policies.card import PolicyCard, Score, markdown
+from experiments.files import read_bytes, replace_file
+from experiments.policies.card import Kind, PolicyCard, Score, markdown
 from experiments.policies.network_file import MISSING, with_card
-from experiments.policies.open_policy import SUFFIXES, open_policy, parse_policy
+from experiments.policies.open_policy import LARGEST, SUFFIXES, parse_policy, read_policy
 from experiments.policies.parity import check_parity, play, seen_in
 from experiments.policies.table_file import table_bytes
 from experiments.results.stored_run import StoredRun
@@ -54,7 +54,7 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         raise InputError(f"{run}: {opened.run_spec.agent.id} draws its actions: there is no policy to export")
     with located(f"{run}: agents: {opened.run_spec.agent.id}"):
         module = agent.torch_module()
-    kind = "table" if module is None else "network"
+    kind: Kind = "table" if module is None else "network"
     if file.suffix != SUFFIXES[kind]:
         what = "a network" if module is not None else "no network"
         raise InputError(f"{file}: expected a file that ends in {SUFFIXES[kind]}, since {run} has {what}")
@@ -66,7 +66,7 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         met = play(policy, env, NUM_OBSERVATIONS, seeds_of(opened.run_spec.evaluation, "curve", 1)[0])
     manifest: dict[str, JsonValue] = json.loads(opened.manifest.to_json())
     card = PolicyCard(
-        kind="table" if module is None else "network",
+        kind=kind,
         made_with={name: version for name, version in versions().items() if version is not None},
         run=manifest,
         seen=seen_in(met, *spaces),
@@ -97,7 +97,7 @@ def _check_free(file: Path, card_file: Path) -> None:
             raise InputError(f"{path}: expected a file, or nothing, in the place of what is written")
     if file.exists():
         try:
-            open_policy(file, trust_code=True)
+            read_policy(read_bytes(file, largest=LARGEST, follow=False), file)
         except InputError:
             raise InputError(f"{file}: is there already, and is no exported policy: it is left as it is") from None
     elif card_file.exists():

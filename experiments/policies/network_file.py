@@ -33,8 +33,34 @@ def with_card(network: bytes, card: PolicyCard) -> bytes:
     return data
 
 
-def open_network(data: bytes, place: str) -> tuple[PolicyCard, "InferenceSession"]:
-    """The card in a file, and its network.
+def read_network(data: bytes, place: str) -> PolicyCard:
+    """The card in a file, whose network is one that always ends and reads no other file.
+
+    Raises:
+        InputError: it is damaged, or another network; or onnx is not installed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise InputError(f"{place}: opening a network {MISSING}") from None
+    try:
+        model: Any = onnx.load_model_from_string(data)
+    except Exception as error:  # of protobuf's own kinds
+        raise InputError(f"{place}: damaged: expected an ONNX network: {in_words(error)[:200]}") from None
+    nodes = [node for of in (model.graph, *model.functions) for node in of.node]
+    if found := {node.op_type for node in nodes} & UNBOUNDED:
+        raise InputError(f"{place}: expected a network without {', '.join(sorted(UNBOUNDED))}, got {min(found)}")
+    constants = [attribute.t for node in nodes for attribute in node.attribute]
+    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in (*model.graph.initializer, *constants)):
+        raise InputError(f"{place}: expected a network that holds its own numbers, got one that reads other files")
+    cards = [one.value for one in model.metadata_props if one.key == CARD]
+    if len(cards) != 1:
+        raise InputError(f"{place}: expected a policy that rl-lab export wrote, got another network")
+    return parse_card(cards[0], place)
+
+
+def open_session(data: bytes, place: str) -> "InferenceSession":
+    """The network in a file that `read_network` has read.
 
     Raises:
         InputError: it is damaged, or onnxruntime is not installed.
@@ -47,30 +73,9 @@ def open_network(data: bytes, place: str) -> tuple[PolicyCard, "InferenceSession
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of onnxruntime's own kinds
         raise InputError(f"{place}: damaged: expected an ONNX network: {in_words(error)[:200]}") from None
-    _check_ends(data, place)
-    text = session.get_modelmeta().custom_metadata_map.get(CARD)
-    if text is None:
-        raise InputError(f"{place}: expected a policy that rl-lab export wrote, got another network")
-    return parse_card(text, place), session
-
-
-def _check_ends(data: bytes, place: str) -> None:
-    """Raise where a network might never end, or reads other files.
-
-    Raises:
-        InputError: it has loops, or data elsewhere.
-    """
-    import onnx
-
-    model: Any = onnx.load_model_from_string(data)
-    kinds = {node.op_type for of in (model.graph, *model.functions) for node in of.node}
-    if found := kinds & UNBOUNDED:
-        raise InputError(f"{place}: expected a network without {', '.join(sorted(UNBOUNDED))}, got {min(found)}")
-    if any(one.data_location == onnx.TensorProto.EXTERNAL for one in model.graph.initializer):
-        raise InputError(f"{place}: expected a network that holds its own numbers, got one that reads other files")
 
 
 class OnnxPolicy(Policy):

@@ -9,10 +9,11 @@ from gymnasium import Space, spaces
 
 from agents.base import Agent
 from agents.policy import Spaces, batch_of
+from agents.storage import State
 from experiments.errors import InputError, located
 from experiments.files import read_bytes
 from experiments.policies.card import PolicyCard
-from experiments.policies.network_file import OnnxAgent, open_network
+from experiments.policies.network_file import OnnxAgent, open_session, read_network
 from experiments.policies.table_file import read_table, table_agent
 from experiments.runs.open_run import OpenRun, open_run
 from experiments.runs.own_code import check_trusted
@@ -70,21 +71,26 @@ def parse_policy(data: bytes, path: Path, *, trust_code: bool = False) -> OpenPo
         InputError: they are damaged, or its code is not known here.
     """
     place = str(path)
-    if path.suffix == SUFFIXES["table"]:
-        card, state = read_table(data, place)
-    else:
-        card, session = open_network(data, place)
-    manifest = card.manifest
+    card, state = read_policy(data, path)
+    manifest, of = card.manifest, _spaces(card, place)
     if not trust_code:
         env, agent = manifest.run_spec.env, manifest.run_spec.agent
         with located(place):
             check_trusted([env.id, agent.id, *(wrapper.id for wrapper in env.wrappers)])
-    if path.suffix == SUFFIXES["table"]:
-        acts = table_agent(card, state, place)
-    else:
-        acts = OnnxAgent(session, _spaces(card, place))
-    _check_fits(card, acts, _spaces(card, place), place)
+    acts = OnnxAgent(open_session(data, place), of) if state is None else table_agent(card, state, of, place)
+    _check_fits(card, acts, of, place)
     return OpenPolicy(RunFolder(path), manifest, card=card, acts=acts)
+
+
+def read_policy(data: bytes, path: Path) -> tuple[PolicyCard, State | None]:
+    """The card in the bytes of a file, and of what is no network the policy state. No code is imported.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    if path.suffix == SUFFIXES["table"]:
+        return read_table(data, str(path))
+    return read_network(data, str(path)), None
 
 
 def _check_fits(card: PolicyCard, acts: Agent, of: Spaces, place: str) -> None:
@@ -95,7 +101,7 @@ def _check_fits(card: PolicyCard, acts: Agent, of: Spaces, place: str) -> None:
     """
     seen, actions = card.seen, of.action_space
     numbers = {len(ends) for ends in (seen.low, seen.high) if ends is not None}
-    size = flatdim_of(of.observation_space)
+    size = _num_numbers(of.observation_space)
     if numbers and (size is None or numbers != {size} or seen.low is None or seen.high is None):
         raise InputError(f"{place}: damaged: expected what was seen of {size} numbers")
     if seen.action_shares is not None and len(seen.action_shares) != int(getattr(actions, "n", -1)):
@@ -111,7 +117,7 @@ def _check_fits(card: PolicyCard, acts: Agent, of: Spaces, place: str) -> None:
             raise InputError(f"expected a value for each action, got {values.tolist()}")
 
 
-def flatdim_of(space: Space[Any]) -> int | None:
+def _num_numbers(space: Space[Any]) -> int | None:
     """How many numbers an observation is; None of those that are put together of others."""
     if isinstance(space, spaces.Discrete):
         return 1

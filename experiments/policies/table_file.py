@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 
 from agents.base import Agent
+from agents.policy import Spaces
 from agents.registry import make_agent
 from agents.storage import State, joined, split
 from experiments.errors import InputError, in_words
 from experiments.policies.card import PolicyCard, parse_card, to_json
-from experiments.runs.spaces import spaces_from_json
 
 VALUES = "policy.json"
-LARGEST_VALUES = 1_000_000_000  # bytes of policy.json
 TIME = (1980, 1, 1, 0, 0, 0)  # of every member: equal policies are equal bytes
 
 
@@ -62,18 +61,15 @@ def read_table(data: bytes, place: str) -> tuple[PolicyCard, State]:
         raise InputError(f"{place}: damaged: {in_words(error).removeprefix('BadZipFile: ')}") from None
 
 
-def table_agent(card: PolicyCard, state: State, place: str) -> Agent:
+def table_agent(card: PolicyCard, state: State, of: Spaces, place: str) -> Agent:
     """The agent that acts as the policy says.
 
     Raises:
         InputError: the state is not this agent's.
     """
-    manifest = card.manifest
-    if manifest.spaces is None:
-        raise InputError(f"{place}: damaged: expected the spaces of its environment")
-    agent = manifest.run_spec.agent
+    run_spec = card.manifest.run_spec
     try:
-        made = make_agent(agent.id, spaces_from_json(manifest.spaces), seed=manifest.run_spec.seed, **agent.settings)
+        made = make_agent(run_spec.agent.id, of, seed=run_spec.seed, **run_spec.agent.settings)
         made.set_policy_state(state)
     except Exception as error:  # of a state that somebody made
         raise InputError(f"{place}: damaged: {in_words(error)}") from error

@@ -26,6 +26,7 @@ class _Candidate:
     number: int
     to_run: deque[RunSpec]
     under_way: bool = False
+    env_steps: int = 0  # of its runs that have ended
     scores: dict[str, list[float]] = field(default_factory=dict)  # by the environment's label
 
     @property
@@ -72,18 +73,19 @@ class Search:
         _, of_curve = self._scales.get(run_spec.env.label, (None, None))
         if of_curve is not None:
             score = float(of_curve.normalise(np.array(score)))
-        return self._study.report(candidate.number, float(np.mean([*candidate.all_scores, score])))
+        place = f"{run_spec.env.label}, {run_spec.seed}: {point.env_step}"
+        return self._study.report(candidate.number, place, float(np.mean([*candidate.all_scores, score])))
 
     def ended(self, run_spec: RunSpec, manifest: Manifest) -> None:
         """A run has ended: finished, pruned or failed."""
         label = run_spec.agent.label
         candidate = self._open[label]
         candidate.under_way = False
-        self._study.spent(candidate.number, manifest.env_steps or 0)
+        candidate.env_steps += manifest.env_steps or 0
         if manifest.finished:
             self._score(candidate, run_spec, manifest)
         elif manifest.pruned:
-            self._study.pruned(candidate.number)
+            self._study.pruned(candidate.number, candidate.env_steps)
             del self._open[label]
         else:
             self._fail(label, candidate, manifest.error or manifest.status)
@@ -108,6 +110,7 @@ class Search:
                 run = StoredRun.load(folder)
                 check_same_run(run, run_spec)
                 if run.finished and torn_file(run) is None:
+                    candidate.env_steps += run.manifest.env_steps or 0
                     self._score(candidate, run_spec, run.manifest)
                     continue
             try:
@@ -118,7 +121,8 @@ class Search:
             candidate.under_way = True
             return run_spec
         scores = [candidate.scores[env.label] for env in self._study.searched.envs]
-        self._study.scored(candidate.number, float(iqm([np.array(of_env) for of_env in scores])), scores)
+        score = float(iqm([np.array(of_env) for of_env in scores]))
+        self._study.scored(candidate.number, candidate.env_steps, score, scores)
         del self._open[label]
         return None
 
@@ -129,6 +133,6 @@ class Search:
         candidate.scores.setdefault(run_spec.env.label, []).append(score)
 
     def _fail(self, label: str, candidate: _Candidate, why: str) -> None:
-        self._study.failed(candidate.number, why)
+        self._study.failed(candidate.number, why, candidate.env_steps)
         self.errors.append(f"{label}: {why}")
         del self._open[label]

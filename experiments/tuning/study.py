@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 # The names of what is kept beside Optuna's own: of a study, and of candidates.
-IDENTITY, SETTINGS, MACHINE, SCORES, STEPS, ERROR = "identity", "settings", "machine", "scores", "env_steps", "error"
+IDENTITY, MACHINE, POINTS, SCORES, STEPS, ERROR = "identity", "machine", "points", "scores", "env_steps", "error"
 SEEN = "seen:"  # and a machine's name: when it was last heard of, in seconds since 1970
 TRIES = 6  # at opening a storage
 BEAT, SILENCE = 30.0, 300.0  # seconds between two signs of life; after which a machine is taken for lost
@@ -185,53 +185,56 @@ class TuningStudy:
             trial = self._study.ask(self._distributions)
         settings = self.searched.settings(trial.params)
         trial.set_user_attr(MACHINE, self.machine)
-        trial.set_user_attr(SETTINGS, settings)
         return trial.number, settings
 
     def settings_of(self, trial: "FrozenTrial") -> Settings:
         """A candidate's settings."""
         return self.searched.settings(trial.params)
 
-    def report(self, number: int, value: float) -> bool:
+    def report(self, number: int, point: str, value: float) -> bool:
         """A candidate has come to an evaluation. True: it lags behind, and is to be pruned.
 
         Args:
             number: the candidate's.
+            point: which evaluation it is: one that is told again, as after a kill, is the same one.
             value: the mean of its runs' scores so far.
         """
         import optuna
 
         trial = optuna.Trial(self._study, self._id(number))
-        trial.report(value, 1 + len(self._study.trials[number].intermediate_values))
+        points = [*trial.user_attrs.get(POINTS, [])]
+        if point not in points:
+            points.append(point)
+            trial.set_user_attr(POINTS, points)
         with _quiet():
+            trial.report(value, 1 + points.index(point))
             return bool(trial.should_prune())
 
-    def scored(self, number: int, score: float, scores: Sequence[Sequence[float]]) -> None:
+    def scored(self, number: int, env_steps: int, score: float, scores: Sequence[Sequence[float]]) -> None:
         """All of a candidate's runs have ended.
 
         Args:
             number: the candidate's.
+            env_steps: that they took.
             score: the IQM of its runs' scores.
             scores: of its runs [environments][seeds].
         """
+        self._attribute(number, STEPS, env_steps)
         self._attribute(number, SCORES, [list(of_env) for of_env in scores])
         self._study.tell(number, score)
 
-    def spent(self, number: int, env_steps: int) -> None:
-        """A candidate's run has ended after so many env steps."""
-        before = self._study.get_trials(deepcopy=False)[number].user_attrs.get(STEPS, 0)
-        self._attribute(number, STEPS, before + env_steps)
-
-    def pruned(self, number: int) -> None:
-        """A candidate was pruned."""
+    def pruned(self, number: int, env_steps: int) -> None:
+        """A candidate was pruned, after so many env steps."""
         from optuna.trial import TrialState
 
+        self._attribute(number, STEPS, env_steps)
         self._study.tell(number, state=TrialState.PRUNED)
 
-    def failed(self, number: int, why: str) -> None:
-        """A candidate's run has failed."""
+    def failed(self, number: int, why: str, env_steps: int = 0) -> None:
+        """A candidate's run has failed, after so many env steps of its runs."""
         from optuna.trial import TrialState
 
+        self._attribute(number, STEPS, env_steps)
         self._attribute(number, ERROR, why)
         self._study.tell(number, state=TrialState.FAIL)
 

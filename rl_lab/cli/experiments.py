@@ -201,9 +201,9 @@ def run(
 
 def _on_ray(address: str | None, jobs: int | None) -> Callable[[Path, int], Any]:
     """What makes the executor of a Ray cluster, once all else was checked."""
-    from experiments.execution.ray_executor import RayExecutor, check_installed
+    from experiments.execution.ray_executor import RayExecutor, check_cluster
 
-    check_installed()
+    check_cluster(address)
     return lambda out, num_jobs: RayExecutor(out, jobs, address)
 
 

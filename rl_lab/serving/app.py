@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from rl_lab.serving.counters import Counters
 from rl_lab.serving.description import describe_api
-from rl_lab.serving.questions import LARGEST_BODY, RefusedError, parse_question
+from rl_lab.serving.questions import LARGEST_BODY, Question, RefusedError, parse_question
 from rl_lab.serving.served import Policies, Served
 
 REFRESH_EVERY = 1.0  # seconds between two looks at the policies' files
@@ -108,7 +108,7 @@ class Server:
             self.counters.in_flight.set(self._in_flight)
             self.counters.seconds.observe(time.perf_counter() - begun)
 
-    def _answer(self, served: Served, question: Any) -> Response:
+    def _answer(self, served: Served, question: Question) -> Response:
         observations = question.observations(served.spaces.observation_space)
         count = 1 if question.is_single else len(question.body["observations"])
         answer = served.answer(observations, count, question.masks(served.num_actions, count))

@@ -17,7 +17,7 @@ from experiments.policies import export as exporting
 from experiments.policies import parity
 from experiments.policies.export import export_policy
 from experiments.policies.open_policy import OpenPolicy, open_policy
-from experiments.policies.table_file import table_bytes
+from experiments.policies.table_file import read_table, table_bytes
 from experiments.runs.open_run import open_run
 from rl_lab import evaluate, load_agent
 from rl_lab.run import train_entries
@@ -145,6 +145,21 @@ def test_a_policy_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(InputError, match="the exported policy is another: expected action"):
         export_policy(run, file)
     assert not file.exists()
+
+
+def test_what_lies_in_the_files_place_runs_no_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "NUM_OBSERVATIONS", 200)
+    run, file = trained(tmp_path, MAZE, {"id": "q_learning"}), tmp_path / "policy.npz"
+    export_policy(run, file)
+    (tmp_path / "hostile.py").write_text("raise SystemExit('executed')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    card, state = read_table(file.read_bytes(), "here")
+    named = json.loads(json.dumps(card.run).replace('"id": "q_learning"', '"id": "hostile:Agent"'))
+    file.write_bytes(table_bytes(card.model_copy(update={"run": named}), state))
+    with pytest.raises(InputError):
+        open_policy(file)
+    export_policy(run, file)  # replaces it, and has not imported what it names
+    assert open_policy(file).run_spec.agent.id == "q_learning"
 
 
 def test_an_older_moment_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

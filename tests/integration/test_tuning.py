@@ -174,10 +174,10 @@ class _Reporting:
         asked = self.study.ask()
         assert asked is not None
         for number, report in enumerate(reports, start=1):
-            if self.study.report(asked[0], report):
-                self.study.pruned(asked[0])
+            if self.study.report(asked[0], str(number), report):
+                self.study.pruned(asked[0], 0)
                 return number
-        self.study.scored(asked[0], reports[-1], [[reports[-1]]])
+        self.study.scored(asked[0], 0, reports[-1], [[reports[-1]]])
         return None
 
 
@@ -188,6 +188,16 @@ def test_the_median_rule_by_hand(tmp_path: Path, stack: ExitStack) -> None:
     assert study.pruned_at([0.0, 0.0, 3.5, 3.5]) is None  # not before its third evaluation
     assert study.pruned_at([9.0, 0.0, 0.0, 0.0]) is None  # its best so far counts
     assert study.pruned_at([0.0, 0.0, 2.9, 9.0]) == 3
+
+
+def test_an_evaluation_that_is_told_again_is_the_same_one(tmp_path: Path, stack: ExitStack) -> None:
+    study = _Reporting(stack, tmp_path, "median").study
+    asked = study.ask()
+    assert asked is not None
+    for point, value in (("a", 1.0), ("b", 2.0), ("b", 2.0), ("c", 3.0)):  # killed after b, and before its checkpoint
+        study.report(asked[0], point, value)
+    (trial,) = study.trials()
+    assert trial.intermediate_values == {1: 1.0, 2: 2.0, 3: 3.0}
 
 
 def test_successive_halving_by_hand(tmp_path: Path, stack: ExitStack) -> None:
