@@ -105,9 +105,9 @@ def _slice(axes: "Axes", result: TuningResult, name: str) -> None:
 
 
 def _frame(axes: "Axes", finished: list[Candidate], pruned: list[Candidate]) -> None:
-    """Show all but the worst, which would squash the rest: from the 10% quantile of the finished ones on."""
+    """Show all but the worst, which would squash the rest: from the lower quartile of the finished ones on."""
     scores = [_score(one) for one in finished]
-    low, high = float(np.quantile(scores, 0.1)), max(scores)
+    low, high = float(np.quantile(scores, 0.25)), max(scores)
     room = 0.08 * (high - low) or 0.5
     outside = sum(score < low - room for score in scores) + sum(one.reports[-1] < low - room for one in pruned)
     axes.set_ylim(low - room, high + 2 * room)

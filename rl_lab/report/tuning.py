@@ -8,7 +8,7 @@ from experiments.figures.tuning import draw_tuning
 from experiments.files import replace_file
 from experiments.specs.tuning import FIRST_SEED
 from experiments.tuning.result import TuningResult
-from rl_lab.text.tuning import RULES, result_lines
+from rl_lab.text.tuning import RULES, result_lines, value_text
 
 TEMPLATE, PAGE, DATA = "tuning.html.jinja", "tuning.html", "tuning.json"
 
@@ -31,6 +31,7 @@ def write_tuning(folder: Path, name: str, results: list[TuningResult]) -> list[P
         results=results,
         figures=figures,
         lines=[result_lines(result) for result in results],
+        value_text=value_text,
         rule=RULES[results[0].pruner],
         first_seed=f"{FIRST_SEED:,}",
     )

@@ -23,13 +23,13 @@ def result_lines(result: TuningResult) -> list[str]:
     budget = f"budget: {len(result.candidates)} candidates ({counts}), {runs}, {result.env_steps:,} env steps"
     if best is None:
         return [f"{result.agent} on {', '.join(result.envs)}: no candidate has finished", budget]
-    settings = ", ".join(f"{name} = {_value(best.settings[name])}" for name in result.space if name in best.settings)
+    chosen = [name for name in result.space if name in best.settings]
+    settings = ", ".join(f"{name} = {value_text(best.settings[name])}" for name in chosen)
     lines = [f"{result.agent} on {', '.join(result.envs)}: best is candidate {best.number}: {settings}"]
     fresh = result.fresh
     if fresh is not None:
-        lines.append(
-            f"fresh score {_estimate(fresh.score)}: {fresh.measured}, IQM of {fresh.num_runs} runs with fresh seeds"
-        )
+        runs = f"IQM of {fresh.num_runs} runs with fresh seeds"
+        lines.append(f"fresh score {_estimate(fresh.score)}: {runs} ({fresh.measured})")
         lines.append(f"optimism gap {_estimate(fresh.gap)}: its score in the search was {best.score:.4g}")
     else:
         lines.append(f"score in the search {best.score:.4g}, which promises too much: the best of many")
@@ -40,7 +40,8 @@ def result_lines(result: TuningResult) -> list[str]:
     return lines
 
 
-def _value(value: object) -> str:
+def value_text(value: object) -> str:
+    """A setting's value in a few digits."""
     return f"{value:.4g}" if isinstance(value, float) else f"{value}"
 
 
