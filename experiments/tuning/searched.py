@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Settings = dict[str, JsonValue]
 
 
+class NothingToSearchError(InputError):
+    """An agent has no settings to search, or all are fixed."""
+
+
 @dataclass(frozen=True)
 class Searched:
     """One agent of a specification, with what is searched of its settings."""
@@ -32,7 +36,7 @@ class Searched:
         """What the spec asks for; where it asks for nothing, the agent's own search space.
 
         Raises:
-            InputError: there is nothing to search.
+            NothingToSearchError: there is nothing.
         """
         settings_class = find_agent(agent.id).Settings
         space = dict(agent.space)
@@ -42,13 +46,14 @@ class Searched:
             space = {name: one for name, one in own.items() if name not in agent.settings and name not in idle}
         if not space:
             example = "learning_rate = { low = 0.01, high = 0.5, log = true }"
-            raise InputError(f"agents: {agent.label}: expected something to search, such as {example}")
-        return cls(spec, agent.model_copy(update={"space": {}}), space)
+            raise NothingToSearchError(f"agents: {agent.label}: expected something to search, such as {example}")
+        return cls(spec, agent.model_copy(update={"space": {}, "name": agent.name or agent.label}), space)
 
     @property
     def label(self) -> str:
-        """The agent's label."""
-        return self.agent.name or self.agent.label
+        """The agent's label; where a spec has others of it, for other environments, with the first of its own."""
+        same = [one for one in self.spec.agents if one.label == self.agent.label]
+        return self.agent.label if len(same) == 1 or not self.envs else f"{self.agent.label}-{self.envs[0].label}"
 
     @property
     def experiment(self) -> str:

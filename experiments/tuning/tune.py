@@ -26,7 +26,7 @@ from experiments.training.train_run import check_run_spec
 from experiments.tuning.result import STATES, Candidate, TuningResult, fresh_score
 from experiments.tuning.scaling import scales
 from experiments.tuning.search import Search
-from experiments.tuning.searched import Searched
+from experiments.tuning.searched import NothingToSearchError, Searched
 from experiments.tuning.study import ERROR, SCORES, STEPS, TuningStudy, check_installed, open_storage
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def tune(
     """
     check_installed()
     check_output(out)
-    searches = [Searched.of(spec, agent) for agent in spec.agents]
+    searches = _searches(spec)
     _check(spec, searches)
     folder = make_folder(out, folder_name(searches[0].experiment))
     lock = FileLock(folder / LOCK)
@@ -88,11 +88,28 @@ def tune(
         lock.release()
 
 
+def _searches(spec: Spec) -> list[Searched]:
+    """What is searched: agents without anything to search are left out, as long as there are others.
+
+    Raises:
+        InputError: there is nothing to search.
+    """
+    found, errors = [], []
+    for agent in spec.agents:
+        try:
+            found.append(Searched.of(spec, agent))
+        except NothingToSearchError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    return found
+
+
 def _check(spec: Spec, searches: Sequence[Searched]) -> None:
     """Check all that can be checked before anything is written."""
     labels = [one.label for one in searches]
     if doubled := [label for label in labels if labels.count(label) > 1]:
-        raise InputError(f"agents: two are called {doubled[0]!r}; give them names (name = ...)")
+        raise InputError(f"agents: two are called {doubled[0]!r} in one environment; give them names (name = ...)")
     seeds = [seed for agent in spec.agents for seed in spec.seeds_of(agent)]
     if max(seeds) >= FIRST_SEED:
         raise InputError(f"seeds: expected seeds below {FIRST_SEED:,} (those above are a search's), got {max(seeds):,}")
@@ -132,7 +149,7 @@ def _tune(
     winners = [result for result in results if result.best is not None]
     if elsewhere or not winners:
         return Tuned(folder, results, errors, elsewhere)
-    tuned = tuned_spec(spec, results)
+    tuned = tuned_spec(spec, searches, results)
     replace_file(folder / TUNED, spec_text(tuned).encode())
     run_specs = tuned.run_specs()
     outcome = run_experiment(run_specs, out, jobs, listener(len(run_specs)), spec=tuned)
@@ -186,12 +203,12 @@ def winner_label(result: TuningResult) -> str:
     return f"{result.agent}-c{result.best.number:03d}"
 
 
-def tuned_spec(spec: Spec, results: Sequence[TuningResult]) -> Spec:
+def tuned_spec(spec: Spec, searches: Sequence[Searched], results: Sequence[TuningResult]) -> Spec:
     """The specification with the winners' settings in place of what was searched."""
     agents = []
-    for agent, result in zip(spec.agents, results, strict=True):
+    for searched, result in zip(searches, results, strict=True):
         if result.best is not None:
-            values = agent.model_dump(exclude_unset=True) | {
+            values = searched.agent.model_dump(exclude_unset=True) | {
                 "name": winner_label(result),
                 "settings": result.best.settings,
             }

@@ -288,6 +288,19 @@ def test_an_agents_own_space_is_searched_where_the_spec_has_none() -> None:
         Searched.of(one, spec(agents=[{"id": "random", "name": "random"}]).agents[0])
 
 
+def test_agents_without_settings_are_left_out_and_one_name_may_stand_twice(tmp_path: Path) -> None:
+    large = MAZE | {"name": "large", "rows": 4}
+    twice = [{"id": "q_learning", "name": "q", "envs": [env], "learning_rate": RATES} for env in ("m", "large")]
+    one = spec(envs=[MAZE, large], agents=[{"id": "random"}, *twice], tuning={"candidates": 1, "seeds": 1}, steps=20)
+    tuned = searched(tmp_path, one)
+    assert [(result.agent, result.envs) for result in tuned.results] == [("q-m", ["m"]), ("q-large", ["large"])]
+    assert tuned.spec is not None
+    assert [(agent.name, agent.envs) for agent in tuned.spec.agents] == [
+        ("q-m-c000", ["m"]),
+        ("q-large-c000", ["large"]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("agent", "expected"),
     [
