@@ -183,6 +183,12 @@ def check_replaceable(path: Path) -> None:
         raise InputError(f"{path}: is there, and is no {path.suffix} file of pictures: expected a new file")
 
 
+def files_below(folder: Path) -> list[Path]:
+    """The regular files anywhere below a folder, sorted; what comes and goes meanwhile is no error."""
+    paths = [Path(place, name) for place, _, files in os.walk(folder) for name in files]
+    return sorted(path for path in paths if path.is_file())
+
+
 def sync_folder(folder: Path) -> None:
     """Force a folder's entries to the disk, where the system can."""
     with contextlib.suppress(OSError):

@@ -114,6 +114,7 @@ def run_suite_until_decided(
     only: Sequence[str] = (),
     changes: Mapping[str, Any] = NO_CHANGES,
     progress: bool = True,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> Iterator[Look]:
     """The same, adding seeds in batches until pairs are decided: look by look.
 
@@ -130,7 +131,7 @@ def run_suite_until_decided(
     def listener(num_runs: int) -> Listener:
         return ProgressDisplay(num_runs) if progress else Silence()
 
-    for look in run_until_decided(spec, out, jobs, listener, rule, retries):
+    for look in run_until_decided(spec, out, jobs, listener, rule, retries, make_executor):
         if look.is_last:
             draw_experiment(look.run_specs, out, spec.figure, look.outcome.known)
         yield look

@@ -1,10 +1,11 @@
 """Searching the settings of a spec's agents, with progress on the screen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from experiments.execution.drive import Listener
+from experiments.execution.executor import Executor, LocalExecutor
 from experiments.specs.changes import change_spec
 from experiments.specs.loading import load_spec, parse_spec
 from experiments.specs.spec import Spec
@@ -26,6 +27,7 @@ def tune_suite(
     agents: Sequence[str] = (),
     only: Sequence[str] = (),
     progress: bool = True,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> tuple[Tuned, list[Path]]:
     """Search the settings of a spec file's or bundled suite's agents: how it went, and the files of its report.
 
@@ -41,6 +43,7 @@ def tune_suite(
             its own search space.
         only: labels of environments; the others are left out.
         progress: show progress bars.
+        make_executor: where runs run: made of the output folder and the jobs.
 
     Raises:
         InputError: something is wrong.
@@ -56,7 +59,7 @@ def tune_suite(
     def listener(num_runs: int) -> Listener:
         return ProgressDisplay(num_runs) if progress else Silence()
 
-    tuned = tune(spec, out, jobs, listener, storage)
+    tuned = tune(spec, out, jobs, listener, storage, make_executor)
     return tuned, write_tuning(tuned.folder, spec.name, tuned.results)
 
 

@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ os.environ["RL_LAB_DATA"] = tempfile.mkdtemp(prefix="rl-lab-tests-")  # what is 
 
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
+StartProcess = Callable[..., "subprocess.Popen[Any]"]
 ONE_COMPILES = (  # all of these want the same machine code: one worker compiles it, the others do not wait for it
     "tests/conformance/test_vector_environment.py",
     "tests/conformance/test_vector_snapshots.py",
@@ -95,3 +96,16 @@ def rl_lab(warm_python: str, tmp_path: Path) -> Command:
 def rl_lab_process(tmp_path: Path) -> Command:
     """The command line as a user runs it, with a Python that has imported nothing."""
     return command_line(sys.executable, tmp_path)
+
+
+@pytest.fixture
+def start_process() -> Iterator[StartProcess]:
+    """`subprocess.Popen` of processes that end with the test, whatever it finds."""
+    with contextlib.ExitStack() as stack:
+
+        def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+            process = stack.enter_context(subprocess.Popen(command, **options))
+            stack.callback(process.kill)
+            return process
+
+        yield start

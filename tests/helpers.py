@@ -1,5 +1,6 @@
 """What several tests need."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,8 @@ def train(agent: Agent, env_id: str, options: dict[str, Any], monitor: Budget, s
 
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def found(folder: Path, name: str) -> list[Path]:
+    """What has this name, anywhere below a folder in which files and folders come and go meanwhile."""
+    return [Path(where, name) for where, folders, files in os.walk(folder) if name in folders or name in files]

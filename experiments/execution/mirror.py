@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.files import make_folder, remove_folder, replace_file
+from experiments.files import files_below, make_folder, remove_folder, replace_file
 from experiments.runs import heartbeat
 from experiments.runs.run_folder import LOCK, MANIFEST
 
@@ -102,9 +102,9 @@ def _first(name: str) -> str:
 def _stamps(folder: Path) -> dict[str, Stamp]:
     """The files below a folder, and what tells whether one has changed."""
     found: dict[str, Stamp] = {}
-    for path in folder.rglob("*"):
+    for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
-        if path.name in OWN or _first(name).startswith(f"{CHECKPOINT}.") or path.is_symlink() or not path.is_file():
+        if path.name in OWN or _first(name).startswith(f"{CHECKPOINT}.") or path.is_symlink():
             continue
         status = path.stat()
         found[name] = status.st_ino, status.st_size, status.st_mtime_ns

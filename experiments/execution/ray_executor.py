@@ -18,12 +18,12 @@ from experiments.runs.manifest import parse_manifest
 from experiments.runs.provenance import describe
 from experiments.runs.run_folder import RunFolder
 from experiments.specs.spec import RunSpec
-from experiments.training.observers import Hearing, Progress
+from experiments.training.observers import Hearing, Point, Progress
 
 _log = logging.getLogger(__name__)
 
 MOST_LOSSES = 20  # of a run's machines, before it is taken for what kills them
-LOOK_EVERY = 0.2  # seconds
+LOOK_EVERY = 0.05  # seconds
 START_WITHIN = 10.0  # seconds
 
 
@@ -66,9 +66,9 @@ class RayExecutor:
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        self._ray, self._out, self._jobs = ray, out, jobs
-        self._started_here = not ray.is_initialized()
-        if self._started_here:
+        self._ray: Any = ray  # its types know no keywords
+        self._out, self._jobs = out, jobs
+        if not ray.is_initialized():  # and it stays until this process ends: for the next look, or the next search
             options: dict[str, Any] = {} if address else {"include_dashboard": False}
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
@@ -98,7 +98,7 @@ class RayExecutor:
         self._begin(key)
 
     def _begin(self, key: str) -> None:
-        run_spec, _, _ = self._runs[key]
+        run_spec, hearing, _ = self._runs[key]
         agent = find_agent(run_spec.agent.id)
         options: dict[str, Any] = {"num_cpus": 1, "max_retries": 0}
         if agent.own_process:
@@ -107,7 +107,8 @@ class RayExecutor:
             options["num_gpus"] = 1
         files = mirror.contents(self._out / run_spec.folder)
         task = self._ray.remote(train_remotely).options(**options)
-        self._tasks[task.remote(run_spec.model_dump_json(), files, self._mailbox, key)] = key
+        asks = hearing.on_point is not None
+        self._tasks[task.remote(run_spec.model_dump_json(), files, self._mailbox, key, asks=asks)] = key
 
     def wait(self) -> Ended:
         """Wait until a run has ended."""
@@ -144,6 +145,8 @@ class RayExecutor:
                 mirror.apply(content, self._out / run_spec.folder)
             elif kind == "progress":
                 hearing.progress(Progress(*content))
+            elif kind == "point" and hearing.on_point is not None:
+                self._mailbox.answer.remote(key, prune=hearing.on_point(Point(*content)))
             else:
                 _log.warning("%s", content)
 
@@ -167,7 +170,4 @@ class RayExecutor:
         for _, _, stack in self._runs.values():
             stack.close()
         self._runs.clear()
-        if self._started_here:
-            self._ray.shutdown()
-        else:
-            self._ray.kill(self._mailbox)
+        self._ray.kill(self._mailbox)

@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.comparison.comparison import Comparison, compare_groups
 from experiments.errors import InputError
 from experiments.execution.drive import Listener
+from experiments.execution.executor import Executor, LocalExecutor
 from experiments.execution.experiment import Outcome, run_experiment
 from experiments.results.groups import group_runs
 from experiments.results.run_result import Stopping, StoppingRule
@@ -45,7 +46,13 @@ def check_rule(batch: int, most_seeds: int) -> StoppingRule:
 
 
 def run_until_decided(
-    spec: Spec, out: Path, jobs: int, listener: Callable[[int], Listener], rule: StoppingRule, retries: int = 0
+    spec: Spec,
+    out: Path,
+    jobs: int,
+    listener: Callable[[int], Listener],
+    rule: StoppingRule,
+    retries: int = 0,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> Iterator[Look]:
     """Run batches of seeds until every pair of agents is decided, or equal, or there are no more looks.
 
@@ -58,6 +65,7 @@ def run_until_decided(
         listener: makes who hears how so many runs go.
         rule: batches and looks; it is noted in every run, and cannot be changed later.
         retries: times that a run that fails is tried again.
+        make_executor: where runs run: made of the output folder and the jobs.
 
     Raises:
         InputError: something is wrong; or the runs are there by another rule.
@@ -73,7 +81,8 @@ def run_until_decided(
         batch = spec.model_copy(update={"seeds": seeds, "agents": agents})
         run_specs, stopping = batch.run_specs(), Stopping(rule, number)
         whole = spec if number == 1 else None
-        outcome = run_experiment(run_specs, out, jobs, listener(len(run_specs)), None, retries, whole, stopping)
+        heard = listener(len(run_specs))
+        outcome = run_experiment(run_specs, out, jobs, heard, None, retries, whole, stopping, make_executor)
         before += run_specs
         runs = [StoredRun.load(RunFolder(out / run_spec.folder)).results() for run_spec in before]
         comparison = compare_groups(group_runs(runs), "all")

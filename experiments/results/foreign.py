@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import measured_scale
-from experiments.files import LARGEST_TEXT, open_regular, read_text
+from experiments.files import LARGEST_TEXT, files_below, open_regular, read_text
 from experiments.results.run_result import NOTHING, Curve, FloatArray, Identity, RunResult, finite
 from experiments.results.score_file import is_scores, scores_to_results
 from experiments.specs.labels import LONGEST
@@ -81,8 +81,8 @@ def _own_name(path: Path) -> str | None:
 
 def _run_folders(folder: Path) -> dict[Path, list[Path]]:
     found: dict[Path, list[Path]] = {}
-    for pattern in (f"*{MONITOR}", EVALUATIONS):
-        for path in folder.rglob(pattern):
+    for path in files_below(folder):
+        if path.name.endswith(MONITOR) or path.name == EVALUATIONS:
             found.setdefault(path.parent, []).append(path)
     return found
 

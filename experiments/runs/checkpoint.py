@@ -20,7 +20,7 @@ from agents import storage
 from agents.base import Agent
 from agents.storage import State
 from experiments.errors import InputError
-from experiments.files import read_bytes, remove_folder, sync_folder, sync_tree
+from experiments.files import files_below, read_bytes, remove_folder, sync_folder, sync_tree
 from experiments.runs.digests import digest_of, digests_below
 from experiments.runs.timing import Timing
 
@@ -143,7 +143,7 @@ class CheckpointFolder:
         if self.path.is_symlink():
             raise InputError(f"{self.path}: expected a folder, got a link, which is not followed")
         digests = _listed(path)
-        there = {file.relative_to(self.path).as_posix() for file in self.path.rglob("*") if file.is_file()}
+        there = {file.relative_to(self.path).as_posix() for file in files_below(self.path)}
         if unlisted := sorted(there - {DIGESTS} - set(digests)):
             raise InputError(f"{self.path / unlisted[0]}: not what the run wrote: {DIGESTS} does not name it")
         for name, digest in digests.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from agents.ring import CHUNKS
-from experiments.files import open_regular
+from experiments.files import files_below, open_regular
 
 NOTHING: Mapping[str, str] = {}
 
@@ -29,7 +29,7 @@ def digests_below(folder: Path, earlier: Path, known: dict[str, str]) -> dict[st
         known: the digests of the other's files.
     """
     digests = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in files_below(folder):
         name = path.relative_to(folder).as_posix()
         is_linked = name in known and (earlier / name).exists() and path.samefile(earlier / name)
         digests[name] = known[name] if is_linked else digest_of(path) or ""
@@ -45,7 +45,7 @@ def result_digests(run: Path, known: Mapping[str, str] = NOTHING) -> dict[str, s
     files = [run / name for name in ("episodes.csv", "evaluations.csv", "learning.csv", "info.csv")]
     leads_elsewhere = (run / "checkpoint").is_symlink()  # what is there is not this run's
     parts = () if leads_elsewhere else ("agent", "run")
-    files += [file for part in parts for file in sorted((run / "checkpoint" / part).rglob("*"))]
+    files += [file for part in parts for file in files_below(run / "checkpoint" / part)]
     digests: dict[Path, str] = {}
     chunks: dict[Path, str] = {}
     for file in files:

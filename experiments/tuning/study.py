@@ -5,111 +5,24 @@ import json
 import math
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from experiments.errors import InputError, in_words
-from experiments.tuning.cma import cma_sampler
+from experiments.errors import InputError
+from experiments.tuning.sampling import next_sampler, pruner_of
 from experiments.tuning.searched import Searched, Settings
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.distributions import BaseDistribution
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
-    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
 # The names of what is kept beside Optuna's own: of a study, and of candidates.
 IDENTITY, MACHINE, POINTS, SCORES, STEPS, ERROR = "identity", "machine", "points", "scores", "env_steps", "error"
 SEEN = "seen:"  # and a machine's name: when it was last heard of, in seconds since 1970
-TRIES = 6  # at opening a storage
+LOST = "its machine was lost; tried again"
 BEAT, SILENCE = 30.0, 300.0  # seconds between two signs of life; after which a machine is taken for lost
-FIRST_REPORTS = 2  # of a candidate: it is not pruned before it has made more
-FEWEST = 5  # candidates that must have ended before the median says anything
-REDUCTION = 3  # of successive halving: one in three goes on
-
-
-def check_installed() -> None:
-    """Raise where Optuna is not installed.
-
-    Raises:
-        InputError: with how to get it.
-    """
-    try:
-        import optuna
-    except ImportError:
-        raise InputError("tune needs Optuna: pip install 'rl-lab[tune]'") from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-@contextlib.contextmanager
-def open_storage(url: str) -> Iterator["BaseStorage"]:
-    """Optuna's storage at a URL, such as sqlite:///study.db or postgresql+psycopg://user@host/database.
-
-    Raises:
-        InputError: there is none, or it cannot be reached, now or later.
-    """
-    from optuna.exceptions import OptunaError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        storage = _storage(url)
-    except Exception as error:  # of SQLAlchemy, of a driver, of a server, of a file that is something else
-        raise InputError(f"--storage {_without_password(url)}: cannot be opened: {_line(error)}") from None
-    try:
-        yield storage
-    except (OptunaError, SQLAlchemyError) as error:
-        raise InputError(f"--storage {_without_password(url)}: {_line(error)}; the same command goes on") from None
-    except InputError:
-        raise
-    except (LookupError, TypeError, ValueError) as error:
-        if not _is_of_study(error):
-            raise
-        raise InputError(f"--storage {_without_password(url)}: damaged: {in_words(error)}") from None
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _line(error: BaseException) -> str:
-    """What a storage raises, in a line."""
-    cause = error.__cause__ if type(error).__name__ == "StorageInternalError" and error.__cause__ else error
-    return in_words(cause).partition(" (Background on")[0].partition(" [SQL:")[0]
-
-
-def _is_of_study(error: BaseException) -> bool:
-    """Was an error raised while what a study holds was read?"""
-    frames = traceback.extract_tb(error.__traceback__)
-    return any(Path(frame.filename).name in ("study.py", "searched.py", "result.py", "cma.py") for frame in frames)
-
-
-def _storage(url: str) -> "RDBStorage":
-    from optuna.storages import RDBStorage
-    from sqlalchemy.exc import IntegrityError, ProgrammingError
-
-    if url.rstrip("/") == "sqlite:" or ":memory:" in url:
-        raise InputError("expected a file, got a database in memory")
-    engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    for attempt in range(TRIES):
-        try:
-            return RDBStorage(url, engine_kwargs=engine)
-        except (IntegrityError, ProgrammingError):  # another machine makes the tables at this moment
-            if attempt == TRIES - 1:
-                raise
-            time.sleep(0.2 * (attempt + 1))
-    raise AssertionError
-
-
-def _without_password(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}{separator}{user.partition(':')[0]}{at}{host}"
 
 
 class TuningStudy:
@@ -131,7 +44,7 @@ class TuningStudy:
         self.searched, self.machine, self._shared = searched, machine, shared
         name = f"{searched.spec.name}/{searched.label}"
         self._study: Study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=_pruner(searched)
+            storage=storage, study_name=name, direction="maximize", load_if_exists=True, pruner=pruner_of(searched)
         )
         known = self._study.user_attrs.get(IDENTITY)
         if known is None:
@@ -180,7 +93,7 @@ class TuningStudy:
         so_far = [one for one in self.trials() if one.state.name != "WAITING"]
         if len(so_far) >= self.most:
             return None
-        self._study.sampler = _sampler(self.searched, so_far)
+        self._study.sampler = next_sampler(self.searched, so_far)
         with _quiet():
             trial = self._study.ask(self._distributions)
         settings = self.searched.settings(trial.params)
@@ -286,58 +199,6 @@ class TuningStudy:
 
     def _attribute(self, number: int, name: str, value: Any) -> None:
         self._study._storage.set_trial_user_attr(self._id(number), name, value)
-
-
-LOST = "its machine was lost; tried again"
-
-
-def _pruner(searched: Searched) -> "BasePruner":
-    from optuna.pruners import MedianPruner, NopPruner, SuccessiveHalvingPruner
-
-    kind = searched.spec.tuning.pruner
-    if kind == "median":
-        return MedianPruner(n_startup_trials=FEWEST, n_warmup_steps=FIRST_REPORTS + 1)
-    if kind == "halving":
-        return SuccessiveHalvingPruner(min_resource=FIRST_REPORTS, reduction_factor=REDUCTION)
-    return NopPruner()
-
-
-def _sampler(searched: Searched, trials: "Sequence[FrozenTrial]") -> "BaseSampler":
-    """The sampler for the candidate after these: with a seed of its own."""
-    from optuna.samplers import RandomSampler, TPESampler
-
-    tuning, number = searched.spec.tuning, len(trials)
-    seed = int(np.random.SeedSequence([tuning.seed, number]).generate_state(1)[0] >> 1)
-    if tuning.sampler == "random":
-        return RandomSampler(seed=seed)
-    if tuning.sampler == "grid":
-        return _grid_sampler(searched, number)
-    if tuning.sampler == "cma":
-        return cma_sampler(searched.distributions(), trials, seed)
-    return TPESampler(seed=seed)
-
-
-def _grid_sampler(searched: Searched, number: int) -> "BaseSampler":
-    """Suggests the combination of this number; in which order they come, the search's seed decides."""
-    from optuna.samplers import BaseSampler
-
-    grid = searched.grid()
-    sizes = [len(values) for values in grid.values()]
-    order = np.random.default_rng(searched.spec.tuning.seed).permutation(math.prod(sizes))
-    places = np.unravel_index(int(order[number % len(order)]), sizes)
-    chosen = {name: values[int(place)] for (name, values), place in zip(grid.items(), places, strict=True)}
-
-    class Grid(BaseSampler):
-        def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, "BaseDistribution"]:
-            return {}
-
-        def sample_relative(self, study: Any, trial: Any, search_space: Any) -> dict[str, Any]:
-            return {}
-
-        def sample_independent(self, study: Any, trial: Any, param_name: str, param_distribution: Any) -> Any:
-            return chosen[param_name]
-
-    return Grid()
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from experiments.errors import InputError
 from experiments.execution.drive import Listener, drive
-from experiments.execution.executor import LocalExecutor, limit_threads
+from experiments.execution.executor import Executor, LocalExecutor, limit_threads
 from experiments.execution.experiment import Outcome, run_experiment
 from experiments.execution.output import check_output
 from experiments.files import make_folder, read_text, replace_file
@@ -27,7 +27,8 @@ from experiments.tuning.result import STATES, Candidate, TuningResult, fresh_sco
 from experiments.tuning.scaling import scales
 from experiments.tuning.search import Search
 from experiments.tuning.searched import NothingToSearchError, Searched
-from experiments.tuning.study import ERROR, SCORES, STEPS, TuningStudy, check_installed, open_storage
+from experiments.tuning.storage import check_installed, open_storage
+from experiments.tuning.study import ERROR, SCORES, STEPS, TuningStudy
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -55,6 +56,7 @@ def tune(
     jobs: int,
     listener: Callable[[int], Listener],
     storage: str | None = None,
+    make_executor: Callable[[Path, int], Executor] = LocalExecutor,
 ) -> Tuned:
     """Search the settings of a specification's agents; the same call goes on with a search that was stopped.
 
@@ -64,6 +66,7 @@ def tune(
         jobs: candidates at once.
         listener: makes who hears how so many runs, at the most, go.
         storage: an Optuna URL, where several machines share the search; else a file of SQLite's.
+        make_executor: where runs run: made of the output folder and the jobs.
 
     Raises:
         InputError: something is wrong.
@@ -83,7 +86,8 @@ def tune(
             raise InputError(f"{folder / STUDY}: expected a file, got a link, and nothing is written through one")
         url = storage or f"sqlite:///{(folder / STUDY).resolve()}"
         with open_storage(url) as opened:
-            return _tune(spec, searches, out, folder, jobs, listener, opened, shared=storage is not None)
+            shared = storage is not None
+            return _tune(spec, searches, out, folder, jobs, listener, opened, make_executor, shared=shared)
     finally:
         lock.release()
 
@@ -133,6 +137,7 @@ def _tune(
     jobs: int,
     listener: Callable[[int], Listener],
     storage: "BaseStorage",
+    make_executor: Callable[[Path, int], Executor],
     *,
     shared: bool,
 ) -> Tuned:
@@ -142,7 +147,7 @@ def _tune(
     for study in studies:
         search = Search(study, out, jobs)
         with study.alive():
-            drive(search, LocalExecutor(out, jobs), listener(study.most * len(study.searched.run_specs(0, {}))))
+            drive(search, make_executor(out, jobs), listener(study.most * len(study.searched.run_specs(0, {}))))
         errors += search.errors
     results = [_result(study) for study in studies]
     elsewhere = sum(len(study.elsewhere()) for study in studies)
@@ -152,7 +157,7 @@ def _tune(
     tuned = tuned_spec(spec, searches, results)
     replace_file(folder / TUNED, spec_text(tuned).encode())
     run_specs = tuned.run_specs()
-    outcome = run_experiment(run_specs, out, jobs, listener(len(run_specs)), spec=tuned)
+    outcome = run_experiment(run_specs, out, jobs, listener(len(run_specs)), spec=tuned, make_executor=make_executor)
     results = [
         _with_fresh(result, study, tuned, out) if result.best is not None else result
         for result, study in zip(results, studies, strict=True)

@@ -6,7 +6,7 @@ def main() -> int:
     from rl_lab import on_interrupt
 
     try:
-        from rl_lab.cli import experiments, pictures, policies, results, tuning, viewer  # noqa: F401  they register their commands
+        from rl_lab.cli import experiments, pictures, policies, results, running, tuning, viewer  # noqa: F401  they register their commands
         from rl_lab.cli.app import run_app
 
         on_interrupt.restore()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from rl_lab.cli.app import FAILED, Json, Out, agents, app, not_negative, positive, suites
+from rl_lab.cli.executors import Address, ExecutorOption, place
 from rl_lab.text.saying import say
 
 
@@ -78,6 +79,8 @@ def tune(
             show_default="a file of SQLite's in the search's folder",
         ),
     ] = None,
+    executor: ExecutorOption = "local",
+    address: Address = None,
     out: Out = Path("runs"),
     json_: Json = False,
 ) -> None:
@@ -88,7 +91,6 @@ def tune(
 
     A search that was stopped goes on when the same command is run again.
     """
-    from experiments.execution.executor import available_cores
     from experiments.specs.labels import folder_name
     from rl_lab.text.tuning import result_lines
     from rl_lab.tuning import tune_suite
@@ -97,7 +99,6 @@ def tune(
     tuned, files = tune_suite(
         spec,
         out=out,
-        jobs=jobs or available_cores(),
         storage=storage,
         tuning={**tuning, "seed": search_seed},
         seeds=seeds,
@@ -105,6 +106,7 @@ def tune(
         agents=agent or (),
         only=only or (),
         progress=not json_,
+        **place(executor, address, jobs),
     )
     if json_:
         print((tuned.folder / "tuning.json").read_text(encoding="utf-8"), end="")

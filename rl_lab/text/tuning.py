@@ -2,7 +2,7 @@
 
 from experiments.comparison.bootstrap import Estimate
 from experiments.tuning.result import TuningResult
-from experiments.tuning.study import FEWEST, FIRST_REPORTS, REDUCTION
+from experiments.tuning.sampling import FEWEST, FIRST_REPORTS, REDUCTION
 
 RULES = {
     "median": f"From evaluation {FIRST_REPORTS + 1} of a candidate on, over all its runs, it is stopped if its best "

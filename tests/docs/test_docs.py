@@ -11,7 +11,7 @@ import pytest
 from agents.registry import AGENTS, find_agent
 from experiments.specs.loading import parse_spec
 from tests.conftest import ROOT, Command
-from tests.integration.test_serving import serving
+from tests.served import serving
 from tests.viewer.conftest import viewer_of
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
-from tests.helpers import files
+from tests.conftest import Command, StartProcess
+from tests.helpers import files, found
 
 SMALL = """
 name = "small"
@@ -230,10 +230,12 @@ def test_a_trial_that_fails_is_recorded_and_the_others_go_on(rl_lab: Command, tm
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_control_c_stops_cleanly_and_the_same_command_finishes(jobs: str, rl_lab: Command, tmp_path: Path) -> None:
+def test_control_c_stops_cleanly_and_the_same_command_finishes(
+    jobs: str, rl_lab: Command, tmp_path: Path, start_process: StartProcess
+) -> None:
     spec = SMALL.replace("steps = 400", "steps = 3_000_000").split("[[agents]]")[0] + '[[agents]]\nid = "random"\n'
     (tmp_path / "long.toml").write_text(spec)
-    process = subprocess.Popen(
+    process = start_process(
         [sys.executable, "-P", "-m", "rl_lab", "run", "long.toml", "--jobs", jobs],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
@@ -242,14 +244,14 @@ def test_control_c_stops_cleanly_and_the_same_command_finishes(jobs: str, rl_lab
         env=dict(os.environ),
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("checkpoint")) and time.monotonic() < deadline:
+    while not found(tmp_path, "checkpoint") and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert errors.strip().splitlines()[-1] == "interrupted"
     assert "Traceback" not in errors
-    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("run.json")]
+    statuses = [json.loads(path.read_text())["status"] for path in found(tmp_path, "run.json")]
     assert "interrupted" in statuses
     assert "running" not in statuses
     again = rl_lab("run", "long.toml", "--steps", "500")

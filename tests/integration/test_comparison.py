@@ -28,6 +28,8 @@ from experiments.runs.run_folder import EVALUATIONS, RunFolder
 from experiments.specs.spec import AgentEntry, Budget, EnvEntry, Evaluation, RunSpec
 from experiments.training.train_run import train_run
 from rl_lab.run import run_suite
+from tests.conftest import StartProcess
+from tests.helpers import found
 
 REFERENCE = {"random": -10.0, "random_error": 0.0, "reference": 30.0, "kind": "exact optimum", "measure": "return"}
 
@@ -363,14 +365,14 @@ def test_numpys_own_numbers_are_written_as_numbers(tmp_path: Path) -> None:
     assert [row["td_error"] for row in rows] == ["0.5", "0.5"]
 
 
-def test_workers_have_one_thread_each_and_end_with_their_parent(tmp_path: Path) -> None:
+def test_workers_have_one_thread_each_and_end_with_their_parent(tmp_path: Path, start_process: StartProcess) -> None:
     spec = SPEC.replace("steps = 1000", "steps = 50_000_000").replace("steps = 190", "")
     (tmp_path / "long.toml").write_text(spec)
     clean = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     command = [sys.executable, "-P", "-m", "rl_lab", "run", "long.toml", "--jobs", "2"]
-    parent = subprocess.Popen(command, cwd=tmp_path, env=clean, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    parent = start_process(command, cwd=tmp_path, env=clean, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
-    while len(list(tmp_path.rglob("checkpoint"))) < 2 and len(statuses(tmp_path, "running")) < 2:
+    while len(found(tmp_path, "checkpoint")) < 2 and len(statuses(tmp_path, "running")) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     threads = [manifest["threads"] for manifest in statuses(tmp_path, "running")]
@@ -383,5 +385,5 @@ def test_workers_have_one_thread_each_and_end_with_their_parent(tmp_path: Path) 
 
 
 def statuses(out: Path, status: str) -> list[dict[str, Any]]:
-    manifests = [json.loads(path.read_text()) for path in out.rglob("run.json")]
+    manifests = [json.loads(path.read_text()) for path in found(out, "run.json")]
     return [manifest for manifest in manifests if manifest["status"] == status]

@@ -15,7 +15,7 @@ import pytest
 from experiments.policies import export as exporting
 from experiments.policies.export import export_policy
 from tests.conftest import ROOT
-from tests.integration.test_export import MAZE, trained
+from tests.served import MAZE, trained
 
 TOKEN = "sixteen-characters-or-more"
 

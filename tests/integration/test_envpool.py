@@ -19,8 +19,8 @@ from agents.vector_envs import TrainingEnvs, make_training_envs
 from experiments.specs.spec import EnvEntry
 from experiments.training.verification import verify_run
 from tests.conftest import Command
+from tests.exact import run, run_spec, stopped_and_whole
 from tests.helpers import FAST_SETTINGS
-from tests.integration.test_exact_runs import run, run_spec, stopped_and_whole
 
 MOON = "LunarLander-v3"
 EPISODES = 100

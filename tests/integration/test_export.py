@@ -20,13 +20,11 @@ from experiments.policies.open_policy import OpenPolicy, open_policy
 from experiments.policies.table_file import read_table, table_bytes
 from experiments.runs.open_run import open_run
 from rl_lab import evaluate, load_agent
-from rl_lab.run import train_entries
 from tests.conftest import Command
+from tests.served import CART, MAZE, SMALL, trained
 
-MAZE = {"id": "RLLab/Maze-v0", "name": "m", "rows": 3, "cols": 3}
 GRID = MAZE | {"observation": "grid"}
-CART, PENDULUM = {"id": "CartPole-v1", "name": "c"}, {"id": "Pendulum-v1", "name": "p"}
-SMALL = {"learning_starts": 50, "batch_size": 16, "hidden_sizes": [8]}
+PENDULUM = {"id": "Pendulum-v1", "name": "p"}
 KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "table": (MAZE, {"id": "q_learning", "initial_values": "random"}, ".npz"),
     "bins": (CART, {"id": "sarsa"}, ".npz"),
@@ -41,22 +39,6 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "squashed": (PENDULUM, {"id": "sb3_sac", "learning_starts": 50}, ".onnx"),
     "clipped": (PENDULUM, {"id": "sb3_a2c"}, ".onnx"),
 }
-
-
-def trained(out: Path, env: dict[str, Any], agent: dict[str, Any], steps: int = 120) -> Path:
-    """A small run's folder."""
-    result = train_entries(
-        env,
-        agent | {"name": "a"},
-        steps=steps,
-        episodes=None,
-        seed=0,
-        out=out,
-        evaluation={"episodes": 1, "final_episodes": 3},
-        progress=False,
-    )
-    assert result["status"] == "finished", result
-    return Path(result["run"])
 
 
 # The exporter of networks takes seconds: the others are tried where time is no matter (`make soak`).

@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from rl_lab.run import train_entries
 from rl_lab.show.pace import HELP, Pace, play_film
 from rl_lab.show.terminal import _one_of_256, as_text, num_colours
 from rl_lab.show.window import show_in_window
-from tests.conftest import Command
+from tests.conftest import Command, StartProcess
 from tests.integration.test_watching import decode
 
 MAZE = {"id": "RLLab/Maze-v0", "name": "maze", "rows": 4, "cols": 4}
@@ -213,10 +212,10 @@ def test_a_window_takes_keys() -> None:
     assert not pygame.display.get_init()
 
 
-def test_a_terminal_takes_keys(runs: list[Path], tmp_path: Path) -> None:
+def test_a_terminal_takes_keys(runs: list[Path], tmp_path: Path, start_process: StartProcess) -> None:
     leader, follower = pty.openpty()
     command = [sys.executable, "-P", "-m", "rl_lab", "watch", *map(str, runs), "--terminal"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower)
+    process = start_process(command, cwd=tmp_path, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
     output = b""
 

@@ -14,7 +14,7 @@ import pytest
 from experiments.execution import mirror
 from experiments.runs.digests import result_digests
 from rl_lab.run import run_suite
-from tests.conftest import ROOT, Command
+from tests.conftest import ROOT, Command, StartProcess
 
 pytest.importorskip("ray")
 
@@ -27,10 +27,10 @@ evaluation = {{ every = {every}, episodes = 1, final_episodes = 2 }}
 envs = [{{ id = "RLLab/Maze-v0", name = "m", rows = 4, cols = 4, slip = 0.1 }}]
 agents = [{{ id = "q_learning", name = "q" }}]
 """
-# A cluster of two nodes with a core each; the second one is killed once a run's checkpoint has come from it, and
-# another one joins. What the test asserts is printed as JSON.
+# A cluster of two nodes with a core each. Once both runs' checkpoints have come, the first node's worker is killed, and
+# the second node as a whole; another one joins. What the test asserts is printed as JSON.
 DRIVER = """
-import json, sys, threading, time
+import json, os, signal, sys, threading, time
 from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
@@ -48,17 +48,39 @@ def kill() -> None:
     runs = [out / "s" / "m" / "q" / f"seed-{seed}" / "checkpoint" for seed in (0, 1)]
     while not all(run.exists() for run in runs):
         time.sleep(0.02)
+    raylet = cluster.head_node.all_processes["raylet"][0].process.pid
+    for worker in map(int, Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()):
+        if b"train_remotely" in Path(f"/proc/{worker}/cmdline").read_bytes():
+            os.kill(worker, signal.SIGKILL)
+            killed.append("worker")
     cluster.remove_node(second, allow_graceful=False)
-    killed.append(time.time())
+    killed.append("node")
     cluster.add_node(num_cpus=1)
 
 thread = threading.Thread(target=kill)
 thread.start()
 _, outcome = run_suite(spec, out=out, jobs=2, progress=False, make_executor=lambda out, jobs: RayExecutor(out, None))
 thread.join()
-print(json.dumps({"status": [one.status for one in outcome.manifests], "killed": len(killed)}), flush=True)
+print(json.dumps({"status": [one.status for one in outcome.manifests], "killed": killed}), flush=True)
 ray.shutdown()
 cluster.shutdown()
+"""
+# A search that prunes, and an experiment until it is decided, each on a cluster that is started for it.
+SEARCHED = """
+name = "t"
+steps = 400
+seeds = 1
+evaluation = { every = 40, episodes = 2, final_episodes = 4 }
+tuning = { candidates = 8, seeds = 1, sampler = "random" }
+envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 3, cols = 3 }]
+agents = [{ id = "q_learning", name = "q", learning_rate = { choices = [1.0, 0.0] } }]
+"""
+UNDECIDED = """
+name = "u"
+steps = 300
+evaluation = { episodes = 1, final_episodes = 4 }
+envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 3, cols = 3 }]
+agents = [{ id = "value_iteration", name = "plan" }, { id = "random" }]
 """
 
 
@@ -78,9 +100,9 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def driver(spec: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
+def driver(start_process: StartProcess, spec: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
     environment = os.environ | {"PYTHONPATH": str(ROOT), "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    return subprocess.Popen(
+    return start_process(
         [sys.executable, *more, str(spec), str(out)],
         cwd=spec.parent,
         env=environment,
@@ -90,24 +112,29 @@ def driver(spec: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_a_node_is_lost_another_joins_and_the_bytes_are_those_of_one_machine(spec: Path, tmp_path: Path) -> None:
+def test_a_worker_and_a_node_are_lost_another_joins_and_the_bytes_are_those_of_one_machine(
+    spec: Path, tmp_path: Path, start_process: StartProcess
+) -> None:
     run_suite(str(spec), out=tmp_path / "here", jobs=1, progress=False)
-    process = driver(spec, tmp_path / "there", "-c", DRIVER)
+    process = driver(start_process, spec, tmp_path / "there", "-c", DRIVER)
     out, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors[-3000:]
     (said,) = [line for line in out.splitlines() if line.startswith("{")]
-    assert json.loads(said) == {"status": ["finished", "finished"], "killed": 1}
-    assert "its worker was lost; it goes on from its last checkpoint" in errors
+    assert json.loads(said) == {"status": ["finished", "finished"], "killed": ["worker", "node"]}
+    for run in ("seed-0", "seed-1"):
+        assert f"s/m/q/{run}: its worker was lost; it goes on from its last checkpoint" in errors
     assert digests(tmp_path / "there") == digests(tmp_path / "here")
-    resumed = [one for run in attempts(tmp_path / "there") for one in run[1:]]
-    assert resumed
-    assert all(one["from_step"] > 0 for one in resumed)  # from where it was, and not from its beginning
+    for _, *resumed in attempts(tmp_path / "there"):
+        assert resumed
+        assert all(one["from_step"] > 0 for one in resumed)  # from where it was, and not from its beginning
 
 
 @pytest.mark.skipif(not os.environ.get("RL_LAB_SOAK"), reason="takes most of a minute: make soak")
-def test_a_killed_driver_goes_on_with_the_same_command(spec: Path, tmp_path: Path, rl_lab: Command) -> None:
+def test_a_killed_driver_goes_on_with_the_same_command(
+    spec: Path, tmp_path: Path, rl_lab: Command, start_process: StartProcess
+) -> None:
     command = [sys.executable, "-P", "-m", "rl_lab", "run", "s.toml", "--executor", "ray", "--out", "there"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = start_process(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 90
     while not [*tmp_path.glob("there/s/m/q/*/checkpoint")] and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -120,14 +147,36 @@ def test_a_killed_driver_goes_on_with_the_same_command(spec: Path, tmp_path: Pat
     assert digests(tmp_path / "there") == digests(tmp_path / "here")
 
 
+def test_a_search_is_that_of_one_machine(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.toml").write_text(SEARCHED)
+    found = []
+    for out, where in (("here", ()), ("there", ("--executor", "ray"))):
+        searched = rl_lab("tune", "t.toml", "--jobs", "1", "--json", "--out", out, *where)
+        assert searched.returncode == 0, searched.stderr
+        found.append(json.loads(searched.stdout))
+    assert found[0] == found[1]
+    assert "pruned" in {candidate["state"] for candidate in found[0]["agents"][0]["candidates"]}
+    assert digests(tmp_path / "there") == digests(tmp_path / "here")
+
+
+@pytest.mark.skipif(not os.environ.get("RL_LAB_SOAK"), reason="takes a quarter of a minute: make soak")
+def test_what_is_decided_is_that_of_one_machine(rl_lab: Command, tmp_path: Path) -> None:
+    (tmp_path / "u.toml").write_text(UNDECIDED)
+    said = []
+    for out, where in (("here", ()), ("there", ("--executor", "ray"))):
+        decided = rl_lab("run", "u.toml", "--until-decided", "--batch", "5", "--jobs", "2", "--out", out, *where)
+        assert decided.returncode == 0, decided.stderr
+        said.append(decided.stdout.replace("there", "here"))
+    assert said[0] == said[1]
+    assert "0 pairs undecided" in said[0]
+    assert digests(tmp_path / "there") == digests(tmp_path / "here")
+
+
 def test_wrong_clusters_end_with_a_line(rl_lab: Command, spec: Path) -> None:
     for arguments, expected in (
         (("--executor", "cloud"), "--executor: expected local or ray, got 'cloud'"),
         (("--address", "auto"), "--address: expected --executor ray beside it"),
-        (
-            ("--executor", "ray", "--until-decided"),
-            "expected neither --until-decided nor --tensorboard",
-        ),
+        (("--executor", "ray", "--tensorboard"), "--executor ray: expected no --tensorboard beside it"),
         (("--executor", "ray", "--address", "127.0.0.1:1"), "--address 127.0.0.1:1: expected a Ray cluster"),
     ):
         found = rl_lab("run", "s.toml", *arguments)

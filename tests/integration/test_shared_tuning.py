@@ -17,10 +17,10 @@ import pytest
 
 from experiments.tuning import study as study_module
 from experiments.tuning.searched import Searched
-from experiments.tuning.study import TuningStudy, open_storage
-from tests.integration.test_tuning import spec, stack
-
-__all__ = ["stack"]  # a fixture
+from experiments.tuning.storage import open_storage
+from experiments.tuning.study import TuningStudy
+from tests.conftest import StartProcess
+from tests.searches import spec
 
 PLACES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
@@ -71,7 +71,7 @@ def server() -> Iterator[str]:
             process.wait(30)
 
 
-def test_two_machines_share_a_search(server: str, tmp_path: Path) -> None:
+def test_two_machines_share_a_search(server: str, tmp_path: Path, start_process: StartProcess) -> None:
     (tmp_path / "s.toml").write_text(
         'name = "s"\nsteps = 300\nseeds = 2\nevaluation = { episodes = 1, final_episodes = 2 }\n'
         'envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 3, cols = 3 }]\n'
@@ -80,7 +80,7 @@ def test_two_machines_share_a_search(server: str, tmp_path: Path) -> None:
     )
     command = [sys.executable, "-P", "-m", "rl_lab", "tune", "s.toml", "--jobs", "1", "--json", "--storage", server]
     both = [
-        subprocess.Popen([*command, "--out", out], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        start_process([*command, "--out", out], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for out in ("one", "two")
     ]
     for process in both:

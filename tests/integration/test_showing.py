@@ -26,7 +26,7 @@ from experiments.rendering.overlays import MEANINGS, maze_overlay
 from rl_lab import make_agent
 from rl_lab.show.keys import raw_keys
 from rl_lab.show.play import QUIT, action_keys
-from tests.conftest import Command
+from tests.conftest import Command, StartProcess
 from tests.helpers import LOCKED, MAZES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -113,10 +113,10 @@ def test_keys_are_played_from_a_pipe(rl_lab: Command, tmp_path: Path) -> None:
     assert done.stdout.endswith("1 episodes finished, returns: -3\n")
 
 
-def test_play_in_a_terminal_reads_arrow_keys_and_leaves_it_clean(tmp_path: Path) -> None:
+def test_play_in_a_terminal_reads_arrow_keys_and_leaves_it_clean(tmp_path: Path, start_process: StartProcess) -> None:
     (tmp_path / "corridor.txt").write_text("#######\n#S   E#\n#######")
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
+    process = start_process(
         [sys.executable, "-P", "-m", "rl_lab", "play", "RLLab/Maze-v0", "--terminal", "--env", "layout=corridor.txt"],
         cwd=tmp_path,
         stdin=follower,

@@ -20,7 +20,7 @@ from agents.budget import Budget
 from envs.registry import make_env
 from experiments.rendering.overlays import maze_overlay
 from rl_lab import make_agent
-from tests.conftest import Command
+from tests.conftest import Command, StartProcess
 from tests.helpers import train
 
 
@@ -91,10 +91,12 @@ def test_a_window_opens_where_there_is_a_display(rl_lab: Command) -> None:
     assert done.stderr == ""
 
 
-def test_the_terminal_is_animated_in_place_and_left_clean(rl_lab: Command, tmp_path: Path) -> None:
+def test_the_terminal_is_animated_in_place_and_left_clean(
+    rl_lab: Command, tmp_path: Path, start_process: StartProcess
+) -> None:
     run = run_folder(rl_lab, "RLLab/Maze-v0", "value_iteration", "--steps", "50", "--env", "rows=3", "--env", "cols=3")
     leader, follower = pty.openpty()
-    process = subprocess.Popen(
+    process = start_process(
         [sys.executable, "-P", "-m", "rl_lab", "watch", run, "--terminal"],
         cwd=tmp_path,
         stdout=follower,
