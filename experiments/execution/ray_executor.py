@@ -71,7 +71,7 @@ class RayExecutor:
         if not ray.is_initialized():  # and it stays until this process ends: for the next look, or the next search
             options: dict[str, Any] = {} if address else {"include_dashboard": False}
             try:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
+                ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
             except (ConnectionError, ValueError, RuntimeError, OSError) as error:
                 raise InputError(f"--address {address}: expected a Ray cluster: {in_words(error)[:200]}") from None
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

@@ -68,12 +68,12 @@ cluster.shutdown()
 # A search that prunes, and an experiment until it is decided, each on a cluster that is started for it.
 SEARCHED = """
 name = "t"
-steps = 400
+steps = 2000
 seeds = 1
-evaluation = { every = 40, episodes = 2, final_episodes = 4 }
-tuning = { candidates = 8, seeds = 1, sampler = "random" }
+evaluation = { every = 500, episodes = 2, final_episodes = 4 }
+tuning = { candidates = 4, seeds = 1, sampler = "grid", pruner = "halving", seed = 0 }
 envs = [{ id = "RLLab/Maze-v0", name = "m", rows = 3, cols = 3 }]
-agents = [{ id = "q_learning", name = "q", learning_rate = { choices = [1.0, 0.0] } }]
+agents = [{ id = "q_learning", name = "q", learning_rate = { choices = [1.0, 0.9, 0.8, 0.0] } }]
 """
 UNDECIDED = """
 name = "u"
