@@ -12,8 +12,23 @@ import typer
 from rl_lab.cli.hints import option_hint
 from rl_lab.text.printable import make_printable
 
+ORDER = (
+    *("demo", "list", "run", "train", "check", "tune", "watch", "show", "draw", "play", "ui", "compare", "evaluate"),
+    *("status", "verify", "archive", "export", "serve", "speed"),
+)
+
+
+class _Commands(typer.core.TyperGroup):
+    """In the order in which people meet them, whichever file they stand in."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
     name="rl-lab",
+    cls=_Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
