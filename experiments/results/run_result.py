@@ -207,15 +207,10 @@ class RunResult:
     seconds: float | None = None  # of wall-clock time, training and evaluation
     steps_per_second: float | None = None  # of training
     made_with: MadeWith = UNKNOWN_MAKING
+    stopping: Stopping | None = None  # with which batch it came, where seeds are added until pairs are decided
     notes: tuple[str, ...] = ()  # what a reader must know of it
     folder: RunFolder | None = None
     manifest: Manifest | None = None  # of a run of ours
-
-    @property
-    def stopping(self) -> Stopping | None:
-        """With which batch it came, where seeds are added until pairs are decided."""
-        values = None if self.manifest is None else self.manifest.stopping_rule
-        return None if values is None else Stopping.from_json(values)
 
     @property
     def finished(self) -> bool:

@@ -15,7 +15,17 @@ from experiments.errors import InputError, explain, located
 from experiments.files import read_text, replace_file
 from experiments.results.endings import Endings
 from experiments.results.groups import Groups
-from experiments.results.run_result import LARGEST, Identity, MadeWith, OwnSide, RunResult, Task, finite, scale_of
+from experiments.results.run_result import (
+    LARGEST,
+    Identity,
+    MadeWith,
+    OwnSide,
+    RunResult,
+    Stopping,
+    Task,
+    finite,
+    scale_of,
+)
 from experiments.runs.manifest import Git, Scale, Shown, Status
 from experiments.specs.labels import check_label
 
@@ -80,6 +90,8 @@ def check_scores_path(path: Path) -> None:
 
 def _run_values(run: RunResult) -> dict[str, Any]:
     values: dict[str, Any] = {"seed": run.seed, "status": run.status, "retries": run.retries, "notes": list(run.notes)}
+    if run.stopping is not None:
+        values["stopping_rule"] = run.stopping.to_json()
     if not run.finished:
         return values
     steps, heights = (array.tolist() for array in run.curve)
@@ -154,6 +166,7 @@ class _Run(_Record):
     status: Status
     retries: Count
     notes: list[Shown]
+    stopping_rule: dict[str, JsonValue] | None = None
     score: Number | None = None
     env_steps: Count = 0
     seconds: Annotated[float, Field(ge=0, lt=LARGEST)] | None = None
@@ -204,6 +217,7 @@ def _run_results(run: _Run, scores: _Scores, made_with: MadeWith, place: str) ->
         identity=Identity.from_json(entry.identity),
         budget=entry.budget,
         retries=run.retries,
+        stopping=None if run.stopping_rule is None else Stopping.from_json(run.stopping_rule),
         notes=tuple(run.notes),
         made_with=made_with,
     )

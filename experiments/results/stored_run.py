@@ -12,7 +12,17 @@ import numpy as np
 from experiments.errors import InputError, located
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.endings import End, Endings, endings_of
-from experiments.results.run_result import Curve, FloatArray, Identity, MadeWith, OwnSide, RunResult, Task, scale_of
+from experiments.results.run_result import (
+    Curve,
+    FloatArray,
+    Identity,
+    MadeWith,
+    OwnSide,
+    RunResult,
+    Stopping,
+    Task,
+    scale_of,
+)
 from experiments.runs.csv_log import Columns
 from experiments.runs.digests import digest_of
 from experiments.runs.manifest import Manifest
@@ -133,6 +143,7 @@ class StoredRun:
             budget=run_spec.budget.model_dump(exclude_none=True),
             made_with=MadeWith.of(manifest),
             retries=manifest.retries,
+            stopping=None if manifest.stopping_rule is None else Stopping.from_json(manifest.stopping_rule),
             folder=self.folder,
             manifest=manifest,
         )

@@ -10,7 +10,10 @@ import pytest
 from experiments.comparison.comparison import compare_runs
 from experiments.errors import InputError
 from experiments.execution.until_decided import Look, check_rule, run_until_decided
+from experiments.results.groups import group_runs
 from experiments.results.run_result import StoppingRule
+from experiments.results.score_file import write_scores
+from experiments.results.stored_run import read_runs
 from experiments.specs.loading import parse_spec
 from experiments.specs.spec import Spec
 from rl_lab.text.progress import Silence
@@ -78,6 +81,10 @@ def test_comparing_uses_the_sequential_test(whole: tuple[Path, list[Look]], tmp_
     )
     assert found == expected
     assert "the repeated p of a group-sequential test" in comparison.method.test
+    saved = tmp_path / "saved.json"
+    write_scores(group_runs([run.results() for run in read_runs([out / "s"])]), saved, "s", "")
+    again = compare_runs([saved], pairs="all")  # saved scores know by which rule they came
+    assert {frozenset((pair.x, pair.y)): (pair.evidence.p, pair.verdict.p_holm) for pair in again.pairs} == expected
     shutil.copytree(out / "s", tmp_path / "s")
     for path in (tmp_path / "s").rglob("run.json"):
         path.write_text(path.read_text().replace('"look": ', '"stopped_look": '))
