@@ -113,8 +113,10 @@ def _check_fits(card: PolicyCard, acts: Agent, of: Spaces, place: str) -> None:
         chosen, values = policy.act(batch), policy.action_values(batch)
         if len(chosen) != 2 or not all(one in actions for one in chosen):
             raise InputError(f"expected actions of {actions}, got {chosen.tolist()}")
-        if values is not None and (values.shape != (2, int(getattr(actions, "n", -1))) or np.isnan(values).any()):
-            raise InputError(f"expected a value for each action, got {values.tolist()}")
+        if isinstance(actions, spaces.Discrete) and (
+            values is None or values.shape != (2, actions.n) or np.isnan(values).any()
+        ):
+            raise InputError(f"expected a value for each action, got {None if values is None else values.tolist()}")
 
 
 def _num_numbers(space: Space[Any]) -> int | None:

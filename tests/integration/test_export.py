@@ -16,6 +16,7 @@ from experiments.errors import InputError
 from experiments.policies import export as exporting
 from experiments.policies import parity
 from experiments.policies.export import export_policy
+from experiments.policies.network_file import read_network, with_card
 from experiments.policies.open_policy import OpenPolicy, open_policy
 from experiments.policies.table_file import read_table, table_bytes
 from experiments.runs.open_run import open_run
@@ -187,6 +188,55 @@ def _endless() -> bytes:
     checker.check_model(model)
     data: bytes = model.SerializeToString()
     return data
+
+
+def _network(action: Any, values: Any, given: str, shape: list[Any]) -> bytes:
+    """A network that always answers this, whatever it is given."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    answers = {"action": np.asarray(action)} | ({} if values is None else {"values": np.asarray(values, np.float32)})
+    nodes, outputs = [], []
+    for name, answer in answers.items():
+        nodes.append(helper.make_node("Constant", [], [name], value=numpy_helper.from_array(answer)))
+        outputs.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(answer.dtype), None))
+    observation = helper.make_tensor_value_info(given, TensorProto.FLOAT, shape)
+    graph = helper.make_graph([*nodes, helper.make_node("Identity", [given], ["unused"])], "g", [observation], outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data: bytes = model.SerializeToString()
+    return data
+
+
+GOOD = [[0.5, 1.5], [0.5, 1.5]]
+
+
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        (([1, 1], GOOD, "observation", ["N", 4]), None),
+        (([5, 1], GOOD, "observation", ["N", 4]), "expected actions of Discrete(2), got [5, 1]"),
+        (([0.5, 1.0], GOOD, "observation", ["N", 4]), "expected actions of Discrete(2), got [0.5, 1.0]"),
+        (([1], GOOD, "observation", ["N", 4]), "expected actions of Discrete(2), got [1]"),
+        (([1, 1], [[0.5, np.nan]] * 2, "observation", ["N", 4]), "expected a value for each action"),
+        (([1, 1], [[0.5, 1.0, 1.5]] * 2, "observation", ["N", 4]), "expected a value for each action"),
+        (([1, 1], None, "observation", ["N", 4]), "expected a value for each action, got None"),
+        (([1, 1], GOOD, "observation", ["N", 5]), "it does not act"),
+        (([1, 1], GOOD, "picture", ["N", 4]), "it does not act"),
+    ],
+)
+def test_a_network_that_does_not_fit_its_card_is_refused(
+    policies: Path, tmp_path: Path, network: tuple[Any, Any, str, list[Any]], expected: str | None
+) -> None:
+    card = read_network((policies / "cart.onnx").read_bytes(), "")
+    path = tmp_path / "other.onnx"
+    path.write_bytes(with_card(_network(*network), card))
+    if expected is None:
+        assert open_policy(path).agent().select_action(np.zeros(4, np.float32), explore=False) == 1
+        return
+    with pytest.raises(InputError) as caught:
+        open_policy(path)
+    assert str(caught.value).startswith(f"{path}: damaged: it does not act")
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
