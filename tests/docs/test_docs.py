@@ -103,7 +103,7 @@ def test_commands_run(page: Path, rl_lab: Command, tmp_path: Path) -> None:
         if named:
             (tmp_path / named[-1]).write_text(spec)
     for command in commands(page):
-        arguments = shlex.split(f"{command} {SHORTER.get(command, '')}")
+        arguments = shlex.split(in_a_test(command))
         assert arguments.pop(0) == "rl-lab", command
         if arguments[0] == "serve":
             with serving(*arguments[1:-2], cwd=tmp_path) as server:
