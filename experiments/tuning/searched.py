@@ -51,9 +51,12 @@ class Searched:
 
     @property
     def label(self) -> str:
-        """The agent's label; where a spec has others of it, for other environments, with the first of its own."""
-        same = [one for one in self.spec.agents if one.label == self.agent.label]
-        return self.agent.label if len(same) == 1 or not self.envs else f"{self.agent.label}-{self.envs[0].label}"
+        """The agent's label; where a spec has others of it for other environments, with its own one, or a number."""
+        same = [one.envs for one in self.spec.agents if one.label == self.agent.label]
+        if len(same) == 1:
+            return self.agent.label
+        own = self.envs[0].label if len(self.envs) == 1 else 1 + same.index(self.agent.envs)
+        return f"{self.agent.label}-{own}"
 
     @property
     def experiment(self) -> str:

@@ -19,6 +19,7 @@ from experiments.runs.run_folder import RunFolder
 from experiments.specs.loading import load_spec
 from experiments.specs.tuning import FIRST_SEED
 from experiments.tuning.result import fresh_score
+from experiments.tuning.searched import Searched
 from tests.conftest import Command, StartProcess
 from tests.searches import MAZE, RATES, searched, spec
 
@@ -152,8 +153,13 @@ def test_the_optimism_gap_by_hand() -> None:
 
 def test_agents_without_settings_are_left_out_and_one_name_may_stand_twice(tmp_path: Path) -> None:
     large = MAZE | {"name": "large", "rows": 4}
-    twice = [{"id": "q_learning", "name": "q", "envs": [env], "learning_rate": RATES} for env in ("m", "large")]
+    twice: list[dict[str, Any]] = [
+        {"id": "q_learning", "name": "q", "envs": [env], "learning_rate": RATES} for env in ("m", "large")
+    ]
     one = spec(envs=[MAZE, large], agents=[{"id": "random"}, *twice], tuning={"candidates": 1, "seeds": 1}, steps=20)
+    three = [MAZE, large, MAZE | {"name": "wide", "cols": 4}]
+    mixed = spec(envs=three, agents=[twice[0], twice[1] | {"envs": ["large", "wide"]}])
+    assert [Searched.of(mixed, agent).label for agent in mixed.agents] == ["q-m", "q-2"]
     tuned = searched(tmp_path, one)
     assert [(result.agent, result.envs) for result in tuned.results] == [("q-m", ["m"]), ("q-large", ["large"])]
     assert tuned.spec is not None
