@@ -60,6 +60,12 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab compare runs/lander-half-minute runs/lander-minute": "--no-videos",
     "rl-lab run first-benchmark --until-decided --batch 4 --max-seeds 12": "--steps 250 --only maze-9x9-slip "
     "--batch 2 --max-seeds 2 --change name=until",
+    "rl-lab tune robot-search.toml --jobs 1": "--candidates 2 --candidate-seeds 1 --steps 500 --seeds 2",
+    "rl-lab run robot.toml --until-decided --batch 10 --max-seeds 40": "--steps 500 --batch 2 --max-seeds 2",
+    "rl-lab run robot.toml --change name=waxed --change envs.hall.slip=0.6 --seeds 10": "--steps 500 --seeds 1",
+    "rl-lab run robot.toml --change name=waxed --change envs.hall.slip=0.6 --seeds 10 --steps 100000": "--steps 900 "
+    "--seeds 1",
+    **dict.fromkeys(("rl-lab compare runs/robot", "rl-lab compare runs/waxed"), "--no-report"),
     "rl-lab run mazes-tuned --jobs 2": "--seeds 2 --steps 500 --only maze-1-small",
     "rl-lab compare runs/mazes-tuned --against mazes": "--no-report",
     "rl-lab tune search.toml --jobs 2": "--candidates 2 --candidate-seeds 1 --steps 500 --seeds 2",
