@@ -80,8 +80,12 @@ EnvOptions = Annotated[
 TrustCode = Annotated[
     bool, typer.Option("--trust-code", help="Import the run's module:Class, though you have not run that code here.")
 ]
-RunArguments = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders (each holds run.json).")]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")]
+RunArguments = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="Run folders (each holds run.json), or exported policies.")
+]
+RunArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json), or an exported policy.")
+]
 
 
 def _print_version(wanted: bool) -> None:

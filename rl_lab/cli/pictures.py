@@ -126,7 +126,10 @@ def show(
 @app.command(epilog="Example: rl-lab draw RLLab/Maze-Pits-v0 maze.svg")
 def draw(
     what: Annotated[
-        str, typer.Argument(metavar="ENV|RUN", help="A maze's id, or a run folder.", autocompletion=environments)
+        str,
+        typer.Argument(
+            metavar="ENV|RUN", help="A maze's id, a run folder, or an exported policy.", autocompletion=environments
+        ),
     ],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An .svg, .png or .txt file.")],
     env_options: EnvOptions = None,

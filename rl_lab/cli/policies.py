@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from rl_lab.cli.app import Json, RunArgument, TrustCode, app, not_negative, positive
+from rl_lab.cli.app import Json, TrustCode, app, not_negative, positive
 from rl_lab.text.saying import say
 
 
 @app.command(epilog="Example: rl-lab export runs/train/maze/q/seed-0 maze.npz")
 def export(
-    run: RunArgument,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder (it holds run.json).")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="FILE.npz of tables and rules, FILE.onnx of networks.")],
     at: Annotated[
         int | None,
