@@ -45,6 +45,8 @@ def _overview(out: Path) -> list[str]:
     lines += ["", "suites (more of them: rl-lab list suites; of one: rl-lab list book-maze)"]
     lines += _wrapped(", ".join(suite_names()))
     runs = _runs(out)
+    if runs == [_none_in(out)]:
+        return [*lines, "", f"runs: {_none_in(out)}"]
     lines += ["", f"runs: those in {out}"]
     lines += [f"  {line}" for line in runs[:MOST_RUNS]]
     return lines + [f"  and {len(runs) - MOST_RUNS} more: 'rl-lab list runs'"] * (len(runs) > MOST_RUNS)
@@ -188,4 +190,8 @@ def _runs(out: Path) -> list[str]:
         except InputError:
             status = "damaged"
         lines.append(f"{status:<12} {shown(str(run.path))}")
-    return lines or [f"no runs in {out}"]
+    return lines or [_none_in(out)]
+
+
+def _none_in(out: Path) -> str:
+    return f"no runs in {out}"
