@@ -23,6 +23,7 @@ from machine_code.compiling import Function, compiled
 Vector = NDArray[Any]  # [P]
 Layers = list[tuple[NDArray[Any], NDArray[Any]]]  # weights [inputs, outputs] and biases [outputs] of each
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam, as torch has them
+NEGLIGIBLE = 1e-17  # a slope beside epsilon: far below rounding, and its square is a normal number
 NO_LEGAL = np.zeros((1, 1), dtype=np.bool_)
 
 
@@ -139,7 +140,8 @@ class CompiledLearner:
         self._online = layout.vector(of_networks.fresh(layout.shapes, rng), number)
         self._target, self._average = self._online.copy(), self._online.copy()
         self._first, self._second, self._gradient = (np.zeros(layout.length, number) for _ in range(3))
-        self._constants = np.array([BETAS[0], 1 - BETAS[0], BETAS[1], 1 - BETAS[1], EPSILON], dtype=number)
+        constants = [BETAS[0], 1 - BETAS[0], BETAS[1], 1 - BETAS[1], EPSILON, NEGLIGIBLE, NEGLIGIBLE**2]
+        self._constants = np.array(constants, dtype=number)
         self._scratch: dict[int, _Scratch] = {}
         self._acting = DenseNetwork.of(layout, self._online)
         self._layers, self._target_layers, self._gradients = (

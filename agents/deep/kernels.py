@@ -141,6 +141,10 @@ def adam(
 ) -> None:
     """One step of Adam (Kingma & Ba 2015) over all parameters [P].
 
+    What is negligible counts as zero: the moments of weights that learn no more, of units that are cut off for every
+    observation, would fade to numbers below the smallest normal one, with which processors compute a hundred times
+    slower.
+
     Args:
         parameters: [P].
         gradient: [P].
@@ -149,12 +153,17 @@ def adam(
         shrink: the gradient is multiplied by it.
         step: learning rate / (1 - beta1 ** t).
         root: sqrt(1 - beta2 ** t).
-        constants: [5] beta1, 1 - beta1, beta2, 1 - beta2, epsilon; of the parameters' type.
+        constants: [7] beta1, 1 - beta1, beta2, 1 - beta2, epsilon, the size below which a slope is negligible, and
+            that of a moment; of the parameters' type.
     """
+    zero = parameters.dtype.type(0)
     for index in range(parameters.shape[0]):
         slope = gradient[index] * shrink
-        first[index] += (slope - first[index]) * constants[1]
-        second[index] = second[index] * constants[2] + slope * slope * constants[3]
+        slope = zero if abs(slope) < constants[5] else slope  # nan stays nan
+        mean = first[index] + (slope - first[index]) * constants[1]
+        square = second[index] * constants[2] + slope * slope * constants[3]
+        first[index] = zero if abs(mean) < constants[6] else mean
+        second[index] = zero if square < constants[6] else square
         parameters[index] -= step * (first[index] / (math.sqrt(second[index]) / root + constants[4]))
 
 

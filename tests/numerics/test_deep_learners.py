@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from agents import td
 from agents.budget import Budget
-from agents.deep import equations
+from agents.deep import equations, kernels
 from agents.deep.batch import Batch
-from agents.deep.compiled_learner import CompiledLearner
+from agents.deep.compiled_learner import EPSILON, NEGLIGIBLE, CompiledLearner, kernel
 from agents.deep.settings import DQNSettings
 from agents.deep.torch_learner import TorchLearner
 from agents.registry import make_agent
@@ -129,6 +129,22 @@ def test_a_step_of_adam_by_hand(make: Any) -> None:
     moved = after["online"]["head.bias"] - before["online"]["head.bias"]
     assert moved.tolist() == pytest.approx([0.0, 0.01], abs=1e-6)
     assert after["target"]["head.bias"].tolist() == before["target"]["head.bias"].tolist()
+
+
+def test_weights_that_learn_no_more_leave_no_numbers_that_slow_a_processor_down() -> None:
+    """Moments fade by a tenth and a thousandth an update: below the smallest normal number they would stay for long."""
+    number, least = np.float32, np.finfo(np.float32).tiny
+    parameters, first, second = (np.full(3, value, number) for value in (0.25, 1e-3, 1e-30))
+    constants = np.array([*(0.9, 0.1, 0.999, 0.001), EPSILON, NEGLIGIBLE, NEGLIGIBLE**2], number)
+    for count in range(20_000):
+        gradient = np.array([0.0, 1e-20 if count % 2 else -1e-30, np.nan if count == 19_999 else 1e-3], number)
+        kernel(kernels.adam)(parameters, gradient, first, second, number(1), number(1e-3), number(1), constants)
+        for moments in (first[:2], second[:2]):
+            assert ((moments == 0) | (np.abs(moments) >= least)).all()
+    assert first[:2].tolist() == second[:2].tolist() == [0, 0]
+    assert np.isnan(first[2])  # what is no number stays none
+    assert np.isnan(parameters[2])
+    assert parameters[0] == parameters[1] < 0.25  # the last steps of what had been learned before
 
 
 @pytest.mark.parametrize("name", ["torch", "compiled"])
