@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -21,13 +22,22 @@ from tests.conftest import Command
 from tests.helpers import files
 
 
-@pytest.fixture
-def experiment(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four runs that were compared."""
+    out = tmp_path_factory.mktemp("trained") / "runs"
     for agent in ("q_learning", "random"):
         for seed in (0, 1):
-            train("RLLab/Maze-v0", agent, steps=200, seed=seed, out=tmp_path / "runs",
+            train("RLLab/Maze-v0", agent, steps=200, seed=seed, out=out,
                   env_options={"rows": 3, "cols": 3}, evaluation={"final_episodes": 3})  # fmt: skip
-    compare(tmp_path / "runs")
+    compare(out)
+    return out
+
+
+@pytest.fixture
+def experiment(trained: Path, tmp_path: Path) -> Path:
+    """A copy of them, which a test may change."""
+    shutil.copytree(trained, tmp_path / "runs")
     return tmp_path / "runs" / "train"
 
 

@@ -14,8 +14,9 @@ name = "same"
 seeds = [7]
 steps = 400
 [evaluation]
-episodes = 2
-final_episodes = 5
+every = 200
+episodes = 1
+final_episodes = 2
 [[envs]]
 id = "{env_id}"
 {options}
