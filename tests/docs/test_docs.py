@@ -59,7 +59,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
     "rl-lab train RLLab/Maze-v0 dqn --steps 3000": "--steps 400 --env name=small --final-episodes 2",
     "rl-lab compare runs/lander-half-minute runs/lander-minute": "--no-videos",
     "rl-lab run first-benchmark --until-decided --batch 4 --max-seeds 12": "--steps 250 --only maze-9x9-slip "
-    "--batch 2 --max-seeds 2 --change name=until",
+    "--agent random --agent q_learning --batch 2 --max-seeds 2 --change name=until",
     "rl-lab tune robot-search.toml --jobs 1": "--candidates 2 --candidate-seeds 1 --steps 500 --seeds 2",
     "rl-lab run robot.toml --until-decided --batch 10 --max-seeds 40": "--steps 500 --batch 2 --max-seeds 2",
     "rl-lab run robot.toml --change name=waxed --change envs.hall.slip=0.6 --seeds 10": "--steps 500 --seeds 1",
@@ -73,7 +73,7 @@ SHORTER = {  # what a test has no time for, and what it runs instead
 }
 
 
-FEWER_EPISODES = ("--final-episodes 5", "--eval-episodes 2")  # of every training that does not say how many
+FEWER_EPISODES = ("--final-episodes 2", "--eval-episodes 1")  # of every training that does not say how many
 
 
 def in_a_test(command: str) -> str:
