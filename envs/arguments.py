@@ -59,7 +59,7 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
     problems = error.errors(include_url=False)
     # What is missing may be there under a name that is none: that is said first.
     problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
-    name = ".".join(str(part) for part in problem["loc"] if not _is_branch(part)) or "value"
+    name = _name(problem["loc"]) or "value"
     kind, value, message = problem["type"], problem["input"], problem["msg"]
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         hint = did_you_mean(name.rpartition(".")[2], choices)
@@ -72,6 +72,14 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
         return f"{name}: expected a value, got nothing"
     if kind == "value_error":
         return " ".join(message.removeprefix("Value error, ").split())
+    if kind == "too_short":
+        return f"{name}: expected at least {problem['ctx']['min_length']} items, got {_shown(value)}"
+    if kind == "int_type" and any(
+        one["type"] == "float_type" and one["loc"][:-1] == problem["loc"][:-1] for one in problems
+    ):
+        return f"{name}: expected a number, got {_shown(value)}"
+    if ", got " in message:  # a check of ours
+        return f"{name}: {message.replace('Input should be', 'expected', 1)}"
     hint = ""
     alternatives = problem.get("ctx", {}).get("choices") or _literals(problem.get("ctx", {}).get("expected"))
     if isinstance(value, str) and alternatives:
@@ -80,6 +88,14 @@ def explain(error: ValidationError, choices: Iterable[str] = ()) -> str:
         hint = f" (with a decimal point: {value.replace(',', '.')}?)"
     expected = message.replace("Input should be", "expected", 1)
     return f"{name}: {expected[0].lower() + expected[1:]}, got {_shown(value)}{hint}"
+
+
+def _name(location: tuple[Any, ...]) -> str:
+    """Such as agents.0.learning_rate.low; what is searched stands where the setting stands in a file."""
+    if "space" in location:
+        at = location.index("space")
+        location = location[:at] + location[at + 1 : at + 2] + location[at + 3 :]
+    return ".".join(str(part) for part in location if not _is_branch(part))
 
 
 def _is_branch(part: Any) -> bool:

@@ -87,8 +87,8 @@ class MazeEnv(gym.Env[Any, int]):
       instead of a generator. Its `E`s are the exits, its `S`, if there is one, the start.
     - `layout_change=None`: `{"at_step": n, "layout": ...}`: after n steps in all, over all episodes, another layout
       is there. A robot that would stand in its wall, on an exit or in a pit goes back to the start.
-    - `reward=None`: see above; `None` is "step", or what a named layout brings.
-    - `observation="state"`, `view=None`: see above; `view` is odd, 5 where it is not given.
+    - `reward=None`: `"step"`, `"goal"` or `"distance"`; `None` is "step", or what a named layout brings.
+    - `observation="state"`, `view=None`: "state", "position", "grid" or "view"; `view` is odd, 5 where it is not given.
     - `slip=0.0`: probability that a move to one of the two sides happens instead, half for each side.
     - `wind=None`: for each column, how many cells upwards (negative: downwards) a move that begins there is blown.
     - `pits=0`: how many pits, as many as leave every other cell a way to an exit; `pit_reward=None`: what falling in

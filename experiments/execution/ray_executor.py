@@ -28,7 +28,7 @@ START_WITHIN = 10.0  # seconds
 
 
 def check_cluster(address: str | None) -> None:
-    """Raise where Ray is not installed, or nothing listens at an address: Ray would ask again for minutes.
+    """Raise where Ray is not installed, or there is no cluster at an address.
 
     Raises:
         InputError: with how to get it, or what was asked.
@@ -37,13 +37,28 @@ def check_cluster(address: str | None) -> None:
         import ray  # noqa: F401
     except ImportError:
         raise InputError("--executor ray needs Ray: pip install 'rl-lab[ray]'") from None
+    if address is not None:
+        _connect(address)
+
+
+def _connect(address: str | None) -> None:
+    """Be a driver of a cluster, which stays so until this process ends: for the next look, or the next search.
+
+    Raises:
+        InputError: there is none.
+    """
+    import ray
+
+    if ray.is_initialized():
+        return
     host, colon, port = (address or "").rpartition("://")[2].rpartition(":")
-    if not colon:
-        return  # none, or "auto"
     try:
-        socket.create_connection((host, int(port)), timeout=START_WITHIN).close()
-    except (OSError, ValueError, OverflowError) as error:
-        raise InputError(f"--address {address}: expected a Ray cluster: {in_words(error)}") from None
+        if colon:  # not "auto": Ray would ask again for minutes where nothing listens
+            socket.create_connection((host, int(port)), timeout=START_WITHIN).close()
+        options: dict[str, Any] = {} if address else {"include_dashboard": False}
+        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (ConnectionError, ValueError, RuntimeError, OSError, OverflowError) as error:
+        raise InputError(f"--address {address}: expected a Ray cluster: {in_words(error)[:200]}") from None
 
 
 class RayExecutor:
@@ -63,17 +78,12 @@ class RayExecutor:
 
     def __init__(self, out: Path, jobs: int | None, address: str | None = None) -> None:
         check_cluster(address)
+        _connect(address)
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         self._ray: Any = ray  # its types know no keywords
         self._out, self._jobs = out, jobs
-        if not ray.is_initialized():  # and it stays until this process ends: for the next look, or the next search
-            options: dict[str, Any] = {} if address else {"include_dashboard": False}
-            try:
-                ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **options)
-            except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-                raise InputError(f"--address {address}: expected a Ray cluster: {in_words(error)[:200]}") from None
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._mailbox: Any = ray.remote(Mailbox).options(num_cpus=0, scheduling_strategy=here).remote()
         self._tasks: dict[Any, str] = {}  # by their futures, the runs' keys

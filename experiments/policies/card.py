@@ -51,9 +51,15 @@ class PolicyCard(_Record):
     kind: Kind
     made_with: dict[str, str]  # versions of what wrote the file
     run: dict[str, JsonValue]  # the run.json that it comes from
+    at: int | None = None  # env steps after which the policy was as it is here; None: after all of the run's
     seen: Seen
     score: Score | None = None
     parity: Parity | None = None
+
+    @property
+    def env_steps(self) -> int:
+        """So many the policy has learned from."""
+        return (self.manifest.env_steps or 0) if self.at is None else self.at
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -86,9 +92,13 @@ def markdown(card: PolicyCard, name: str) -> str:
         f"# {name}",
         "",
         f"The greedy policy of `{run_spec.agent.label}` (`{run_spec.agent.id}`) in `{run_spec.env.label}` "
-        f"(`{run_spec.env.id}`), trained for {manifest.env_steps or 0:,} env steps with seed {run_spec.seed}.",
+        f"(`{run_spec.env.id}`), trained for {card.env_steps:,} env steps with seed {run_spec.seed}.",
         "",
     ]
+    if card.at is not None:
+        lines.append(
+            f"It is a moment of a training of {manifest.env_steps or 0:,} env steps, and was not judged itself."
+        )
     if score is not None:
         ends = f"[{score.low:.4g}, {score.high:.4g}]"
         lines.append(
@@ -96,6 +106,8 @@ def markdown(card: PolicyCard, name: str) -> str:
             "training did not see, 95% bootstrap interval of the episodes). It is one run's: another seed of the same "
             "agent may be worth more or less."
         )
+        if run_spec.evaluation.purpose == "tuning":
+            lines.append("A search chose its settings by these very episodes: on others it may be worth less.")
     if card.parity is not None:
         lines += [
             "",

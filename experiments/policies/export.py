@@ -22,6 +22,7 @@ from experiments.policies.table_file import table_bytes
 from experiments.results.stored_run import StoredRun
 from experiments.runs.open_run import open_run
 from experiments.runs.provenance import versions
+from experiments.runs.snapshots import nearest_snapshot
 
 NUM_OBSERVATIONS = 10_000
 
@@ -34,6 +35,7 @@ class Exported:
     card_file: Path
     card: PolicyCard
     num_bytes: int
+    replaced: bool  # another policy, which was in its place
 
 
 def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: bool = False) -> Exported:
@@ -49,7 +51,12 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         InputError: something is wrong; or what was written is not the same policy. There is no file then.
     """
     opened = open_run(run, trust_code=trust_code)
-    agent = opened.agent(at)
+    if at is None and not opened.manifest.finished:
+        raise InputError(f"{run}: expected a run that has finished (or --at ENV_STEP: a snapshot of one that has not)")
+    if at is not None and opened.manifest.finished and at > (opened.manifest.env_steps or 0):
+        raise InputError(f"--at: expected at most the run's {opened.manifest.env_steps:,} env steps, got {at:,}")
+    step = None if at is None else nearest_snapshot(run, at)
+    agent = opened.agent(step)
     if agent.seeded_policy:
         raise InputError(f"{run}: {opened.run_spec.agent.id} draws its actions: there is no policy to export")
     with located(f"{run}: agents: {opened.run_spec.agent.id}"):
@@ -69,6 +76,7 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         kind=kind,
         made_with={name: version for name, version in versions().items() if version is not None},
         run=manifest,
+        at=step,
         seen=seen_in(met, *spaces),
         score=None if at is not None else _score(StoredRun(opened.folder, opened.manifest)),
     )
@@ -84,14 +92,16 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
     with located(f"{run}"):
         parity = check_parity(policy, exported, met.observations, exact=network is None)
     card = card.model_copy(update={"parity": parity})
-    data = written(card)
+    data, replaced = written(card), file.exists()
     replace_file(file, data)
     replace_file(card_file, markdown(card, file.stem).encode())
-    return Exported(file, card_file, card, len(data))
+    return Exported(file, card_file, card, len(data), replaced)
 
 
 def _check_free(file: Path, card_file: Path) -> None:
     """Raise where something else than an exported policy would be replaced."""
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: the folder {file.parent} does not exist")
     for path in (file, card_file):
         if path.is_symlink() or (path.exists() and not path.is_file()):
             raise InputError(f"{path}: expected a file, or nothing, in the place of what is written")

@@ -51,7 +51,8 @@ def experiment_status(folder: Path) -> ExperimentStatus:
     damaged: dict[Path, InputError] = {}
     runs = read_runs([unpacked(folder)], damaged=damaged)
     statuses = [run_status(run) for run in runs]
-    seconds_left = _seconds_left(runs, statuses)
+    is_search = any(run.run_spec.evaluation.purpose == "tuning" for run in runs)  # what is to come is not there yet
+    seconds_left = None if is_search else _seconds_left(runs, statuses)
     statuses += [RunStatus(str(path), "damaged", 0.0, 0, 0.0, str(error), 0) for path, error in damaged.items()]
     return ExperimentStatus(str(folder), statuses, seconds_left)
 

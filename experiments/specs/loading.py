@@ -12,12 +12,13 @@ from pydantic import BaseModel, ValidationError
 
 from agents.base import Engine, Settings
 from agents.registry import AGENTS, UnknownAgentError, find_agent
-from agents.space import Range, takes_fractions
+from agents.space import Choices, Range, is_dimension, takes_fractions
 from envs.registry import (
     CHECKED_BY_THEMSELVES,
     ENVIRONMENTS,
     EnvironmentVersionError,
     UnknownEnvironmentError,
+    env_options,
     find_options,
     find_wrapper,
 )
@@ -62,6 +63,8 @@ def _known_keys(error: ValidationError) -> list[str]:
     if location[0] == "envs" and len(location) > 3:
         parts: dict[str, type[BaseModel]] = {"scale": GivenScale, "wrappers": WrapperEntry}
         model = parts.get(str(location[2]), model)
+    if location[0] == "agents" and "space" in location:
+        model = Choices if "choices" in location else Range
     return list(model.model_fields)
 
 
@@ -78,6 +81,11 @@ def _check(spec: Spec) -> None:
             raise InputError(f"{place}: expected steps or episodes, got both")
     for env in spec.envs:
         check_env_entry(env)
+        for name, default in env_options(env.id).items():
+            if isinstance(default, int | float) and is_dimension(env.settings.get(name)):
+                raise InputError(
+                    f"envs: {env.label}: {name}: expected a value, got a range, which agents' settings have"
+                )
     for agent in spec.agents:
         check_agent_entry(agent)
     if spec.figure is not None:

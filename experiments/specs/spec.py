@@ -171,7 +171,10 @@ class EnvEntry(_Entry):
         defaults = env_options(self.id)
         changed = {key: plain(value) for key, value in self.settings.items()}
         changed = {key: value for key, value in changed.items() if value != plain(defaults.get(key))}
-        return {key: float(value) if type(defaults.get(key)) is float else value for key, value in changed.items()}
+        return {
+            key: float(value) if type(defaults.get(key)) is float and isinstance(value, int) else value
+            for key, value in changed.items()
+        }
 
     def changed(self) -> dict[str, JsonValue]:
         """The options that differ, the reset seed, the limit and the wrappers."""

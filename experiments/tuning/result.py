@@ -46,12 +46,14 @@ class FreshScore:
     gap: Estimate  # the optimism gap: tuned score minus this one
     num_runs: int
     measured: str  # "return", "-steps", or "normalised score"
+    tuned: float  # what the search promised: its score there, on the scale of these episodes where that is known
 
     def to_json(self) -> dict[str, Any]:
         """As in tuning.json."""
         return {
             "runs": self.num_runs,
             "measure": self.measured,
+            "tuned_score": self.tuned,
             **self.score.to_json("score"),
             "optimism_gap": self.gap.to_json("value"),
         }
@@ -128,4 +130,4 @@ def fresh_score(tuned: Sequence[FloatArray], fresh: Sequence[FloatArray], measur
     gap = percentile(float(iqm(tuned) - iqm(fresh)), draws[0] - draws[1])
     fewest = min(len(scores) for scores in [*tuned, *fresh])
     score = Estimate.of_runs(bootstrap(iqm, fresh), min(len(scores) for scores in fresh))
-    return FreshScore(score, Estimate.of_runs(gap, fewest), sum(map(len, fresh)), measured)
+    return FreshScore(score, Estimate.of_runs(gap, fewest), sum(map(len, fresh)), measured, float(iqm(tuned)))

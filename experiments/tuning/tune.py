@@ -24,7 +24,7 @@ from experiments.specs.tuning import FIRST_SEED, MOST_CANDIDATES
 from experiments.specs.writing import spec_text
 from experiments.training.train_run import check_run_spec
 from experiments.tuning.result import STATES, Candidate, TuningResult, fresh_score
-from experiments.tuning.scaling import scales
+from experiments.tuning.scaling import moved, scales
 from experiments.tuning.search import Search
 from experiments.tuning.searched import NothingToSearchError, Searched
 from experiments.tuning.storage import check_installed, open_storage
@@ -232,7 +232,7 @@ def _with_fresh(result: TuningResult, study: TuningStudy, tuned: Spec, out: Path
     assert result.best is not None
     of_search = next(trial for trial in study.trials() if trial.number == result.best.number).user_attrs[SCORES]
     runs: dict[str, list[float]] = {}
-    measure = "return"
+    measure, scale = "return", None
     for run_spec in tuned.run_specs():
         folder = RunFolder(out / run_spec.folder)
         if (
@@ -241,7 +241,7 @@ def _with_fresh(result: TuningResult, study: TuningStudy, tuned: Spec, out: Path
             and (run := StoredRun.load(folder)).finished
         ):
             found = run.results()
-            score, measure = np.array(found.score), found.measure
+            score, measure, scale = np.array(found.score), found.measure, found.scale
             if len(result.envs) > 1 and found.scale is not None:
                 score = found.scale.normalise(score)
             runs.setdefault(run_spec.env.label, []).append(float(score))
@@ -249,4 +249,7 @@ def _with_fresh(result: TuningResult, study: TuningStudy, tuned: Spec, out: Path
         return result
     measured = measure if len(result.envs) == 1 else "normalised score"
     fresh = [np.array(runs[env]) for env in result.envs]
-    return replace(result, fresh=fresh_score([np.array(scores) for scores in of_search], fresh, measured))
+    in_search = [np.array(scores) for scores in of_search]
+    if len(result.envs) == 1:
+        in_search = [moved(in_search[0], study.searched, scale)]
+    return replace(result, fresh=fresh_score(in_search, fresh, measured))

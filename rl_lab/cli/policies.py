@@ -35,6 +35,10 @@ def export(
     assert parity is not None
     equal = "equal" if parity.largest_difference == 0 else f"equal within {parity.largest_difference:.1g}"
     say(f"{made.file}: {made.num_bytes:,} bytes, {equal} to its run on {parity.observations:,} observations")
+    if made.card.at is not None:
+        say(f"the policy after {made.card.at:,} env steps: the last snapshot by then")
+    if made.replaced:
+        say("it has taken the place of another policy, and its model card that of the other's")
     say(f"model card: {made.card_file}")
     say(f"next: rl-lab serve {made.file}")
 

@@ -1,5 +1,6 @@
 """The command that runs experiments: run."""
 
+import textwrap
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,10 +158,13 @@ def _run_until_decided(spec: str, out: Path, *, batch: int | None, most_seeds: i
     ):
         failed |= bool(look.outcome.failed)
         seeds = look.number * look.rule.batch
-        say(f"look {look.number} of {look.rule.looks}, {seeds} seeds: {len(look.comparison.undecided)} pairs undecided")
+        undecided = len(look.comparison.undecided)
+        pairs = f"{undecided} pair{'' if undecided == 1 else 's'} undecided"
+        say(f"look {look.number} of {look.rule.looks}, {seeds} seeds: {pairs}")
         if look.is_last:
             for sentence in look.comparison.sentences:
-                say(f"  {sentence}")
+                for line in textwrap.wrap(sentence, 78, initial_indent="  ", subsequent_indent="    "):
+                    say(line)
             most = len(look.comparison.summaries) * look.rule.batch * look.rule.looks
             say(f"{len(look.run_specs)} runs, of {most} that all agents with all seeds would have taken")
             say(f"next: rl-lab compare {out / folder_name(look.run_specs[0].experiment)}")

@@ -80,12 +80,14 @@ def _questions(served: Served, *, is_first: bool) -> list[dict[str, Any]]:
     required = [] if is_first else ["policy"]
     several = {"type": "array", "items": observation, "minItems": 1, "maxItems": MOST_OBSERVATIONS}
     single: dict[str, Any] = {"observation": observation, **named}
+    many: dict[str, Any] = {"observations": several, **named}
     if (count := served.num_actions) is not None:
         some = {"items": {"type": "boolean"}, "contains": {"const": True}}
         single["mask"] = {"type": "array", "minItems": count, "maxItems": count, **some}
+        many["masks"] = {"type": "array", "items": single["mask"], "description": "One for each observation."}
     return [
         _object(single, ["observation", *required]),
-        _object({"observations": several, **named}, ["observations", *required]),
+        _object(many, ["observations", *required]),
     ]
 
 

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.table import Table
 
 from experiments.comparison.comparison import Comparison
 from experiments.comparison.pair import AgentPair
@@ -15,7 +16,6 @@ from experiments.evaluation.score_scale import GIVEN
 from rl_lab.text.tables import number, runs_text, table
 
 MOST_AGENTS = 12  # of an environment that are shown; the others are in the report
-WIDE = 100  # columns, from which on there is room for asides
 MOST_NAMES = 4  # of agents in a line
 MOST_VERDICTS = 10  # lines that tell of decided pairs
 
@@ -36,13 +36,18 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
     headings = ["runs", what, *(["of the scale"] if known.scale else [])]
     share = next((one.threshold.share for one in summaries if one.threshold), None)
     headings += [f"steps to {share:g} of it"] if share is not None else []
-    shown = table(f"[bold]{env}[/bold]", headings)
-    for one in summaries[:MOST_AGENTS]:
-        cells = [runs_text(one), number(one.iqm.value if one.iqm else None)]
-        cells += [_share(one)] if known.scale else []
-        cells += [_when(one, wide=out.width >= WIDE)] if share is not None else []
-        shown.add_row(one.agent, *cells)
-    out.print(shown)
+
+    def rows(*, wide: bool) -> Table:
+        shown = table(f"[bold]{env}[/bold]", headings)
+        for one in summaries[:MOST_AGENTS]:
+            cells = [runs_text(one), number(one.iqm.value if one.iqm else None)]
+            cells += [_share(one)] if known.scale else []
+            cells += [_when(one, wide=wide)] if share is not None else []
+            shown.add_row(one.agent, *cells)
+        return shown
+
+    whole = rows(wide=True)
+    out.print(whole if out.measure(whole).maximum <= out.width else rows(wide=False))
     if len(summaries) > MOST_AGENTS:
         out.print(f"  and {len(summaries) - MOST_AGENTS} agents below these", style="dim")
     if known.scale is not None:

@@ -26,11 +26,16 @@ def result_lines(result: TuningResult) -> list[str]:
     chosen = [name for name in result.space if name in best.settings]
     settings = ", ".join(f"{name} = {value_text(best.settings[name])}" for name in chosen)
     lines = [f"{result.agent} on {', '.join(result.envs)}: best is candidate {best.number}: {settings}"]
+    if equals := [str(one.number) for one in result.finished if one.score == best.score and one != best]:
+        lines.append(f"as good in the search: candidate{'s' * (len(equals) > 1)} {', '.join(equals)}")
     fresh = result.fresh
     if fresh is not None:
         runs = f"IQM of {fresh.num_runs} runs with fresh seeds"
         lines.append(f"fresh score {_estimate(fresh.score)}: {runs} ({fresh.measured})")
-        lines.append(f"optimism gap {_estimate(fresh.gap)}: its score in the search was {best.score:.4g}")
+        promised = f"{best.score:.4g}" if best.score is not None else ""
+        if f"{fresh.tuned:.4g}" != promised:
+            promised += f", on other episodes; on the scale of these {fresh.tuned:.4g}"
+        lines.append(f"optimism gap {_estimate(fresh.gap)}: its score in the search was {promised}")
     else:
         lines.append(f"score in the search {best.score:.4g}, which promises too much: the best of many")
     lines.append(budget)
