@@ -83,9 +83,7 @@ def _check(spec: Spec) -> None:
         check_env_entry(env)
         for name, default in env_options(env.id).items():
             if isinstance(default, int | float) and is_dimension(env.settings.get(name)):
-                raise InputError(
-                    f"envs: {env.label}: {name}: expected a value, got a range, which agents' settings have"
-                )
+                raise InputError(f"envs: {env.label}: {name}: expected a value, got a range, as agents' settings have")
     for agent in spec.agents:
         check_agent_entry(agent)
     if spec.figure is not None:

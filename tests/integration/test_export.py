@@ -20,6 +20,7 @@ from experiments.policies.network_file import read_network, with_card
 from experiments.policies.open_policy import OpenPolicy, open_policy
 from experiments.policies.table_file import read_table, table_bytes
 from experiments.runs.open_run import open_run
+from experiments.runs.run_folder import RunFolder
 from rl_lab import evaluate, load_agent
 from tests.conftest import Command
 from tests.served import CART, MAZE, SMALL, trained
@@ -154,6 +155,16 @@ def test_an_older_moment_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     values = [[agent.action_values(state) for state in range(9)] for agent in (then, now, exported)]
     assert np.array_equal(np.array(values[2]), np.array(values[0]))
     assert not np.array_equal(np.array(values[2]), np.array(values[1]))
+    made = export_policy(run, tmp_path / "policy.npz", at=100)  # the last snapshot by then is that of step 60
+    assert made.replaced
+    assert made.card.env_steps == made.card.at == 60
+    assert "trained for 60 env steps" in made.card_file.read_text()
+    with pytest.raises(InputError, match="--at: expected at most the run's 600 env steps, got 601"):
+        export_policy(run, tmp_path / "policy.npz", at=601)
+    manifest = RunFolder(run).read_manifest()
+    RunFolder(run).write_manifest(manifest.with_(status="interrupted"))
+    with pytest.raises(InputError, match="expected a run that has finished"):
+        export_policy(run, tmp_path / "policy.npz")
 
 
 def test_a_file_serves_where_a_run_does(rl_lab: Command, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from experiments.specs.loading import load_spec
 from experiments.specs.tuning import FIRST_SEED
 from experiments.tuning.result import fresh_score
 from experiments.tuning.searched import Searched
+from rl_lab.text.tuning import result_lines
 from tests.conftest import Command, StartProcess
 from tests.searches import MAZE, RATES, searched, spec
 
@@ -139,6 +140,30 @@ def test_scores_in_several_environments_are_averaged_on_their_scales(tmp_path: P
     assert candidate.score == pytest.approx(np.mean(np.sort(scores)[1:-1]))  # the IQM of four
     with pytest.raises(InputError, match=r"envs: Acrobot.*: expected a scale .* its scores cannot be averaged"):
         searched(tmp_path / "x", spec(envs=[MAZE, {"id": "Acrobot-v1", "reset_seed": 1, "max_episode_steps": 3}]))
+
+
+def test_the_optimism_gap_minds_that_episodes_are_harder(tmp_path: Path) -> None:
+    """Of random starts a search's episodes have another optimum than a comparison's."""
+    one = spec(
+        envs=[MAZE | {"rows": 4, "start": "random"}], agent={"learning_rate": {"choices": [0.9, 1.0]}}, steps=3000
+    )
+    (result,) = searched(tmp_path, one).results
+    assert result.best is not None
+    assert result.best.score is not None
+    assert result.fresh is not None
+    of_search, of_comparison = (read_runs([tmp_path / name])[0].scale for name in ("s-tuning", "s-tuned"))
+    assert of_search is not None
+    assert of_comparison is not None
+    assert of_search.ceiling != of_comparison.ceiling
+    share = (result.best.score - of_search.floor) / (of_search.ceiling - of_search.floor)
+    here = of_comparison.floor + share * (of_comparison.ceiling - of_comparison.floor)
+    assert result.fresh.tuned == pytest.approx(here)
+    assert result.fresh.gap.value == pytest.approx(here - result.fresh.score.value)
+    ties = [one.number for one in result.finished if one.score == result.best.score][1:]
+    assert ties
+    assert f"as good in the search: candidate{'s' * (len(ties) > 1)} {', '.join(map(str, ties))}" in result_lines(
+        result
+    )
 
 
 def test_the_optimism_gap_by_hand() -> None:

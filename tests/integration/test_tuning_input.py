@@ -7,7 +7,7 @@ import pytest
 
 from experiments.errors import InputError
 from tests.conftest import Command
-from tests.searches import RATES, searched, spec
+from tests.searches import MAZE, RATES, searched, spec
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,13 @@ from tests.searches import RATES, searched, spec
         ({"learning_rate": {"low": 1.0, "high": 0.5}}, "low below high, got 1.0 and 0.5"),
         ({"learning_rate": {"low": 0.0, "high": 0.5, "log": True}}, "low above 0 where log = true, got 0.0"),
         ({"learning_rate": {"low": 0.1, "high": 2.0}}, "learning_rate: expected less than or equal to 1"),
-        ({"learning_rate": {"low": 0.1}}, "learning_rate"),
+        ({"learning_rate": {"low": 0.1}}, "agents.0.learning_rate.high: expected a value, got nothing"),
+        ({"learning_rate": {"low": "a", "high": 1}}, "agents.0.learning_rate.low: expected a number, got 'a'"),
+        (
+            {"learning_rate": {"lo": 0.1, "high": 1.0}},
+            "unknown key 'agents.0.learning_rate.lo' (did you mean 'low'?); expected one of: high, log, low, step",
+        ),
+        ({"learning_rate": {"choices": []}}, "agents.0.learning_rate.choices: expected at least 2 items, got []"),
         ({"learning_rate": {"choices": [0.1]}}, "at least 2 items"),
         ({"learning_rate": {"choices": [0.5, 0.1, 0.5]}}, "different values, got 0.5 twice"),
         ({"id": "dyna_q", "planning_steps": {"low": 1, "high": 9, "step": 0.5}}, "expected a whole step, got 0.5"),
@@ -32,6 +38,12 @@ def test_wrong_spaces_are_told_in_a_line(agent: dict[str, Any], expected: str) -
     with pytest.raises(InputError) as caught:
         spec(agent=agent)
     assert expected in str(caught.value)
+    assert str(caught.value).count(", got ") <= 1
+
+
+def test_environments_have_no_ranges() -> None:
+    with pytest.raises(InputError, match="envs: m: slip: expected a value, got a range, as agents' settings have"):
+        spec(envs=[MAZE | {"slip": {"low": 0.0, "high": 0.5}}])
 
 
 SEARCHED = """
