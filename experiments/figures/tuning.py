@@ -56,8 +56,8 @@ def _history(axes: "Axes", result: TuningResult) -> None:
     )
     if best is not None:
         axes.scatter([best.number], [_score(best)], label=f"best: candidate {best.number}", **BEST)
-    if result.fresh is not None:
-        axes.axhline(result.fresh.score.value, label="the best with fresh seeds", **CEILING)
+    if best is not None and result.fresh is not None:  # below the best by the gap: its own episodes may be others
+        axes.axhline(_score(best) - result.fresh.gap.value, label="the best with fresh seeds", **CEILING)
     _frame(axes, finished, pruned)
     axes.set_title(
         f"{result.agent} on {', '.join(result.envs)}: {len(result.candidates)} candidates", loc="left", **TITLE
