@@ -47,7 +47,8 @@ def _print_environment(out: Console, env: str, summaries: Sequence[AgentSummary]
         return shown
 
     whole = rows(wide=True)
-    out.print(whole if out.measure(whole).maximum <= out.width else rows(wide=False))
+    fits = out.measure(whole, options=out.options.update(max_width=1_000)).maximum <= out.width
+    out.print(whole if fits else rows(wide=False))
     if len(summaries) > MOST_AGENTS:
         out.print(f"  and {len(summaries) - MOST_AGENTS} agents below these", style="dim")
     if known.scale is not None:
