@@ -70,7 +70,7 @@ class RayExecutor:
     Args:
         out: the output folder, on this machine.
         jobs: runs at once; None: as many as the cluster has cores, those of machines that join included.
-        address: of the cluster ("auto", "host:6379"); None: one is started here.
+        address: of the cluster ("auto", "host:6379"); None: one is started here, and stays until this process ends.
 
     Raises:
         InputError: Ray is not installed, or there is no cluster.

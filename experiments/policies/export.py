@@ -55,7 +55,7 @@ def export_policy(run: Path, file: Path, *, at: int | None = None, trust_code: b
         raise InputError(f"{run}: expected a run that has finished (or --at ENV_STEP: a snapshot of one that has not)")
     if at is not None and opened.manifest.finished and at > (opened.manifest.env_steps or 0):
         raise InputError(f"--at: expected at most the run's {opened.manifest.env_steps:,} env steps, got {at:,}")
-    step = None if at is None else nearest_snapshot(run, at)
+    step = None if at is None else nearest_snapshot(opened.path, at)
     agent = opened.agent(step)
     if agent.seeded_policy:
         raise InputError(f"{run}: {opened.run_spec.agent.id} draws its actions: there is no policy to export")

@@ -136,8 +136,7 @@ def nearest_snapshot(run: Path, env_step: int) -> int:
     Raises:
         InputError: there is none.
     """
-    there = snapshot_steps(run)
-    before = [step for step in there if step <= env_step]
+    before = [step for step in snapshot_steps(run) if step <= env_step]
     if not before:
         raise InputError(f"{run}: there is no snapshot at or before env step {env_step:,}")
     return before[-1]

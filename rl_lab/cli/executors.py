@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -31,8 +31,15 @@ Address = Annotated[
 ]
 
 
-def place(executor: str, address: str | None, jobs: int | None) -> dict[str, Any]:
-    """The arguments `jobs` and `make_executor` of what runs.
+class Place(NamedTuple):
+    """Where runs run."""
+
+    jobs: int  # at once
+    make_executor: "Callable[[Path, int], Executor]"  # of the output folder and the jobs
+
+
+def place(executor: str, address: str | None, jobs: int | None) -> Place:
+    """What the options for it come to.
 
     Raises:
         InputError: there is no such executor, or no cluster.
@@ -45,8 +52,8 @@ def place(executor: str, address: str | None, jobs: int | None) -> dict[str, Any
     if executor == "local":
         if address is not None:
             raise InputError("--address: expected --executor ray beside it")
-        return {"jobs": jobs or available_cores(), "make_executor": LocalExecutor}
-    return {"jobs": jobs or MANY, "make_executor": _on_ray(address, jobs)}
+        return Place(jobs or available_cores(), LocalExecutor)
+    return Place(jobs or MANY, _on_ray(address, jobs))
 
 
 def _on_ray(address: str | None, jobs: int | None) -> "Callable[[Path, int], Executor]":

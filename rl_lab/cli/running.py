@@ -95,40 +95,23 @@ def run(
         )
     if executor == "ray" and tensorboard:
         raise InputError("--executor ray: expected no --tensorboard beside it")
-    where = place(executor, address, jobs)
-    chosen = [{"id": name} | assignments("--set", set_) for name in agent or []]
+    asked: dict[str, Any] = {
+        **place(executor, address, jobs)._asdict(),
+        "steps": steps,
+        "engine": engine,
+        "retries": retries,
+        "agents": [{"id": name} | assignments("--set", set_) for name in agent or []],
+        "only": only or (),
+        "changes": assignments("--change", change),
+    }
     if until_decided:
         if seeds is not None or tensorboard:
             raise InputError("--until-decided: expected --max-seeds beside it, not --seeds or --tensorboard")
-        _run_until_decided(
-            spec,
-            out,
-            batch=batch,
-            most_seeds=max_seeds,
-            steps=steps,
-            engine=engine,
-            retries=retries,
-            agents=chosen,
-            only=only or (),
-            changes=assignments("--change", change),
-            **where,
-        )
+        _run_until_decided(spec, out, batch=batch, most_seeds=max_seeds, **asked)
         return
     if batch is not None or max_seeds is not None:
         raise InputError("--batch and --max-seeds: expected --until-decided beside them")
-    run_specs, outcome = run_suite(
-        spec,
-        out=out,
-        seeds=seeds,
-        steps=steps,
-        engine=engine,
-        retries=retries,
-        tensorboard=tensorboard,
-        agents=chosen,
-        only=only or (),
-        changes=assignments("--change", change),
-        **where,
-    )
+    run_specs, outcome = run_suite(spec, out=out, seeds=seeds, tensorboard=tensorboard, **asked)
     folder = out / folder_name(run_specs[0].experiment)
     done, failed = len(outcome.manifests) - len(outcome.failed), len(outcome.failed)
     say(f"{done} trials finished, {failed} failed, {len(outcome.skipped)} were finished before: {folder}")

@@ -106,7 +106,7 @@ def tune(
         agents=agent or (),
         only=only or (),
         progress=not json_,
-        **place(executor, address, jobs),
+        **place(executor, address, jobs)._asdict(),
     )
     if json_:
         print((tuned.folder / "tuning.json").read_text(encoding="utf-8"), end="")

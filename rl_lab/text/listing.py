@@ -22,7 +22,9 @@ MOST_RUNS = 10  # that the overview shows
 def print_listing(what: str, out: Path) -> None:
     """Print one list, an overview of all, or what there is to know of an agent, an environment or a suite."""
     if what in KINDS:
-        lines = {"envs": _envs, "agents": _agents, "suites": _suites}.get(what, lambda: _runs(out))()
+        lines = {"envs": _envs, "agents": _agents, "suites": _suites}.get(
+            what, lambda: _runs(out) or [f"no runs in {out}"]
+        )()
     elif what in suite_names() or what.endswith(".toml"):
         lines = suite_lines(what)
     elif what in AGENTS or ":" in what:
@@ -45,8 +47,8 @@ def _overview(out: Path) -> list[str]:
     lines += ["", "suites (more of them: rl-lab list suites; of one: rl-lab list book-maze)"]
     lines += _wrapped(", ".join(suite_names()))
     runs = _runs(out)
-    if runs == [_none_in(out)]:
-        return [*lines, "", f"runs: {_none_in(out)}"]
+    if not runs:
+        return [*lines, "", f"runs: none in {out}"]
     lines += ["", f"runs: those in {out}"]
     lines += [f"  {line}" for line in runs[:MOST_RUNS]]
     return lines + [f"  and {len(runs) - MOST_RUNS} more: 'rl-lab list runs'"] * (len(runs) > MOST_RUNS)
@@ -190,8 +192,4 @@ def _runs(out: Path) -> list[str]:
         except InputError:
             status = "damaged"
         lines.append(f"{status:<12} {shown(str(run.path))}")
-    return lines or [_none_in(out)]
-
-
-def _none_in(out: Path) -> str:
-    return f"no runs in {out}"
+    return lines

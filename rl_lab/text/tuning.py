@@ -4,6 +4,7 @@ from experiments.comparison.bootstrap import Estimate
 from experiments.tuning.result import TuningResult
 from experiments.tuning.sampling import FEWEST, FIRST_REPORTS, REDUCTION
 
+MOST_EQUALS = 6  # candidates that are named
 RULES = {
     "median": f"From evaluation {FIRST_REPORTS + 1} of a candidate on, over all its runs, it is stopped if its best "
     "mean score so far is below the median of what the others had at that evaluation; not before "
@@ -27,7 +28,9 @@ def result_lines(result: TuningResult) -> list[str]:
     settings = ", ".join(f"{name} = {value_text(best.settings[name])}" for name in chosen)
     lines = [f"{result.agent} on {', '.join(result.envs)}: best is candidate {best.number}: {settings}"]
     if equals := [str(one.number) for one in result.finished if one.score == best.score and one != best]:
-        lines.append(f"as good in the search: candidate{'s' * (len(equals) > 1)} {', '.join(equals)}")
+        more = f" and {len(equals) - MOST_EQUALS} more" if len(equals) > MOST_EQUALS else ""
+        named = f"candidate{'s' * (len(equals) > 1)} {', '.join(equals[:MOST_EQUALS])}{more}"
+        lines.append(f"as good in the search: {named}")
     fresh = result.fresh
     if fresh is not None:
         runs = f"IQM of {fresh.num_runs} runs with fresh seeds"

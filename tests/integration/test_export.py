@@ -19,6 +19,7 @@ from experiments.policies.export import export_policy
 from experiments.policies.network_file import read_network, with_card
 from experiments.policies.open_policy import OpenPolicy, open_policy
 from experiments.policies.table_file import read_table, table_bytes
+from experiments.runs.archive import write_archive
 from experiments.runs.open_run import open_run
 from experiments.runs.run_folder import RunFolder
 from rl_lab import evaluate, load_agent
@@ -159,6 +160,9 @@ def test_an_older_moment_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert made.replaced
     assert made.card.env_steps == made.card.at == 60
     assert "trained for 60 env steps" in made.card_file.read_text()
+    write_archive(run.parents[2], tmp_path / "runs.zip", with_checkpoints=True)
+    there = tmp_path / "runs.zip" / run.relative_to(run.parents[2])
+    assert export_policy(there, tmp_path / "policy.npz", at=60).card.env_steps == 60
     with pytest.raises(InputError, match="--at: expected at most the run's 600 env steps, got 601"):
         export_policy(run, tmp_path / "policy.npz", at=601)
     manifest = RunFolder(run).read_manifest()
