@@ -22,9 +22,8 @@ MOST_RUNS = 10  # that the overview shows
 def print_listing(what: str, out: Path) -> None:
     """Print one list, an overview of all, or what there is to know of an agent, an environment or a suite."""
     if what in KINDS:
-        lines = {"envs": _envs, "agents": _agents, "suites": _suites}.get(
-            what, lambda: _runs(out) or [f"no runs in {out}"]
-        )()
+        listed = {"envs": _envs, "agents": _agents, "suites": _suites}.get(what, lambda: _runs(out))
+        lines = listed() or [f"no runs in {out}"]
     elif what in suite_names() or what.endswith(".toml"):
         lines = suite_lines(what)
     elif what in AGENTS or ":" in what:
@@ -48,7 +47,7 @@ def _overview(out: Path) -> list[str]:
     lines += _wrapped(", ".join(suite_names()))
     runs = _runs(out)
     if not runs:
-        return [*lines, "", f"runs: none in {out}"]
+        return [*lines, "", f"runs: no runs in {out}"]
     lines += ["", f"runs: those in {out}"]
     lines += [f"  {line}" for line in runs[:MOST_RUNS]]
     return lines + [f"  and {len(runs) - MOST_RUNS} more: 'rl-lab list runs'"] * (len(runs) > MOST_RUNS)
