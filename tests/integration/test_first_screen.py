@@ -1,15 +1,17 @@
 """The first screen of `compare`: what most readers came for, and no more."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from experiments.comparison.comparison import compare_groups
 from experiments.evaluation.score_scale import ScoreScale
 from experiments.results.groups import group_runs
 from experiments.results.run_result import RunResult
-from rl_lab.text.first_screen import verdict_lines
+from rl_lab.text.first_screen import print_first_screen, verdict_lines
 from tests.conftest import Command
 
 SPEC = """
@@ -108,3 +110,26 @@ def test_who_learns_faster_gets_a_verdict_of_its_own(tmp_path: Path) -> None:
     lines = list(verdict_lines(comparison))
     assert "quick and slow are equal on maze: both are optimal" in lines
     assert "learns faster (area under the curve): quick than slow on maze (p = 0.0022)" in lines
+
+
+@pytest.mark.parametrize(("agent", "width", "is_told"), [("q", 80, True), ("q" * 24, 80, False), ("q" * 24, 100, True)])
+def test_what_was_lost_again_is_told_where_it_fits_and_no_name_is_folded(agent: str, width: int, is_told: bool) -> None:
+    steps = np.array([0.0, 50.0, 100.0, 150.0])
+    results = [
+        RunResult(
+            env="maze",
+            agent=agent,
+            seed=seed,
+            place=f"{seed}",
+            scores=np.array([1.0]),
+            curve=(steps, np.array([0.0, 1.0, 0.0, 1.0])),  # there, and lost again
+            scale=ScoreScale(0.0, 0.0, 1.0, "exact optimum", "return"),
+            curve_scale=ScoreScale(0.0, 0.0, 1.0, "exact optimum", "return"),
+        )
+        for seed in range(3)
+    ]
+    shown = io.StringIO()
+    print_first_screen(Console(file=shown, width=width), compare_groups(group_runs(results)))
+    assert agent in shown.getvalue()
+    assert ("lost again in 3/3" in shown.getvalue()) == is_told
+    assert max(map(len, shown.getvalue().splitlines())) <= width

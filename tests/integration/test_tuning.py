@@ -110,6 +110,11 @@ def test_a_candidate_that_lags_behind_is_pruned_and_says_so(rl_lab: Command, tmp
     status = rl_lab("status", "s-tuning").stdout
     assert f"{len(pruned)} pruned" in status
     assert "time left" not in status
+    folder = next(RunFolder(path.parent) for path in (tmp_path / "s-tuning").rglob("run.json"))
+    folder.write_manifest(folder.read_manifest().with_(status="interrupted", pruned=None))
+    status = rl_lab("status", "s-tuning").stdout  # in its middle: what is to come is not known
+    assert "1 stopped" in status
+    assert "time left" not in status
 
 
 def test_a_candidate_whose_run_fails_leaves_the_others_alone(tmp_path: Path) -> None:
